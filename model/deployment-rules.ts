@@ -1,0 +1,103 @@
+import { deploymentSchema, type ApprovalPolicy, type Deployment } from './deployment.js';
+import { gateNames } from './gates/names.js';
+import { nearest } from './nearest.js';
+
+export type Path = readonly (string | number)[];
+
+/** One thing wrong with a deployment file, and the field that it is wrong with. */
+export interface Problem {
+  path: Path;
+  /** What was expected, as a sentence goes on after the field's name: `expected a role of policy.roles (…)`. */
+  expected: string;
+  suggestion?: string;
+  /** True when the problem is the name of the last field of `path`, not its value. */
+  key?: boolean;
+}
+
+const shape = deploymentSchema.shape;
+const policyShape = shape.policy.unwrap().shape;
+const approvalShape = policyShape.approvals.unwrap().shape;
+
+/**
+ * Rules between fields. Each reads only the part of the file that it needs, and stays silent while that part does not
+ * have its form yet, so that one mistake doesn't hide another.
+ *
+ * @param file the file as plain data, not validated
+ */
+export function rulesBetweenFields(file: unknown): Problem[] {
+  const policy = part(file, 'policy');
+  const roles = policyShape.roles.safeParse(part(policy, 'roles'));
+  const gates = policyShape.gates.safeParse(part(policy, 'gates'));
+  const seeds = shape.seeds.safeParse(part(file, 'seeds'));
+  const tls = shape.tls.safeParse(part(file, 'tls'));
+  const approvals = Object.entries(approvalShape).flatMap(([name, schema]) => {
+    const approval = schema.safeParse(part(part(policy, 'approvals'), name));
+    return roles.success && approval.success && approval.data ? approvalRules(name, approval.data, roles.data) : [];
+  });
+  return [
+    ...approvals,
+    ...(gates.success ? queryRules(gates.data) : []),
+    ...(seeds.success ? seedRules(seeds.data) : []),
+    ...(tls.success ? certificateRules(tls.data) : []),
+  ];
+}
+
+function approvalRules(name: string, approval: ApprovalPolicy, roles: Deployment['policy']['roles']): Problem[] {
+  const path = ['policy', 'approvals', name];
+  const known = Object.keys(roles);
+  const unknown = approval.roles.filter((role) => !known.includes(role));
+  if (unknown.length > 0)
+    return unknown.map((role) => {
+      const suggestion = nearest(role, known);
+      return {
+        path: [...path, 'roles', approval.roles.indexOf(role)],
+        expected:
+          known.length === 0
+            ? 'expected a role of policy.roles, which names none'
+            : `expected a role of policy.roles (${known.join(', ')})`,
+        ...(suggestion === undefined ? {} : { suggestion }),
+      };
+    });
+  const people = new Set(approval.roles.flatMap((role) => roles[role] ?? []));
+  if (approval.quorum <= people.size) return [];
+  const expected = `expected ${people.size} at most, the number of different people in ${approval.roles.join(' and ')}`;
+  return [{ path: [...path, 'quorum'], expected }];
+}
+
+function queryRules(gates: Deployment['policy']['gates']): Problem[] {
+  const problems: Problem[] = [];
+  const seen = new Set<string>(gateNames);
+  for (const [i, { name, below, above }] of (gates.prometheus?.queries ?? []).entries()) {
+    const path = ['policy', 'gates', 'prometheus', 'queries', i];
+    if (seen.has(name))
+      problems.push({
+        path: [...path, 'name'],
+        expected: (gateNames as readonly string[]).includes(name)
+          ? `expected another name than the built-in gates have (${gateNames.join(', ')})`
+          : 'expected a name that no other query has',
+      });
+    seen.add(name);
+    if (below === undefined && above === undefined)
+      problems.push({
+        path,
+        expected: 'expected below, above or both: without a threshold the gate can decide nothing',
+      });
+    else if (below !== undefined && above !== undefined && above >= below)
+      problems.push({ path: [...path, 'above'], expected: `expected a number less than below (${below})` });
+  }
+  return problems;
+}
+
+const seedRules = (seeds: Deployment['seeds']): Problem[] =>
+  seeds.flatMap((seed, i) =>
+    seeds.indexOf(seed) === i ? [] : [{ path: ['seeds', i], expected: 'expected each seed once' }],
+  );
+
+function certificateRules(tls: Deployment['tls']): Problem[] {
+  if (tls === undefined || (tls.cert === undefined) === (tls.key === undefined)) return [];
+  const [there, missing] = tls.cert === undefined ? ['key', 'cert'] : ['cert', 'key'];
+  return [{ path: ['tls', there], expected: `expected tls.${missing} beside it: a client certificate needs both` }];
+}
+
+const part = (of: unknown, key: string): unknown =>
+  typeof of === 'object' && of !== null ? (of as Record<string, unknown>)[key] : undefined;

@@ -1,0 +1,232 @@
+import { z } from 'zod';
+import { parseDuration, parseSize } from './duration.js';
+
+// Every message of a rule of ours says what was expected; what was found is added by deployment-file.ts, which has the
+// text of the file.
+const quantity = (fallback: string, pattern: RegExp, parse: (text: string) => number | undefined, expected: string) =>
+  z
+    .string(expected)
+    .regex(pattern, expected)
+    .default(fallback)
+    .transform((text) => parse(text) ?? Number.NaN);
+
+const expectedDuration = 'expected a duration such as 500ms, 30s, 15m, 4h or 7d';
+
+/** `30s`, `15m`, `4h` in the file; milliseconds in the code. */
+const duration = (fallback: string) =>
+  quantity(fallback, /^\d+(\.\d+)?\s*(ms|s|m|h|d)$/, parseDuration, expectedDuration);
+
+/** As `duration`, and not nothing: a deadline of 0s would have passed before anybody could meet it. */
+const deadline = (fallback: string) =>
+  quantity(
+    fallback,
+    /^(?=.*[1-9])\d+(\.\d+)?\s*(ms|s|m|h|d)$/,
+    parseDuration,
+    `${expectedDuration}, longer than nothing`,
+  );
+
+/** `64MB` in the file; bytes in the code. */
+const size = (fallback: string) =>
+  quantity(fallback, /^\d+(\.\d+)?\s*(B|kB|MB|GB|TB)$/, parseSize, 'expected a size such as 512kB, 64MB or 2GB');
+
+const name = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'expected lower-case letters, digits and dashes, 63 at most');
+
+export const address = z
+  .string()
+  .regex(
+    /^(\[[0-9a-fA-F:]+\]|[^\s:]+):([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])$/,
+    'expected host:port with a port from 1 to 65535, for example 10.0.0.4:6379',
+  );
+
+/** Where a secret lies; never the secret itself. Resolved in activities, at the last moment. */
+export const secretReference = z
+  .string()
+  .regex(/^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$/, 'expected env:NAME or file:PATH, never the secret itself')
+  .describe('Where a secret lies: env:NAME or file:PATH. Never the secret itself.');
+
+const credentials = z.strictObject({
+  username: z.string().min(1).optional().describe('ACL user (6.0 and newer); leave out for requirepass.'),
+  password: secretReference
+    .optional()
+    .describe('Where the password lies: env:NAME or file:PATH. Never the password itself.'),
+});
+
+const tls = z.strictObject({
+  ca: z.string().optional().describe('Path of the CA certificate, PEM.'),
+  cert: z.string().optional().describe('Path of the client certificate, PEM.'),
+  key: z.string().optional().describe('Path of the client key, PEM.'),
+  serverName: z.string().optional().describe('Name to expect in the server certificate, where it is not the host.'),
+  verify: z.boolean().default(true).describe('Check the server certificate.'),
+});
+
+const processPlatform = z.strictObject({
+  kind: z.literal('process').describe('Nodes are processes of this machine; the worker runs beside them.'),
+  servers: z
+    .record(
+      z.string().regex(/^(valkey-)?\d+\.\d+\.\d+$/, 'expected an exact release such as 8.0.6 or valkey-9.1.2'),
+      z.string().min(1),
+    )
+    .default({})
+    .describe(
+      'Path of redis-server by release, for example 8.0.6: /opt/redis-8.0.6/bin/redis-server. What is not named is looked for on PATH and in the cache of `npm run setup`.',
+    ),
+  startTimeout: deadline('30s').describe(
+    'How long a started process may take until it listens; loading does not count.',
+  ),
+  stopTimeout: deadline('60s').describe('How long a process may take to end before it is killed.'),
+});
+
+const promql = z.strictObject({
+  name: name.describe('How the gate is called in status and overrides.'),
+  query: z.string().min(1).describe('PromQL that yields one number, or one a series (all must hold).'),
+  below: z.number().optional().describe('Holds while every value is less than this.'),
+  above: z.number().optional().describe('Holds while every value is greater than this.'),
+});
+
+const gates = z.strictObject({
+  memoryHeadroom: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.1)
+    .describe('Share of maxmemory (or of the machine’s memory where none is set) that must be free.'),
+  diskHeadroom: z.number().min(0).default(2).describe('Free disk as a multiple of the dataset’s size.'),
+  maxLag: size('1MB').describe('Largest distance of a replica from its primary, bytes of the stream.'),
+  maxLatency: duration('100ms').describe('Largest 99th percentile of the probe over the last ten seconds.'),
+  maxErrorRate: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe('Share of the probe’s operations that may fail over the last ten seconds.'),
+  prometheus: z
+    .strictObject({
+      url: z
+        .url({ protocol: /^https?$/, error: 'expected an http or https address, for example http://prometheus:9090' })
+        .refine(
+          (text) => !/^[a-z]+:\/\/[^/?#]*@/i.test(text),
+          'expected an address without user and password: name a bearer token under token (env:NAME or file:PATH)',
+        )
+        .describe('Address of Prometheus, or of anything that speaks its HTTP API.'),
+      token: secretReference.optional().describe('Bearer token: env:NAME or file:PATH.'),
+      queries: z.array(promql).min(1).describe('Each is a gate of its own.'),
+    })
+    .optional()
+    .describe('Gates over your own metrics.'),
+});
+
+const approval = z.strictObject({
+  roles: z.array(name).min(1).describe('Any of these roles may approve.'),
+  quorum: z.number().int().min(1).default(1).describe('How many different people have to.'),
+  expires: deadline('24h').describe(
+    'A question that is not answered by then is asked anew, and answers given are void.',
+  ),
+  selfApproval: z.boolean().default(false).describe('Does the person who started the upgrade count?'),
+});
+
+const handoverApproval = approval.extend({
+  per: z.enum(['upgrade', 'shard']).default('upgrade').describe('Ask once, before the first handover, or before each.'),
+});
+
+export const probePolicy = z.strictObject({
+  enabled: z
+    .boolean()
+    .default(true)
+    .describe('Measure what clients see, and keep the ledger of acknowledged writes. Without it nothing is proven.'),
+  rate: z
+    .number()
+    .int()
+    .min(1)
+    .max(1000)
+    .default(50)
+    .describe('Operations a second, for each shard and each of the four clients (write and read, ioredis and raw).'),
+  prefix: z
+    .string()
+    .min(1)
+    .default('redis-rollout')
+    .describe('Keys are <prefix>:{tag}:…; they are removed at the end.'),
+});
+
+const policy = z.strictObject({
+  parallelShards: z.number().int().min(1).default(1).describe('How many shards are upgraded at the same time.'),
+  canarySoak: duration('10m').describe('How long the first upgraded replica is watched before the next step.'),
+  soak: duration('24h').describe('How long the upgraded deployment is watched before finalize is asked for.'),
+  settle: duration('11s').describe('The least time between two role changes of a shard.'),
+  handover: z
+    .enum(['safe', 'fast'])
+    .default('safe')
+    .describe(
+      'safe: the coordinated failover. fast: the coordinated takeover, from 6.2 on; falls back to safe where its preconditions do not hold.',
+    ),
+  backlog: z
+    .strictObject({
+      seconds: z
+        .number()
+        .min(1)
+        .default(120)
+        .describe('The replication backlog must hold this many seconds of writes at the measured rate.'),
+      grow: z
+        .boolean()
+        .default(true)
+        .describe('Enlarge repl-backlog-size for the upgrade where it is too small; put back afterwards.'),
+    })
+    .prefault({})
+    .describe('A replica that was down continues from the backlog; one that is too small costs a full resync.'),
+  ttlTolerance: duration('1s').describe('Largest difference of an expiry time between primary and replica.'),
+  ttlRepair: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Where a key expires later than that on a node which was away (up to 6.x), have its primary say the point in time again: PEXPIREAT with the same expiry. Needs EVAL.',
+    ),
+  verify: z.enum(['all', 'sample']).default('all').describe('Compare every key, or 10,000 random keys a node.'),
+  gates: gates.prefault({}).describe('What must hold before each step.'),
+  roles: z
+    .record(name, z.array(z.string().min(1)).min(1))
+    .default({})
+    .describe('Who holds which role: engineering: [ana, ben].'),
+  approvals: z
+    .strictObject({
+      start: approval.optional().describe('Before anything is changed.'),
+      handover: handoverApproval.optional().describe('Before a primary is handed over.'),
+      finalize: approval.optional().describe('After the soak, before the upgrade is ended.'),
+    })
+    .prefault({})
+    .describe('Questions to people; what is left out is not asked.'),
+  probe: probePolicy.prefault({}).describe('The clients that measure the upgrade from outside.'),
+});
+
+/** One Redis or Valkey installation. Rules between fields are in deployment-rules.ts. */
+export const deploymentSchema = z.strictObject({
+  name: name.describe('Name of the deployment, and of its file: orders in orders.yaml.'),
+  topology: z.enum(['cluster']).describe('cluster; sentinel, replicated and standalone are not supported yet.'),
+  seeds: z.array(address).min(1).describe('host:port of any of its nodes; the others are discovered.'),
+  credentials: credentials.prefault({}).describe('The user that redis-rollout connects as.'),
+  tls: tls.optional().describe('Connect with TLS (6.0 and newer). An empty object takes the system’s certificates.'),
+  commands: z
+    .record(
+      z.string().regex(/^[A-Z]+$/, 'expected the name of a command in capitals, for example CONFIG'),
+      z.string().min(1),
+    )
+    .default({})
+    .describe('Commands renamed in redis.conf: CONFIG: "env:CONFIG_NAME" or the new name itself.'),
+  platform: z.discriminatedUnion('kind', [processPlatform]).describe('What runs the nodes.'),
+  backup: z
+    .strictObject({
+      directory: z.string().min(1).describe('Where verified snapshots are kept, on the worker’s machine.'),
+      keep: z.number().int().min(1).default(3).describe('How many verified snapshots a shard are kept.'),
+    })
+    .describe('Every shard is backed up, and the backup verified, before anything changes.'),
+  policy: policy.prefault({}).describe('How carefully, and with whose consent.'),
+});
+
+/** The file after validation: durations in ms, sizes in bytes, defaults filled in. */
+export type Deployment = z.output<typeof deploymentSchema>;
+export type DeploymentFile = z.input<typeof deploymentSchema>;
+export type Policy = Deployment['policy'];
+export type GatePolicy = Policy['gates'];
+export type ApprovalPolicy = NonNullable<Policy['approvals']['start']>;
+export type ProbePolicy = Policy['probe'];
+export type ProcessPlatform = z.output<typeof processPlatform>;

@@ -1,0 +1,110 @@
+import { operationId } from './names.js';
+import type { ApprovalRecord, Instant, NodeStatus, OperationStatus, ShardStatus, Waiting } from './operation.js';
+
+/** The Temporal UI shows 20 kB of details at most, and nobody reads more shards than these. */
+const MOST_SHARDS = 20;
+const MOST_WAITS = 5;
+
+/**
+ * What the Temporal UI shows as current details, in Markdown: phase and reason, progress, what is waited for, and how to
+ * go on: by `rollout`, and by a signal for those who have nothing but Temporal.
+ */
+export function describeStatus(status: OperationStatus): string {
+  const { deployment, from, to, phase, reason, progress, artefacts, statement, endedAt } = status;
+  const nodes = progress.nodes === 0 ? '' : ` · ${progress.upgraded} of ${progress.nodes} nodes upgraded`;
+  const paragraphs = [`**${deployment}: ${from === '' ? '' : `${from} → `}${to}**${nodes}`];
+  if (statement === undefined) paragraphs.push(`**${phase}**: ${reason}`);
+  else
+    paragraphs.push(
+      `**${phase}** ${moment(endedAt ?? '')}`,
+      statement
+        .split('\n')
+        .map((line) => `- ${line}`)
+        .join('\n'),
+    );
+  const waits = together(status.waiting);
+  for (const wait of waits.slice(0, MOST_WAITS)) paragraphs.push(...describeWait(wait, status));
+  if (waits.length > MOST_WAITS)
+    paragraphs.push(`And ${waits.length - MOST_WAITS} more: \`rollout status ${deployment}\``);
+  paragraphs.push(...describeShards(status.shards));
+  if (artefacts !== '')
+    paragraphs.push('Report and evidence, on the worker’s machine:', `\`\`\`\n${artefacts}\n\`\`\``);
+  return paragraphs.join('\n\n');
+}
+
+/** One thing that is waited for, whoever waits for it. */
+type Wait = Waiting & { shards: string[] };
+
+/** Shards that wait for the same are named in one place: one answer is enough for all of them. */
+function together(waiting: readonly Waiting[]): Wait[] {
+  const waits = new Map<string, Wait>();
+  for (const it of waiting) {
+    const key =
+      it.kind === 'gate' || it.kind === 'soak' ? `${it.kind} ${it.name} ${it.shard ?? ''}` : `${it.kind} ${it.name}`;
+    const wait = waits.get(key) ?? { ...it, shards: [] };
+    if (it.shard !== undefined && !wait.shards.includes(it.shard)) wait.shards.push(it.shard);
+    waits.set(key, wait);
+  }
+  return [...waits.values()];
+}
+
+function describeWait(wait: Wait, { deployment, approvals }: OperationStatus): string[] {
+  const { kind, name, shards, reason, since, clears, command } = wait;
+  const where = shards.length === 0 ? '' : ` (${shards.join(', ')})`;
+  const lines = [
+    `**Waiting** for ${kind}${kind === 'pause' ? ' to end' : ` **${name}**`}${where} since ${moment(since)}: ${reason}`,
+    `Goes on when ${clears}.${kind === 'approval' ? answersTo(approvals.findLast((it) => it.approval === name)) : ''}`,
+  ];
+  const signal = signalFor(wait);
+  if (!signal) return lines;
+  const input = JSON.stringify(signal.input).replace(/":"/g, '": "').replace(/","/g, '", "');
+  const code = (text: string): string => `\`\`\`sh\n${text}\n\`\`\``;
+  // Broken into lines that the page has room for.
+  const temporal = [
+    `temporal workflow signal --workflow-id ${operationId(deployment)}`,
+    `  --name ${signal.name}`,
+    `  --input '${input}'`,
+  ].join(' \\\n');
+  return [
+    ...lines,
+    code(command),
+    `or, in this UI at \`${operationId(deployment)}\`, *Send a Signal* \`${signal.name}\` with the input below; or`,
+    code(temporal),
+  ];
+}
+
+function answersTo(record: ApprovalRecord | undefined): string {
+  if (!record) return '';
+  const { answers, expiresAt } = record;
+  const so = answers.length === 0 ? '' : ` So far: ${answers.map(({ by, role }) => `${by} (${role})`).join(', ')}.`;
+  return `${so} Asked anew at ${moment(expiresAt)}.`;
+}
+
+/** What a person without `rollout` would send; a soak ends by itself. */
+function signalFor({ kind, name, shard }: Waiting): { name: string; input: Record<string, string> } | undefined {
+  const by = 'you@example.com';
+  if (kind === 'approval') return { name: 'approve', input: { by, approval: name } };
+  if (kind === 'pause') return { name: 'resume', input: { by } };
+  if (kind === 'gate')
+    return { name: 'override', input: { by, gate: name, ...(shard === undefined ? {} : { shard }), reason: '…' } };
+  return undefined;
+}
+
+function describeShards(shards: readonly ShardStatus[]): string[] {
+  const begun = shards.filter(({ state, nodes }) => state !== 'waiting' && (state !== 'upgraded' || nodes.length > 0));
+  if (begun.length === 0) return [];
+  const open = begun.filter(({ state }) => state !== 'upgraded');
+  const shown = [...open, ...begun.filter(({ state }) => state === 'upgraded')].slice(0, MOST_SHARDS);
+  const rows = shown
+    .sort((a, b) => shards.indexOf(a) - shards.indexOf(b))
+    .map(({ shard, state, nodes }) => `- **${shard}** ${state}: ${nodes.map(describeNode).join(', ')}`);
+  const left = shards.length - shown.length;
+  if (left > 0) rows.push(`- and ${left} more ${left === 1 ? 'shard' : 'shards'}`);
+  return [rows.join('\n')];
+}
+
+const describeNode = ({ address, release, state, step }: NodeStatus): string =>
+  `${address} on ${release} ${step ?? state}`;
+
+/** `2026-11-21 11:35:00 UTC` */
+const moment = (at: Instant): string => at.replace('T', ' ').replace(/(\.\d+)?Z$/, ' UTC');

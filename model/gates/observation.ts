@@ -1,0 +1,34 @@
+import type { TopologyView } from '../topology.js';
+
+/** Everything that gates look at, collected by activities at one moment. What is missing is never taken for good. */
+export interface GateObservation {
+  topology: TopologyView;
+  /** By `host:port`; a node that is missing here could not be asked. */
+  resources: Readonly<Record<string, NodeResources>>;
+  /** By shard name; a shard that is missing here has no probe data. */
+  probe: Readonly<Record<string, ProbeWindow>>;
+  /** By query name; a query that is missing here was not asked. */
+  prometheus: Readonly<Record<string, QueryResult>>;
+}
+
+/** Of the node's machine, bytes. */
+export interface NodeResources {
+  diskFreeBytes: number;
+  memoryFreeBytes: number;
+  memoryTotalBytes: number;
+}
+
+/** The last ten seconds of one shard's probe, all its clients together. */
+export interface ProbeWindow {
+  operations: number;
+  failed: number;
+  /** 99th percentile, ms from the scheduled time; the worst client's. */
+  p99Ms: number;
+  /** How long ago the window's end was, ms: a probe that has stopped gives old numbers for ever. */
+  ageMs: number;
+}
+
+export type QueryResult =
+  | { ok: true; samples: readonly { labels: Readonly<Record<string, string>>; value: number }[] }
+  /** Prometheus can't be reached, or refused the query: its own words. */
+  | { ok: false; error: string };

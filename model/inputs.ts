@@ -1,0 +1,75 @@
+import { z } from 'zod';
+import { parseRelease } from './release.js';
+
+const deployment = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'expected the name of a deployment: lower-case letters, digits and dashes')
+  .describe('Name of a deployment file that the worker can read.');
+
+const target = z
+  .string()
+  .refine((text) => parseRelease(text) !== undefined, 'expected a release, for example 8.0, 7.2.4 or valkey-9.1')
+  .describe('The release to go to: 8.0 (the newest patch at hand), 7.2.4, valkey-9.1.');
+
+const startedBy = z.string().min(1).default('unknown').describe('Who starts it; does not count as an approver of it.');
+
+/** Input of the `upgrade` workflow: one JSON object, as the Temporal UI and CLI send it. */
+export const upgradeInput = z.strictObject({ deployment, to: target, startedBy });
+
+export const rollingUpgradeInput = z.strictObject({ deployment, to: target, startedBy });
+
+export const upgradeShardInput = z.strictObject({
+  deployment,
+  to: target,
+  startedBy,
+  shard: z
+    .string()
+    .regex(/^shard-\d+$/, 'expected shard-1, shard-2, … as `rollout plan` names them')
+    .describe('shard-1, shard-2, … as `rollout plan` names them.'),
+  canary: z.boolean().default(false).describe('Soak after the first replica.'),
+});
+
+const by = z.string().min(1).describe('Who: as policy.roles of the deployment file name them.');
+
+export const controlInput = z.strictObject({ by, reason: z.string().optional().describe('Goes on record.') });
+export const approveInput = z.strictObject({
+  by,
+  approval: z.string().min(1).optional().describe('Which question; may be left out when just one is open.'),
+  comment: z.string().optional().describe('Goes on record.'),
+});
+export const overrideInput = z.strictObject({
+  by,
+  gate: z.string().min(1).describe('The gate that blocks, as `status` names it.'),
+  reason: z.string().min(1, 'expected a reason: it goes on record').describe('Goes on record, and into the report.'),
+  shard: z.string().optional().describe('For this shard only.'),
+});
+
+/** Every workflow, signal and update by the schema of its one object. */
+export const inputSchemas = {
+  upgrade: upgradeInput,
+  rollingUpgrade: rollingUpgradeInput,
+  upgradeShard: upgradeShardInput,
+  approve: approveInput,
+  reject: approveInput,
+  pause: controlInput,
+  resume: controlInput,
+  abort: controlInput,
+  override: overrideInput,
+} as const;
+
+export type UpgradeInput = z.output<typeof upgradeInput>;
+export type UpgradeShardInput = z.output<typeof upgradeShardInput>;
+
+/** `to: expected a release …, found 'latest'`, one line a field. */
+export function inputProblems(error: z.ZodError, input: unknown): string {
+  return error.issues
+    .map((issue) => {
+      const field = issue.path.join('.') || 'input';
+      const found = issue.path.reduce<unknown>(
+        (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
+        input,
+      );
+      return `${field}: ${issue.message}${found === undefined ? '' : `, found ${JSON.stringify(found)}`}`;
+    })
+    .join('\n');
+}

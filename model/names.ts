@@ -1,0 +1,34 @@
+/** The names on the wire. They are documented and never renamed: scripts and saved inputs depend on them. */
+
+export const TASK_QUEUE = 'redis-rollout';
+
+export const workflowTypes = ['upgrade', 'rollingUpgrade', 'upgradeShard'] as const;
+export type WorkflowType = (typeof workflowTypes)[number];
+
+/** The id is the lock: one operation that changes a deployment at a time. */
+export const operationId = (deployment: string): string => `redis/${deployment}`;
+export const rollingId = (parent: string): string => `${parent}/rolling`;
+export const shardId = (parent: string, shard: string): string => `${parent.replace(/\/rolling$/, '')}/${shard}`;
+
+/** Signals that steer, and updates of the same name that answer. */
+export const controlNames = ['approve', 'reject', 'pause', 'resume', 'abort', 'override'] as const;
+export type ControlName = (typeof controlNames)[number];
+
+/** Between an operation and its children; not for people. */
+export const familySignals = {
+  ask: 'family-ask',
+  answer: 'family-answer',
+  blocked: 'family-blocked',
+  nodes: 'family-nodes',
+} as const;
+
+export const queryNames = ['status', 'plan', 'timeline', 'record'] as const;
+
+export const searchAttributes = {
+  deployment: 'RedisDeployment',
+  operation: 'RedisOperation',
+  phase: 'RedisPhase',
+  from: 'RedisFromVersion',
+  to: 'RedisToVersion',
+  blockedOn: 'RedisBlockedOn',
+} as const;

@@ -1,0 +1,144 @@
+import type { Verdict } from './verdict.js';
+
+/** Times are ISO 8601 in UTC; they come from the workflow's clock. */
+export type Instant = string;
+
+export type OperationPhase =
+  | 'assessing'
+  | 'awaiting approval'
+  | 'backing up'
+  | 'canary'
+  | 'upgrading replica'
+  | 'handing over'
+  | 'upgrading old primary'
+  | 'rolling shards'
+  | 'validating'
+  | 'soaking'
+  | 'finalizing'
+  | 'reverting'
+  | 'paused'
+  | 'completed'
+  | 'stopped'
+  | 'aborted';
+
+/** One thing that happened. `kind` says which chart or table of the report it belongs to. */
+export interface TimelineEntry {
+  at: Instant;
+  /** Set when the thing took time and has ended. */
+  until?: Instant;
+  kind: 'phase' | 'step' | 'gate' | 'approval' | 'control' | 'handover' | 'swap' | 'note' | 'failure';
+  shard?: string;
+  /** Address of the node concerned. */
+  node?: string;
+  text: string;
+}
+
+/** A gate that was held, as status, report and audit show it. */
+export interface GateRecord {
+  /** `topology`, `replication`, `memory`, … or the name of a PromQL query. */
+  gate: string;
+  /** Where: `before shard-2 replica 10.0.0.5:6379`. */
+  before: string;
+  shard?: string;
+  verdict: Verdict;
+  /** Since when it has been in this state. */
+  since: Instant;
+  overriddenBy?: { by: string; reason: string; at: Instant };
+}
+
+export interface ApprovalAnswer {
+  by: string;
+  role: string;
+  decision: 'approve' | 'reject';
+  at: Instant;
+  comment?: string;
+}
+
+/** A question to people: asked, answered by a quorum, rejected, or expired and asked anew. */
+export interface ApprovalRecord {
+  /** `start`, `handover`, `handover:shard-2`, `finalize`. */
+  approval: string;
+  question: string;
+  roles: string[];
+  quorum: number;
+  askedAt: Instant;
+  expiresAt: Instant;
+  state: 'open' | 'approved' | 'rejected' | 'expired';
+  answers: ApprovalAnswer[];
+}
+
+/** What an operation waits for, and the command that goes on. */
+export interface Waiting {
+  kind: 'approval' | 'gate' | 'pause' | 'soak';
+  /** The approval's or the gate's name. */
+  name: string;
+  reason: string;
+  since: Instant;
+  clears: string;
+  /** `rollout approve orders --approval handover --as you@example.com` */
+  command: string;
+  shard?: string;
+}
+
+export interface NodeStatus {
+  address: string;
+  role: 'primary' | 'replica';
+  release: string;
+  state: 'waiting' | 'in progress' | 'upgraded' | 'reverted' | 'failed';
+  /** The step under way, `rejoin`. */
+  step?: string;
+}
+
+export interface ShardStatus {
+  shard: string;
+  state: 'waiting' | 'in progress' | 'upgraded' | 'stopped';
+  phase: OperationPhase | 'waiting';
+  nodes: NodeStatus[];
+}
+
+/** The answer of the `status` query of every operation. */
+export interface OperationStatus {
+  deployment: string;
+  operation: 'upgrade' | 'rollingUpgrade' | 'upgradeShard';
+  workflowId: string;
+  from: string;
+  to: string;
+  phase: OperationPhase;
+  /** Why it is in this phase, in one sentence. */
+  reason: string;
+  startedAt: Instant;
+  startedBy: string;
+  endedAt?: Instant;
+  /** Every node of the deployment that is done, and all. */
+  progress: { upgraded: number; nodes: number };
+  waiting: Waiting[];
+  shards: ShardStatus[];
+  /** Ids of running children, whose own `status` says more. */
+  children: string[];
+  approvals: ApprovalRecord[];
+  gates: GateRecord[];
+  /** Folder with probe, ledger, verification and report, on the worker's machine. */
+  artefacts: string;
+  result?: 'completed' | 'stopped' | 'aborted';
+  /** Of a stopped or aborted one: where everything stands and what to do. */
+  statement?: string;
+}
+
+/** Who steers and why. The same object for signal and update. */
+export interface ControlInput {
+  by: string;
+  reason?: string;
+}
+export interface ApproveInput {
+  by: string;
+  /** Which question; may be left out when just one is open. */
+  approval?: string;
+  comment?: string;
+}
+export interface OverrideInput {
+  by: string;
+  /** The gate's name. */
+  gate: string;
+  reason: string;
+  shard?: string;
+}

@@ -1,0 +1,56 @@
+import type { Verdict } from './verdict.js';
+
+/** One durable step of a shard, in order. */
+export interface PlanStep {
+  kind: 'upgrade replica' | 'approval' | 'handover' | 'upgrade primary' | 'canary soak' | 'verify';
+  shard: string;
+  /** Node concerned; of a handover, the successor as it would be chosen now. */
+  node?: string;
+  from?: string;
+  to?: string;
+  /** What it waits for before it begins, in words. */
+  waitsFor: string[];
+  /** Healthy copies of the shard's data while it runs, the primary included: `2 → 1`. */
+  copiesDuring: number;
+  /** Expected time without people, ms. */
+  expectedMs: number;
+}
+
+export interface PlanWarning {
+  severity: 'blocker' | 'warning' | 'note';
+  subject: string;
+  text: string;
+  /** What to do. */
+  next?: string;
+}
+
+export interface ShardPlan {
+  shard: string;
+  slots: string;
+  primary: string;
+  replicas: string[];
+  keys: number;
+  bytes: number;
+  /** repl-backlog-size for the time of the upgrade, where the running one is too small. */
+  backlogBytes?: number;
+  steps: PlanStep[];
+}
+
+/** What `rollout plan` prints and the `plan` query answers. Nothing in it was touched. */
+export interface Plan {
+  deployment: string;
+  from: string;
+  to: string;
+  /** Releases in between, where one step can't be: `['7.0']`. */
+  hops: string[];
+  nodes: number;
+  shards: ShardPlan[];
+  parallelShards: number;
+  /** What is tried first, and why there; absent once any node runs the target. */
+  canary?: { shard: string; node: string; reason: string };
+  /** Without people's time, soaks included, ms. */
+  expectedMs: number;
+  gates: { gate: string; verdict: Verdict }[];
+  warnings: PlanWarning[];
+  approvals: { approval: string; roles: string[]; quorum: number }[];
+}

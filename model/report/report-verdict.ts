@@ -1,0 +1,182 @@
+import { formatDuration } from '../duration.js';
+import { failures } from '../failures.js';
+import type { ReportData } from '../report.js';
+import { parseRelease } from '../release.js';
+import { count, countOf, fromTo, latency } from './quantities.js';
+import { totalsOf, type Totals } from './totals.js';
+
+export interface ReportVerdict {
+  /** good: done and proven. caution: done, with something to look at, or not everything was proven. */
+  tone: 'good' | 'caution' | 'bad' | 'running' | 'waiting';
+  /** `Completed`, `Stopped`, `Running: handing over`. */
+  label: string;
+  /** The whole outcome as one plain sentence (or two). */
+  sentence: string;
+  /** What else was proven, as one sentence; empty when there is nothing. */
+  proof: string;
+  /** Why it isn't simply good: each a sentence. */
+  findings: string[];
+  /** Where everything stands and what goes on, for an operation that runs or ended early. */
+  statement: string | undefined;
+  /** Commands that go on, each with what it answers. */
+  next: { why: string; command: string }[];
+}
+
+/** The report in words, from nothing but its data: what was not measured is said to be unknown. Used by report and CLI. */
+export function reportVerdict(data: ReportData): ReportVerdict {
+  const totals = totalsOf(data);
+  const { status } = data;
+  const findings = findingsOf(data, totals);
+  const proof = proofOf(totals);
+  const end = status.result ?? ended(status.phase);
+  const common = { proof, findings };
+  if (end === 'completed') {
+    const bad = (totals.lost ?? 0) > 0 || (totals.different ?? 0) > 0;
+    const proven = totals.operations !== undefined && totals.acknowledged !== undefined && totals.keys !== undefined;
+    const sentence = `${status.deployment} went from ${fromTo(status.from, reached(data))} in ${formatDuration(totals.elapsedMs)}`;
+    return {
+      ...common,
+      tone: bad ? 'bad' : findings.length > 0 || !proven ? 'caution' : 'good',
+      label: bad
+        ? 'Completed, but the data is not right'
+        : findings.length > 0
+          ? 'Completed, with findings'
+          : proven
+            ? 'Completed'
+            : 'Completed, not everything was measured',
+      sentence: withClients(sentence, totals),
+      // The sentence says it all, and more.
+      statement: undefined,
+      next: [],
+    };
+  }
+  const { upgraded, nodes } = status.progress;
+  const way = fromTo(status.from, status.to);
+  const after = formatDuration(totals.elapsedMs);
+  if (end === 'stopped' || end === 'aborted') {
+    const what = end === 'stopped' ? 'stopped' : 'was aborted';
+    return {
+      ...common,
+      tone: 'bad',
+      label: end === 'stopped' ? 'Stopped' : 'Aborted',
+      sentence: withClients(
+        `The upgrade of ${status.deployment} from ${way} ${what} after ${after} with ${upgraded} of ${countOf(nodes, 'node')} upgraded`,
+        totals,
+      ),
+      statement: withoutCommand(status.statement ?? status.reason),
+      next: nextCommands(data),
+    };
+  }
+  const [first] = status.waiting;
+  return {
+    ...common,
+    tone: first ? 'waiting' : 'running',
+    label: first ? `Waiting: ${first.kind} ${first.name}` : `Running: ${status.phase}`,
+    sentence: withClients(
+      `${status.deployment} is on its way from ${way}: ${upgraded} of ${countOf(nodes, 'node')} upgraded after ${after}`,
+      totals,
+      'so far ',
+    ),
+    statement: status.reason,
+    next: nextCommands(data),
+  };
+}
+
+const ended = (phase: string): string | undefined =>
+  phase === 'completed' || phase === 'stopped' || phase === 'aborted' ? phase : undefined;
+
+/** The release that the nodes run now where all agree; else the target as it was asked for. */
+export function reached({ releases, status }: ReportData): string {
+  const [after, ...others] = [...new Set(releases.map((r) => r.after))];
+  return after !== undefined && others.length === 0 && parseRelease(after) ? after : status.to;
+}
+
+const none = (n: number): string => (n === 0 ? 'none' : count(n));
+
+function withClients(sentence: string, totals: Totals, soFar = ''): string {
+  if (totals.operations === undefined || totals.failed === undefined)
+    return `${sentence}. The probe was off: nothing is known of clients.`;
+  const parts = [sentence, `${soFar}${countOf(totals.operations, 'client operation')}, ${none(totals.failed)} failed`];
+  parts.push(totals.writeGap ? `longest write gap ${latency(totals.writeGap.ms)}` : 'no writes were probed');
+  if (totals.acknowledged !== undefined && totals.lost !== undefined)
+    parts.push(`${countOf(totals.acknowledged, 'acknowledged write')}, ${none(totals.lost)} lost`);
+  else if (soFar !== '') parts.push('lost writes are looked for at the end');
+  else parts.push('the ledger has not been read back, so nothing is known of lost writes');
+  return `${parts.join('; ')}.`;
+}
+
+function proofOf(totals: Totals): string {
+  const parts: string[] = [];
+  if (totals.keys !== undefined && totals.different !== undefined)
+    parts.push(
+      `${countOf(totals.keys, 'key')} compared between primaries and replicas, ${none(totals.different)} different`,
+    );
+  const resyncs = totals.partial + totals.full;
+  if (resyncs > 0)
+    parts.push(`${countOf(resyncs, 'resync')}, ${totals.full === 0 ? 'all partial' : `${totals.full} full`}`);
+  return parts.length === 0 ? '' : `${parts.join('; ')}.`;
+}
+
+function findingsOf(data: ReportData, totals: Totals): string[] {
+  const found: string[] = [];
+  const { status } = data;
+  const over = (status.result ?? ended(status.phase)) !== undefined;
+  if (totals.lost)
+    found.push(
+      `${countOf(totals.lost, 'acknowledged write was', 'acknowledged writes were')} lost: see the ledger. ${failures.Lost.next}`,
+    );
+  if (totals.different)
+    found.push(
+      `${countOf(totals.different, 'key differs', 'keys differ')} between primary and replica: see the verification.`,
+    );
+  if (totals.unread > 0)
+    found.push(`${countOf(totals.unread, 'acknowledged write was', 'acknowledged writes were')} not read back.`);
+  if (totals.failed) {
+    const kinds = totals.failures.map(([kind, n]) => `${count(n)} ${kind}`).join(', ');
+    found.push(`${countOf(totals.failed, 'client operation')} failed${kinds === '' ? '' : `: ${kinds}`}.`);
+  }
+  if (totals.full > 0) {
+    const nodes = data.resyncs.filter((r) => r.kind === 'full').map((r) => r.node);
+    found.push(`${countOf(totals.full, 'full resync')}, where a partial one was meant: ${listOf(nodes)}.`);
+  }
+  if (totals.changed > 0) {
+    const names = [...new Set(data.configuration.filter((c) => c.kind === 'changed').map((c) => c.directive))];
+    found.push(`Configuration changed that no version explains: ${listOf(names)}.`);
+  }
+  for (const { gate, before, overriddenBy } of status.gates)
+    if (overriddenBy) found.push(`${overriddenBy.by} overrode gate ${gate} (${before}): “${overriddenBy.reason}”`);
+  if (status.result === 'completed' && status.progress.upgraded < status.progress.nodes)
+    found.push(`Only ${status.progress.upgraded} of ${countOf(status.progress.nodes, 'node')} are upgraded.`);
+  for (const { from, until, reason } of data.probe?.interruptions ?? [])
+    found.push(`For ${formatDuration(until - from)} no probe ran (${reason}): what clients saw then is not known.`);
+  const partly = data.verify.filter((v) => v.complete === false);
+  for (const { shard, replica, statement } of partly.slice(0, 5))
+    found.push(`${replica} of ${shard} was not compared whole: ${statement ?? 'no reason was given'}.`);
+  if (partly.length > 5) found.push(`${partly.length - 5} more replicas were not compared whole.`);
+  if (over && totals.keys === undefined) found.push('Primaries and replicas were not compared.');
+  return found;
+}
+
+function listOf(names: readonly string[]): string {
+  return names.length <= 5 ? names.join(', ') : `${names.slice(0, 5).join(', ')} and ${names.length - 5} more`;
+}
+
+/** The statement's last line is the command that goes on, which the report sets apart. */
+function withoutCommand(statement: string): string {
+  return statement
+    .split('\n')
+    .filter((line) => !line.startsWith('To go on where it stands:'))
+    .join('\n');
+}
+
+function nextCommands({ status, next }: ReportData): ReportVerdict['next'] {
+  const waiting = status.waiting.map(({ reason, clears, command }) => ({
+    why: `${reason}; clears when ${clears}`,
+    command,
+  }));
+  if (waiting.length > 0) return waiting;
+  if (next !== undefined) return [{ why: 'To go on', command: next }];
+  if ((status.result ?? ended(status.phase)) === undefined) return [];
+  const command = `rollout start ${status.deployment} --to ${status.to}`;
+  return [{ why: 'Starting the same upgrade again continues where it stood', command }];
+}

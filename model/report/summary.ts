@@ -1,0 +1,143 @@
+import { formatDuration, formatSize } from '../duration.js';
+import type { ReportData } from '../report.js';
+import { causeAmong, isProbesOwn, nameEntry } from './cause-of.js';
+import { html, type Content, type Markup } from './html.js';
+import { clock, count, countOf, fromTo, latency, moment } from './quantities.js';
+import { reached, type ReportVerdict } from './report-verdict.js';
+import type { Span } from './spans.js';
+import type { Totals, WorstGap } from './totals.js';
+
+/** The first thing that is seen: how it went, in one sentence, and what goes on. */
+export function verdictSection({ status, generatedAt }: ReportData, verdict: ReportVerdict): Markup {
+  return html`<section class="verdict ${verdict.tone}" aria-labelledby="verdict">
+    <p class="verdict-label">${verdict.label}</p>
+    <h1 id="verdict">${verdict.sentence}</h1>
+    ${verdict.proof !== '' && html`<p class="proof">${verdict.proof}</p>`}
+    ${verdict.statement !== undefined && html`<p class="statement">${verdict.statement}</p>`}
+    ${
+      verdict.findings.length > 0 &&
+      html`<ul class="findings">
+        ${verdict.findings.map((finding) => html`<li>${finding}</li>`)}
+      </ul>`
+    }
+    ${
+      verdict.next.length > 0 &&
+      html`<dl class="next">
+        ${verdict.next.slice(0, 10).map(
+          ({ why, command }) =>
+            html`<dt>${why}</dt>
+              <dd><code>${command}</code></dd>`,
+        )}
+      </dl>`
+    }
+    <p class="provenance">
+      Started by ${status.startedBy},
+      ${moment(status.startedAt)}${status.endedAt !== undefined && html`; ended ${moment(status.endedAt)}`}. Workflow
+      <code>${status.workflowId}</code>. Report of
+      ${moment(generatedAt)}${status.result === undefined && ', renewed every 5 s'}.
+    </p>
+  </section> `;
+}
+
+interface Figure {
+  name: string;
+  value: string;
+  note?: Content;
+  tone?: 'good' | 'bad' | 'unknown';
+}
+
+/** `55 ms`, `38 ms to 108 ms`. */
+function rangeOf(ms: readonly number[]): string {
+  const [least, most] = [latency(Math.min(...ms)), latency(Math.max(...ms))];
+  return least === most ? least : `${least} to ${most}`;
+}
+
+/** The figures that are asked for first; what was not measured is said so. */
+export function keyFigures(data: ReportData, totals: Totals, spans: readonly Span[]): Markup {
+  const { status, backups, handovers } = data;
+  const unknown = (name: string, why: string): Figure => ({ name, value: 'not measured', note: why, tone: 'unknown' });
+  const cause = (gap: WorstGap): Content => {
+    const near = spans.filter(({ entry }) => entry.shard === undefined || entry.shard === gap.shard);
+    const entry = causeAmong(gap, near);
+    return `${gap.shard}, ${clock(gap.at)}${entry ? `, during ${nameEntry(entry)}` : ''}${isProbesOwn(gap, data.probe?.stalls) ? '; the probe’s own process stood still' : ''}`;
+  };
+  const gap = (name: string, worst: WorstGap | undefined): Figure =>
+    worst ? { name, value: latency(worst.ms), note: cause(worst) } : unknown(name, 'the probe was off');
+  const pauses = handovers.map((h) => h.ms);
+  const figures: Figure[] = [
+    {
+      name: 'Time',
+      value: formatDuration(totals.elapsedMs),
+      note: status.result === undefined ? 'until now, waits included' : 'from start to end, waits included',
+    },
+    {
+      name: 'Nodes upgraded',
+      value: `${status.progress.upgraded} of ${status.progress.nodes}`,
+      note: fromTo(status.from, reached(data)),
+      ...(status.result !== undefined && status.progress.upgraded < status.progress.nodes
+        ? { tone: 'bad' as const }
+        : {}),
+    },
+    totals.operations === undefined || totals.failed === undefined
+      ? unknown('Client operations', 'the probe was off')
+      : {
+          name: 'Client operations',
+          value: count(totals.operations),
+          note: totals.failed === 0 ? 'none failed' : `${count(totals.failed)} failed`,
+          tone: totals.failed === 0 ? 'good' : 'bad',
+        },
+    gap('Longest write gap', totals.writeGap),
+    gap('Longest read gap', totals.readGap),
+    totals.acknowledged === undefined || totals.lost === undefined
+      ? unknown('Acknowledged writes', data.probe ? 'the ledger is not read back yet' : 'the probe was off')
+      : {
+          name: 'Acknowledged writes',
+          value: count(totals.acknowledged),
+          note: totals.lost === 0 ? 'read back, none lost' : `read back, ${count(totals.lost)} lost`,
+          tone: totals.lost === 0 ? 'good' : 'bad',
+        },
+    totals.keys === undefined || totals.different === undefined
+      ? unknown('Keys compared', 'primaries and replicas were not compared')
+      : {
+          name: 'Keys compared',
+          value: count(totals.keys),
+          note: `${totals.different === 0 ? 'none' : count(totals.different)} different; expiry times within ${latency(totals.ttlDriftMs)}`,
+          tone: totals.different === 0 ? 'good' : 'bad',
+        },
+    {
+      name: 'Resyncs',
+      value: count(totals.partial + totals.full),
+      note:
+        totals.partial + totals.full === 0
+          ? 'none yet'
+          : `${count(totals.partial)} partial, ${totals.full === 0 ? 'none' : count(totals.full)} full`,
+      ...(totals.full > 0 ? { tone: 'bad' as const } : {}),
+    },
+    {
+      name: 'Handovers',
+      value: count(handovers.length),
+      note: pauses.length === 0 ? 'none yet' : `${rangeOf(pauses)} until the new primary was seen`,
+    },
+    {
+      name: 'Backups',
+      value: count(backups.length),
+      note:
+        backups.length === 0
+          ? 'none recorded'
+          : `${formatSize(backups.reduce((sum, b) => sum + b.bytes, 0))}, ${countOf(
+              backups.reduce((sum, b) => sum + b.keys, 0),
+              'key',
+            )}, verified`,
+    },
+  ];
+  return html`<section aria-labelledby="figures">
+    <h2 id="figures">Key figures</h2>
+    <dl class="figures">
+      ${figures.map(
+        ({ name, value, note, tone }) =>
+          html`<div${tone !== undefined && html` class="${tone}"`}><dt>${name}</dt><dd><span class="value">${value}</span><span class="note">${note}</span></dd></div>`,
+      )}
+    </dl>
+    ${totals.resolutionMs !== undefined && html`<p class="remark">The probe sends its operations on a fixed schedule, ${latency(totals.resolutionMs)} apart for each client and shard: a gap up to about that long is no interruption.</p>`}
+  </section> `;
+}

@@ -1,0 +1,134 @@
+import type {
+  BackupRecord,
+  ConfigurationDifference,
+  HandoverRecord,
+  LedgerResult,
+  ResyncRecord,
+  VerifyResult,
+} from './evidence.js';
+import type { Policy } from './deployment.js';
+import type { PlanFacts } from './planning/facts.js';
+import type { ShardView, TopologyView } from './topology.js';
+import type { Verdict } from './verdict.js';
+
+/** What every activity is told: whose node, in which operation. Secrets are never part of it. */
+export interface Order {
+  deployment: string;
+  /** The operation's folder below the worker's state folder: `<deployment>/<run id>`. */
+  operation: string;
+}
+
+/** Where a node lives; kept by the workflow, since a stopped node can't be asked. */
+export interface NodePlace {
+  address: string;
+  home: string;
+  configurationFile: string;
+  logFile?: string;
+  datasetFile: string;
+  clusterFile: string;
+  /** What ran here before the operation touched it. */
+  release: string;
+  pid?: number;
+  /** An earlier operation isolated it and never released it. */
+  pending: boolean;
+}
+
+/** A primary's counters before a replica goes away: how it came back is their difference. */
+export interface SyncBaseline {
+  runId: string;
+  full: number;
+  partial: number;
+}
+
+export interface Assessment {
+  name: string;
+  policy: Policy;
+  /** Exact releases; `from` is the oldest that runs. */
+  from: string;
+  to: string;
+  topology: TopologyView;
+  facts: PlanFacts;
+  /** Addresses of nodes that an operation has isolated and never released. */
+  pending: string[];
+  /** Are the search attributes registered? Upserting an unknown one would block the workflow for ever. */
+  searchable: boolean;
+  artefacts: string;
+}
+
+/** A shard as it is now, every member of it read. */
+export interface ShardNow {
+  shard: ShardView;
+  /** Addresses of its nodes that an operation has isolated and not released yet. */
+  pending: string[];
+}
+
+export interface GateResult {
+  gate: string;
+  verdict: Verdict;
+}
+
+/** The activities as workflows see them: one interface a capability, implemented in activities/. */
+export interface AssessActivities {
+  /** With `shard`, the topology and facts of that shard only. */
+  assess(input: Order & { to: string; shard?: string }): Promise<Assessment>;
+  /** Fails for another try while a member of the shard can't be read: what is planned without it would leave it behind. */
+  readShard(input: Order & { shard: string }): Promise<ShardNow>;
+  /** Looks again by itself until all pass or the patience (ms) is over. `handover`: may this candidate take over? */
+  checkGates(
+    input: Order & {
+      gates: string[];
+      shard?: string;
+      patienceMs: number;
+      handover?: { candidate: string; sinceRoleChangeMs?: number };
+    },
+  ): Promise<GateResult[]>;
+}
+
+export interface NodeActivities {
+  /** Finds each node's place, and enlarges the backlogs. `pending`: an earlier operation left it in the middle. */
+  prepareShard(input: Order & { nodes: string[]; backlogBytes?: number }): Promise<NodePlace[]>;
+  /** Puts back what prepareShard changed; a node that is away, or was never released, is left to the next operation. */
+  putBackShard(input: Order & { places: NodePlace[] }): Promise<void>;
+  /** Remembers the node as it is, and keeps it from being promoted. */
+  isolate(input: Order & { place: NodePlace; primary: string }): Promise<{ baseline: SyncBaseline; readers: number }>;
+  /** Has the node save its dataset and keeps it aside; a node whose data can't be trusted any more is left as it is. */
+  snapshot(input: Order & { place: NodePlace }): Promise<{ bytes: number; taken: boolean }>;
+  /** `notes`: what of the configuration had to be written otherwise to mean the same. */
+  swapVersion(input: Order & { place: NodePlace; to: string }): Promise<{ release: string; notes: string[] }>;
+  rejoin(
+    input: Order & { place: NodePlace; primary: string; baseline: SyncBaseline; shard: string },
+  ): Promise<ResyncRecord>;
+  verifyNode(input: Order & { place: NodePlace; primary: string; shard: string }): Promise<VerifyResult>;
+  /** Puts the node's settings back, and compares its configuration with what it was. */
+  release(input: Order & { place: NodePlace }): Promise<ConfigurationDifference[]>;
+  /** Back to the release, dataset and configuration of before, while the primary still runs that release. */
+  revert(input: Order & { place: NodePlace; primary: string }): Promise<{ release: string }>;
+}
+
+export interface HandoverActivities {
+  /** `places`: the shard's nodes, taken for this attempt before anything is done. */
+  handOver(
+    input: Order & {
+      shard: string;
+      from: string;
+      to: string;
+      siblings: string[];
+      mode: 'safe' | 'fast';
+      places: NodePlace[];
+    },
+  ): Promise<HandoverRecord>;
+}
+
+export interface EvidenceActivities {
+  /** From whichever of the shard's nodes is the best source now. */
+  backUpShard(input: Order & { shard: string; primary: string; replicas: string[] }): Promise<BackupRecord>;
+  /** Every shard's is in: from now on it is one of `backup.keep`, and older ones go. */
+  completeBackup(input: Order & { shards: string[] }): Promise<void>;
+  /** Compares a replica with its present primary, once no node has anything done to it any more. */
+  compareReplica(input: Order & { shard: string; primary: string; replica: string }): Promise<VerifyResult>;
+  runProbe(input: Order): Promise<void>;
+  readLedger(input: Order): Promise<LedgerResult | undefined>;
+  writeReport(input: Order & { workflowId: string; runId: string }): Promise<{ file: string }>;
+}
+
+export type Activities = AssessActivities & NodeActivities & HandoverActivities & EvidenceActivities;

@@ -1,0 +1,175 @@
+// A gate that passes because it saw nothing would let an upgrade run blind.
+import { expect, test } from 'vitest';
+import { evaluateGates, gatesOf } from '../../../model/gates/evaluate.js';
+import type { GateObservation, ProbeWindow } from '../../../model/gates/observation.js';
+import { allNodes, type NodeView } from '../../../model/topology.js';
+import type { Verdict } from '../../../model/verdict.js';
+import { deployment, topology } from '../planning/topologies.js';
+
+const GB = 1024 ** 3;
+const { policy } = deployment(`gates:
+  prometheus:
+    url: http://p:9090
+    queries: [{ name: checkout, query: errors, below: 0.5 }, { name: traffic, query: rate, above: 1, below: 9 }]`);
+const view = topology([{ releases: ['5.0.6', '5.0.6'] }, { releases: ['5.0.6', '5.0.6'] }]);
+const window: ProbeWindow = { operations: 2000, failed: 0, p99Ms: 3, ageMs: 500 };
+const good: GateObservation = {
+  topology: view,
+  resources: Object.fromEntries(
+    allNodes(view).map(({ address }) => [
+      address,
+      { diskFreeBytes: 50 * GB, memoryFreeBytes: 4 * GB, memoryTotalBytes: 8 * GB },
+    ]),
+  ),
+  probe: { 'shard-1': window, 'shard-2': window },
+  prometheus: {
+    checkout: { ok: true, samples: [{ labels: {}, value: 0.1 }] },
+    traffic: {
+      ok: true,
+      samples: [
+        { labels: { shop: 'a' }, value: 2 },
+        { labels: { shop: 'b' }, value: 3 },
+      ],
+    },
+  },
+};
+
+const judge = (observation: GateObservation, gate: string): Verdict | undefined =>
+  evaluateGates(observation, policy, [gate])[0]?.verdict;
+const withNode = (change: Partial<NodeView>): GateObservation => ({
+  ...good,
+  topology: {
+    ...view,
+    shards: view.shards.map((shard, i) =>
+      i === 0 ? { ...shard, replicas: shard.replicas.map((it) => ({ ...it, ...change })) } : shard,
+    ),
+  },
+});
+const link = { primary: '10.0.1.0:6379', link: 'up' as const, offset: 1_000_000, loading: false, syncing: false };
+const withProbe = (change: Partial<ProbeWindow>): GateObservation => ({
+  ...good,
+  probe: { ...good.probe, 'shard-2': { ...window, ...change } },
+});
+const withSamples = (...values: number[]): GateObservation => ({
+  ...good,
+  prometheus: {
+    ...good.prometheus,
+    traffic: { ok: true, samples: values.map((value, i) => ({ labels: { __name__: 'rate', shop: `${i}` }, value })) },
+  },
+});
+
+test('all is well: every gate passes, the built-in ones and the queries', () => {
+  const results = evaluateGates(good, policy);
+  expect(results.map(({ gate }) => gate)).toEqual([...gatesOf(policy)]);
+  expect(gatesOf(policy)).toEqual(expect.arrayContaining(['topology', 'errors', 'checkout', 'traffic']));
+  expect(results.filter(({ verdict }) => verdict.state !== 'pass')).toEqual([]);
+});
+
+test.each([
+  [
+    'topology',
+    { ...good, topology: { ...view, disagreements: ['10.0.1.1:6379 sees 10.0.2.0:6379 fail'] } },
+    'wait',
+    /sees 10\.0\.2\.0:6379 fail/,
+  ],
+  ['replication', withNode({ replication: { ...link, link: 'down' } }), 'wait', /10\.0\.1\.1:6379 has lost its link/],
+  ['replication', withNode({ replication: { ...link, loading: true } }), 'wait', /loading/],
+  ['replication', withNode({ replication: { ...link, syncing: true } }), 'wait', /full sync/],
+  ['replication', withNode({ replication: { ...link, primary: '10.0.2.0:6379' } }), 'wait', /follows 10\.0\.2\.0:6379/],
+  ['replication', { ...good, topology: topology([{ releases: ['5.0.6'] }]) }, 'fail', /shard-1 has no replica/],
+  [
+    'lag',
+    withNode({ offset: 0, replication: { ...link, offset: 1_000_000 - 2 * 1024 ** 2 } }),
+    'wait',
+    /2\.0 MB behind/,
+  ],
+  [
+    'memory',
+    withNode({ maxMemoryBytes: 100, usedMemoryBytes: 95 }),
+    'fail',
+    /10\.0\.1\.1:6379 has 5 % of its maxmemory free/,
+  ],
+  ['memory', withNode({ maxMemoryBytes: 100, usedMemoryBytes: 120 }), 'fail', /0 %/],
+  ['disk', withNode({ usedMemoryBytes: 30 * GB }), 'fail', /50\.0 GB of disk free for 30\.0 GB/],
+  ['latency', withProbe({ p99Ms: 250 }), 'wait', /250 ms on shard-2/],
+  ['errors', withProbe({ failed: 1 }), 'wait', /1 of 2000 on shard-2/],
+  ['traffic', withSamples(5, 0.5), 'wait', /0\.5 \(shop=1\)/],
+  ['traffic', withSamples(9), 'wait', /rate is 9/],
+  ['traffic', withSamples(Infinity), 'wait', /Infinity/],
+] as [string, GateObservation, Verdict['state'], RegExp][])(
+  '%s does not pass: %#',
+  (gate, observation, state, reason) => {
+    const verdict = judge(observation, gate);
+    expect(verdict?.state).toBe(state);
+    expect(verdict?.reason).toMatch(reason);
+    expect(verdict).toHaveProperty('clears', expect.stringMatching(/./));
+  },
+);
+
+const nothing: GateObservation = {
+  topology: { shards: [], disagreements: [], nodeTimeoutMs: 5000 },
+  resources: {},
+  probe: {},
+  prometheus: {},
+};
+test.each(gatesOf(policy))('%s never passes on no data at all', (gate) => {
+  expect(judge(nothing, gate)?.state).not.toBe('pass');
+});
+
+test.each([
+  ['memory', { ...good, resources: {} }],
+  [
+    'memory',
+    {
+      ...good,
+      resources: { ...good.resources, '10.0.1.1:6379': { diskFreeBytes: 0, memoryFreeBytes: 0, memoryTotalBytes: 0 } },
+    },
+  ],
+  ['disk', { ...good, resources: {} }],
+  ['latency', { ...good, probe: { 'shard-1': window } }],
+  ['errors', { ...good, probe: {} }],
+  ['latency', withProbe({ ageMs: 60_000 })],
+  ['errors', withProbe({ operations: 0 })],
+  ['latency', withProbe({ p99Ms: Number.NaN })],
+  ['errors', withProbe({ failed: Number.NaN })],
+  ['lag', withNode({ offset: Number.NaN, replication: { ...link, offset: Number.NaN } })],
+  ['replication', withNode({ replication: undefined as never })],
+  ['traffic', withSamples()],
+  ['traffic', withSamples(Number.NaN)],
+  ['traffic', { ...good, prometheus: {} }],
+] as [string, GateObservation][])('%s waits where data is missing: %#', (gate, observation) => {
+  expect(judge(observation, gate)?.state).toBe('wait');
+});
+
+test('Prometheus that can’t be reached fails its gates with its own words, and no other', () => {
+  const error = 'Prometheus at http://p:9090 can’t be reached: ECONNREFUSED';
+  const down = {
+    ...good,
+    prometheus: { checkout: { ok: false as const, error }, traffic: { ok: false as const, error } },
+  };
+  const states = evaluateGates(down, policy).filter(({ verdict }) => verdict.state !== 'pass');
+  expect(states).toEqual([
+    { gate: 'checkout', verdict: { state: 'fail', reason: error, clears: 'Prometheus answers errors' } },
+    { gate: 'traffic', verdict: { state: 'fail', reason: error, clears: 'Prometheus answers rate' } },
+  ]);
+});
+
+test('a probe that is switched off passes, and says that nothing was measured', () => {
+  const off = deployment('probe: { enabled: false }').policy;
+  for (const { verdict } of evaluateGates(nothing, off, ['latency', 'errors']))
+    expect(verdict).toEqual({
+      state: 'pass',
+      reason: 'not measured: the probe is switched off (policy.probe.enabled)',
+    });
+});
+
+test('a slip in a gate’s name does not open the way', () => {
+  expect(judge(good, 'memroy')).toMatchObject({ state: 'fail', reason: expect.stringContaining('memory') as string });
+});
+
+test('the thresholds themselves still pass', () => {
+  expect(judge(withProbe({ p99Ms: 100 }), 'latency')?.state).toBe('pass');
+  expect(judge(withNode({ maxMemoryBytes: 100, usedMemoryBytes: 90 }), 'memory')?.state).toBe('pass');
+  expect(judge(withNode({ usedMemoryBytes: 25 * GB }), 'disk')?.state).toBe('pass');
+  expect(judge(withNode({ replication: { ...link, offset: 1_000_000 - 1024 ** 2 } }), 'lag')?.state).toBe('pass');
+});

@@ -1,0 +1,29 @@
+// What a person does at the end of an upgrade that stopped: nothing, because the end doesn't say what.
+import { expect, test } from 'vitest';
+import type { NodeStatus, OperationStatus } from '../../model/operation.js';
+import { standingOf } from '../../model/standing.js';
+
+const statement = (state: NodeStatus['state'], release = '5.0.6'): string => {
+  const node: NodeStatus = { address: '10.0.1.1:6379', role: 'replica', release, state };
+  const status = {
+    ...{ deployment: 'orders', to: '8.0.6', result: 'stopped', progress: { upgraded: 1, nodes: 6 } },
+    shards: [{ shard: 'shard-1', state: 'stopped', phase: 'stopped', nodes: [node] }],
+  } as unknown as OperationStatus;
+  return standingOf(status, 'it failed', false);
+};
+
+test.each(['failed', 'in progress'] as const)(
+  'a node that is %s: how it is started by hand, and what comes then',
+  (state) => {
+    const said = statement(state);
+    expect(said).toContain(`shard-1: 10.0.1.1:6379 is ${state} (5.0.6). If no process serves it, start it by hand`);
+    expect(said).toContain('the server of 8.0.6 (or of 5.0.6');
+    expect(said).toContain('--cluster-replica-no-failover yes');
+    expect(said).toContain('The next rollout start takes it up');
+  },
+);
+
+test('a node of the target already is started with that alone; one that is back needs nothing', () => {
+  expect(statement('failed', '8.0.6')).not.toContain('.previous');
+  expect(statement('reverted')).toContain('10.0.1.1:6379 is reverted (5.0.6).\n');
+});
