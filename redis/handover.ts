@@ -1,0 +1,198 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ReplyError } from 'ioredis';
+import { RolloutError } from '../model/failures.js';
+import { couldReplace } from '../model/handover.js';
+import { fail, pass, type Verdict } from '../model/verdict.js';
+import { at, connect, type Endpoint, type NodeConnection } from './connection.js';
+import { parseInfo } from './info.js';
+import { poll, roleDoubts, roleOf } from './roles.js';
+import { takeOver, whyNotFast } from './takeover.js';
+import { readAccount, type NodeAccount } from './topology.js';
+
+export interface HandoverInput {
+  endpoint: Endpoint;
+  /** The primary that gives its role away, and the replica that takes it. */
+  from: string;
+  to: string;
+  /** The shard's other replicas, which must follow `to` afterwards. */
+  siblings: readonly string[];
+  /** Every node of the cluster, the shard's included. */
+  nodes: readonly string[];
+  mode: 'safe' | 'fast';
+  /** How long every node may take to show the new roles, ms. */
+  confirmWithinMs: number;
+  signal?: AbortSignal;
+}
+
+export interface HandoverResult {
+  mode: 'safe' | 'fast';
+  /** Why `fast` was not taken, where it was asked for. */
+  fellBack?: string;
+  /** From the command until the successor called itself primary, ms; 0 when it already was. */
+  ms: number;
+  /** When the command was sent, Unix ms. */
+  at: number;
+  /** True when an earlier attempt had done it. */
+  already: boolean;
+}
+
+/** How long a link that is down, or a load, may take to pass before the handover is refused. */
+const READY_WITHIN_MS = 10_000;
+/** Redis gives a manual failover up by itself after 5 s (CLUSTER_MF_TIMEOUT in cluster.h). */
+const FAILOVER_GIVES_UP_MS = 5500;
+
+/**
+ * Moves the primary role of a shard from `from` to `to` without losing an acknowledged write, and believes it only when
+ * those who decide show it (`roleDoubts`). Safe to run again: a handover that an earlier attempt carried out is confirmed, not repeated.
+ *
+ * - `safe` is CLUSTER FAILOVER: the primary stops writes, the replica catches up to its offset and is elected.
+ * - `fast` (both ends ≥ 6.2) pauses writes, waits for equal offsets and takes over without a vote; measured at 4–6 ms.
+ *
+ * @throws RolloutError HandoverFailed when nothing was done, or the old primary still serves; RolesUnsettled, Lost;
+ *   NodeHung, Unreachable
+ */
+export async function handOver(input: HandoverInput): Promise<HandoverResult> {
+  const { endpoint, from, to, confirmWithinMs, signal } = input;
+  await using successor = await connect(at(endpoint, to));
+  const begun = Date.now();
+  let result: HandoverResult;
+  if ((await roleOf(successor)) === 'primary' || (await isDone(input)))
+    result = { mode: input.mode, ms: 0, at: begun, already: true };
+  else {
+    const reason = input.mode === 'fast' ? await whyNotFast(input) : undefined;
+    if (input.mode === 'fast' && reason === undefined) {
+      const outcome = await takeOver(input, successor);
+      result =
+        'refused' in outcome
+          ? { ...(await failOver(input, successor)), fellBack: outcome.refused }
+          : { mode: 'fast', ms: outcome.ms, at: begun, already: false };
+    } else result = { ...(await failOver(input, successor)), ...(reason === undefined ? {} : { fellBack: reason }) };
+  }
+
+  const replicas = [from, ...input.siblings];
+  const doubts = await poll(
+    async () => {
+      const left = await roleDoubts(endpoint, { primary: to, replicas });
+      await unchain(endpoint, to, input.siblings, left);
+      return left;
+    },
+    (left) => left.length === 0,
+    { everyMs: 100, withinMs: confirmWithinMs, ...(signal ? { signal } : {}) },
+  );
+  if (doubts.length > 0)
+    throw new RolloutError(
+      'RolesUnsettled',
+      `${to} is primary, but after ${confirmWithinMs} ms not everyone shows it: ${doubts.slice(0, 5).join('; ')}`,
+    );
+  return result;
+}
+
+/** CLUSTER FAILOVER, tried twice: its OK only means accepted (redis#11750), and a second vote needs 2 × node timeout. */
+async function failOver(input: HandoverInput, successor: NodeConnection): Promise<HandoverResult> {
+  const { endpoint, from, to, signal } = input;
+  const { nodeTimeoutMs } = await readAccount(at(endpoint, to));
+  await somethingReplicated(input);
+  for (let attempt = 1; ; attempt++) {
+    const sent = Date.now();
+    const start = performance.now();
+    if (await isDone(input)) return { mode: 'safe', ms: performance.now() - start, at: sent, already: false };
+    await successor.call('CLUSTER', 'FAILOVER').catch((error: unknown) => {
+      if (!(error instanceof ReplyError)) throw error;
+      throw new RolloutError(
+        'HandoverFailed',
+        `${to} refused CLUSTER FAILOVER (${(error as Error).message}); ${from} serves on`,
+      );
+    });
+    const role = await poll(
+      () => roleOf(successor),
+      (it) => it === 'primary',
+      { everyMs: 2, withinMs: FAILOVER_GIVES_UP_MS, ...(signal ? { signal } : {}) },
+    );
+    const ms = performance.now() - start;
+    if (role === 'primary') return { mode: 'safe', ms, at: sent, already: false };
+    if (attempt === 2)
+      throw new RolloutError(
+        'HandoverFailed',
+        `${to} accepted CLUSTER FAILOVER twice and is still a replica; ${from} serves on. The nodes' logs say why (look for 'Failover auth denied' and 'Manual failover')`,
+      );
+    await sleep(2 * nodeTimeoutMs, undefined, signal ? { signal } : {});
+  }
+}
+
+/** repl-ping-replica-period is 10 s by default: the first ping moves the offset of a primary that nobody wrote to. */
+const FIRST_PING_MS = 15_000;
+
+/**
+ * Redis 5.0 takes a paused primary's offset of 0 for one that it hasn't heard yet, and lets the failover of a shard that
+ * was never written to time out (`mf_master_offset` in cluster.c; measured on 5.0.6).
+ */
+async function somethingReplicated({ endpoint, from, signal }: HandoverInput): Promise<void> {
+  await using primary = await connect(at(endpoint, from));
+  await poll(
+    async () => Number(parseInfo(String(await primary.call('INFO', 'replication')))['master_repl_offset']),
+    (offset) => offset > 0,
+    { everyMs: 100, withinMs: FIRST_PING_MS, ...(signal ? { signal } : {}) },
+  );
+}
+
+/**
+ * Are these two still primary and replica of each other, and the replica fit to take over? Asked before every command: an
+ * attempt may be the retry of one whose worker died, and somebody may have failed the shard over in between.
+ *
+ * @returns true when `to` is primary already
+ * @throws RolloutError HandoverFailed before anything was done
+ */
+async function isDone({ endpoint, from, to, signal }: HandoverInput): Promise<boolean> {
+  let done = false;
+  const verdict = await poll(
+    async () => {
+      const [old, next] = await Promise.all([readAccount(at(endpoint, from)), readAccount(at(endpoint, to))]);
+      done = next.node.role === 'primary';
+      return done ? pass() : judgePair(old, next, from);
+    },
+    ({ state }) => state !== 'wait',
+    { everyMs: 100, withinMs: READY_WITHIN_MS, ...(signal ? { signal } : {}) },
+  );
+  if (verdict.state !== 'pass')
+    throw new RolloutError('HandoverFailed', `${from} → ${to}: ${verdict.reason}; nothing was done`);
+  return done;
+}
+
+function judgePair(old: NodeAccount, next: NodeAccount, from: string): Verdict {
+  const to = next.node.address;
+  const upstream = next.node.replication?.primary ?? 'nobody';
+  if (old.node.role !== 'primary')
+    return fail(
+      `${from} is no primary any more, ${old.node.replication?.primary ?? '?'} is; ${to} replicates ${upstream}`,
+      'start again: the roles are read anew',
+    );
+  // By its id, and by every address that either of the two has of it: `from` may be a name that only we use.
+  const known = [old, next].flatMap(({ peers }) => peers.filter(({ id }) => id === old.node.id));
+  const names = [from, ...known.map(({ address }) => address)].map(plain);
+  const follows = next.peers.find((peer) => peer.myself)?.primaryId === old.node.id && names.includes(plain(upstream));
+  if (!follows)
+    return fail(`${from} is primary, but ${to} replicates ${upstream}`, 'start again: the roles are read anew');
+  return couldReplace({ ...old.node, address: upstream }, next.node);
+}
+
+const plain = (address: string): string => address.toLowerCase().replace(/[[\]]/g, '');
+
+/** A sibling can stay chained to the old primary (redis#15472): point it at the new one. */
+async function unchain(
+  endpoint: Endpoint,
+  primary: string,
+  siblings: readonly string[],
+  doubts: readonly string[],
+): Promise<void> {
+  const chained = siblings.filter((address) => doubts.some((doubt) => doubt.startsWith(`${address} replicates `)));
+  if (chained.length === 0 || doubts.some((doubt) => doubt.includes(`doesn't know ${primary}`))) return;
+  const { node } = await readAccount(at(endpoint, primary));
+  await Promise.all(
+    chained.map(async (address) => {
+      await using sibling = await connect(at(endpoint, address));
+      await sibling.call('CLUSTER', 'REPLICATE', node.id).catch(() => {
+        // It may have turned by itself in between; the next look tells.
+      });
+    }),
+  );
+}

@@ -1,0 +1,32 @@
+import { SLOTS, type SlotRange } from '../../model/topology.js';
+
+const table = Uint16Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte << 8;
+  for (let bit = 0; bit < 8; bit++) crc = crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1;
+  return crc & 0xffff;
+});
+
+/** CRC16 of the cluster specification: XMODEM, polynomial 0x1021, initial value 0. */
+export function crc16(bytes: Buffer): number {
+  let crc = 0;
+  for (const byte of bytes) crc = ((crc << 8) & 0xffff) ^ (table[(crc >> 8) ^ byte] ?? 0);
+  return crc;
+}
+
+/** The hash slot of a key, 0–16383: of what stands between the first `{` and the next `}`, if anything does. */
+export function keySlot(key: string): number {
+  const open = key.indexOf('{');
+  const close = open < 0 ? -1 : key.indexOf('}', open + 1);
+  return crc16(Buffer.from(close > open + 1 ? key.slice(open + 1, close) : key)) % SLOTS;
+}
+
+/** Hash tags `{0}`, `{1}`, … of different slots, all of them in the ranges: the first `count` that there are. */
+export function tagsFor(ranges: readonly SlotRange[], count: number): string[] {
+  const slots = ranges.reduce((sum, [from, to]) => sum + to - from + 1, 0);
+  const tags = new Map<number, string>();
+  for (let n = 0; tags.size < Math.min(count, slots); n++) {
+    const slot = keySlot(String(n));
+    if (!tags.has(slot) && ranges.some(([from, to]) => slot >= from && slot <= to)) tags.set(slot, String(n));
+  }
+  return [...tags.values()];
+}

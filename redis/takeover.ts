@@ -1,0 +1,157 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RolloutError } from '../model/failures.js';
+import { mayTakeOver } from '../model/handover.js';
+import { at, connect, type Endpoint, type NodeConnection } from './connection.js';
+import { parseInfo, releaseFromInfo } from './info.js';
+import { poll, roleOf } from './roles.js';
+import { observePrimaries, readAccount } from './topology.js';
+
+export interface TakeoverInput {
+  endpoint: Endpoint;
+  /** The primary that gives its role away, and the replica that takes it. */
+  from: string;
+  to: string;
+  /** Every node of the cluster, the shard's included. */
+  nodes: readonly string[];
+}
+
+/** Bounds the harm of a takeover whose worker dies: writes go on by themselves after this. */
+const PAUSE_MS = 2000;
+/** A takeover that begins later than this after the pause is not begun. */
+const TAKEOVER_WITHIN_MS = 500;
+/** How long writes are held at most while it is not known who is primary. */
+const KNOWN_WITHIN_MS = 10_000;
+
+/** The takeover skips the vote: it is allowed only where nobody could see things differently. */
+export async function whyNotFast({ endpoint, from, to, nodes }: TakeoverInput): Promise<string | undefined> {
+  const read = await Promise.all(
+    nodes.map((address) =>
+      readAccount(at(endpoint, address)).catch((error: unknown) =>
+        error instanceof Error ? error.message : String(error),
+      ),
+    ),
+  );
+  const unreadable = read.find((it) => typeof it === 'string');
+  if (unreadable !== undefined) return `not every node can be read: ${unreadable}`;
+  const accounts = read.filter((it) => typeof it !== 'string');
+  const [old, next] = [from, to].map((address) => accounts.find((it) => it.node.address === address)?.node);
+  if (!old || !next) return `${from} and ${to} are not both among the nodes`;
+  for (const { node, peers } of accounts) {
+    const doubtful = peers.find((peer) => peer.health !== 'ok');
+    if (doubtful) return `${node.address} sees ${doubtful.address} as ${doubtful.health}`;
+  }
+  if (next.replication?.link !== 'up') return `${to} has lost its replication link`;
+  const failingOver = accounts.find((it) => it.failoverUnderWay)?.node.address;
+  const verdict = mayTakeOver({
+    primary: old,
+    primaries: observePrimaries(accounts),
+    ...(failingOver === undefined ? {} : { failoverUnderWay: failingOver }),
+  });
+  return verdict.state === 'pass' ? undefined : verdict.reason;
+}
+
+/**
+ * Pauses writes at the old primary, waits for equal offsets, takes over without a vote, and lets writes go on only when
+ * the old primary calls itself a replica (it answers them with MOVED then), or when the successor certainly is one still.
+ *
+ * @returns how long writes were held, ms; or why the takeover was not begun
+ * @throws RolloutError HandoverFailed when the old primary serves on; RolesUnsettled when it is not known who does; Lost
+ */
+export async function takeOver(
+  { endpoint, from, to }: TakeoverInput,
+  successor: NodeConnection,
+): Promise<{ ms: number } | { refused: string }> {
+  await using primary = await connect(at(endpoint, from));
+  const start = performance.now();
+  const age = (): number => performance.now() - start;
+  const pause = (): Promise<unknown> => primary.call('CLIENT', 'PAUSE', PAUSE_MS, 'WRITE');
+  await pause();
+  let held = false;
+  try {
+    const offset = Number(parseInfo(String(await primary.call('INFO', 'replication')))['master_repl_offset']);
+    const reached = await poll(
+      async () => Number(parseInfo(String(await successor.call('INFO', 'replication')))['slave_repl_offset']),
+      (it) => it >= offset,
+      { everyMs: 1, withinMs: TAKEOVER_WITHIN_MS / 2 },
+    );
+    if (!(reached >= offset)) return { refused: `${to} was ${offset - reached} bytes behind with writes paused` };
+    if (age() > TAKEOVER_WITHIN_MS) return { refused: `the pause was ${Math.round(age())} ms old before the takeover` };
+
+    held = true;
+    const outcome = await whileRenewed(pause, () => turn(primary, successor));
+    if (outcome.roles === 'unknown')
+      throw new RolloutError(
+        'RolesUnsettled',
+        `${to} was told to take over (${outcome.answer}), and after ${KNOWN_WITHIN_MS / 1000} s ${from} does not call itself a replica; writes were held there until now, and go on within ${PAUSE_MS / 1000} s: where both call themselves primary, what ${from} accepts then is lost when it steps down`,
+      );
+    held = false;
+    if (outcome.roles === 'kept') {
+      if (outcome.answer !== 'OK') return { refused: `${to} refused CLUSTER FAILOVER TAKEOVER (${outcome.answer})` };
+      throw new RolloutError(
+        'HandoverFailed',
+        `${to} accepted CLUSTER FAILOVER TAKEOVER and is still a replica; ${from} serves on`,
+      );
+    }
+    const ms = age();
+    const info = parseInfo(String(await successor.call('INFO')));
+    // The first byte that the successor did not take from its old primary: nothing may lie between.
+    if (!(Number(info['second_repl_offset']) >= offset + 1))
+      throw new RolloutError(
+        'Lost',
+        `${to} (${releaseFromInfo(info)}) took over at ${info['second_repl_offset'] ?? '?'}, before offset ${offset} of ${from}`,
+      );
+    return { ms };
+  } finally {
+    if (!held) await unpause(primary);
+  }
+}
+
+interface Turn {
+  /** `turned`: the old primary is a replica. `kept`: the successor certainly is one still. */
+  roles: 'turned' | 'kept' | 'unknown';
+  /** What the takeover command was answered. */
+  answer: string;
+}
+
+async function turn(primary: NodeConnection, successor: NodeConnection): Promise<Turn> {
+  const deadline = performance.now() + KNOWN_WITHIN_MS;
+  let answer: unknown = 'no answer';
+  const answered = successor.call('CLUSTER', 'FAILOVER', 'TAKEOVER').then(
+    () => (answer = 'OK'),
+    (error: unknown) => (answer = error),
+  );
+  const told = (): string => (answer instanceof Error ? answer.message : String(answer));
+  await Promise.race([answered, sleep(PAUSE_MS / 2, undefined, { ref: false })]);
+  for (;;) {
+    const [old, next] = await Promise.all(
+      [primary, successor].map((node) =>
+        Promise.race([roleOf(node).catch(() => undefined), sleep(PAUSE_MS / 2, undefined, { ref: false })]),
+      ),
+    );
+    if (old === 'replica') return { roles: 'turned', answer: told() };
+    // Certain, answered or not: over one connection the servers answer in order, so the takeover was run before this.
+    if (next === 'replica') return { roles: 'kept', answer: told() };
+    if (performance.now() >= deadline) return { roles: 'unknown', answer: told() };
+    await sleep(1);
+  }
+}
+
+/** A node that hangs may get a renewal late, but then before anything that its clients sent after it. */
+async function whileRenewed<T>(pause: () => Promise<unknown>, act: () => Promise<T>): Promise<T> {
+  const renewing = setInterval(() => {
+    pause().catch(() => {
+      // The next one, or the deadline.
+    });
+  }, PAUSE_MS / 4);
+  try {
+    return await act();
+  } finally {
+    clearInterval(renewing);
+  }
+}
+
+async function unpause(primary: NodeConnection): Promise<void> {
+  await primary.call('CLIENT', 'UNPAUSE').catch(() => {
+    // It ends by itself after PAUSE_MS.
+  });
+}

@@ -1,0 +1,253 @@
+import { RolloutError } from '../model/failures.js';
+import type { PrimaryObservation } from '../model/handover.js';
+import { formatSlots, slotCount, SLOTS, type NodeView, type ShardView, type TopologyView } from '../model/topology.js';
+import { parseClusterNodes, type ClusterNodesLine } from './cluster-nodes.js';
+import { addressOf, at, connect, type Endpoint } from './connection.js';
+import { parseInfo, releaseFromInfo } from './info.js';
+
+/** One node's own account: of itself, and of everyone else. */
+export interface NodeAccount {
+  node: NodeView;
+  /** Its CLUSTER NODES. */
+  peers: ClusterNodesLine[];
+  clusterState: string;
+  currentEpoch: number;
+  nodeTimeoutMs: number;
+  /** `master_failover_state` (since 6.2) is anything but `no-failover`. */
+  failoverUnderWay: boolean;
+}
+
+export interface Accounts {
+  topology: TopologyView;
+  /** Of every node that could be read. */
+  accounts: NodeAccount[];
+  /** Of every node that the cluster counts as its own, those that could not be read included. */
+  memberAddresses: string[];
+}
+
+/**
+ * Reads the cluster from every node's own view, in parallel. A node that can't be read is a disagreement, not an error;
+ * it is missing from the shards.
+ *
+ * @throws RolloutError Unreachable, Unauthorized, … when no seed answers; BadInput when a seed is not a cluster node
+ */
+export async function readTopology(endpoint: Endpoint, seeds: readonly string[]): Promise<TopologyView> {
+  return (await readAccounts(endpoint, seeds)).topology;
+}
+
+/** As readTopology, with each node's own account beside it. */
+export async function readAccounts(endpoint: Endpoint, seeds: readonly string[]): Promise<Accounts> {
+  const first = await firstAccount(endpoint, seeds);
+  const members = first.peers.filter((peer) => peer.health !== 'handshake' && peer.health !== 'noaddr');
+  const disagreements: string[] = [];
+  const accounts = await Promise.all(
+    members.map(async (peer) => {
+      if (peer.myself) return first;
+      try {
+        return await readAccount(at(endpoint, peer.address));
+      } catch (error) {
+        disagreements.push(error instanceof Error ? error.message : String(error));
+        return undefined;
+      }
+    }),
+  );
+  const known = asAnnounced(
+    first,
+    accounts.filter((account) => account !== undefined),
+  );
+  disagreements.push(...disagreementsAmong(known));
+  return {
+    topology: {
+      shards: shardsOf(known),
+      disagreements: [...new Set(disagreements)].sort(),
+      nodeTimeoutMs: Math.max(...known.map((account) => account.nodeTimeoutMs)),
+    },
+    accounts: known,
+    memberAddresses: members.map((peer) => known.find(({ node }) => node.id === peer.id)?.node.address ?? peer.address),
+  };
+}
+
+/**
+ * A seed may be written as the cluster doesn't know it (`localhost`, a name of DNS): the node is called by the address
+ * that its peers have of it, which is the one that its replicas name as their primary's, else by the one it has itself.
+ */
+function asAnnounced(seed: NodeAccount, accounts: readonly NodeAccount[]): NodeAccount[] {
+  const lines = [...accounts.filter((it) => it !== seed), seed].flatMap(({ peers }) => peers);
+  const address = lines.find((line) => line.id === seed.node.id && line.announced)?.address;
+  if (address === undefined) return [...accounts];
+  return accounts.map((it) => (it === seed ? { ...it, node: { ...it.node, address } } : it));
+}
+
+/**
+ * What each primary that owns slots says of the others and of the epoch, as the handover's decisions look at it. One that
+ * could not be read is known from the others: they see slots at it.
+ */
+export function observePrimaries(accounts: readonly NodeAccount[]): PrimaryObservation[] {
+  const read = accounts
+    .filter(({ node, peers }) => node.role === 'primary' && (peers.find((peer) => peer.myself)?.slots.length ?? 0) > 0)
+    .map(({ node, peers, currentEpoch }) => ({
+      address: node.address,
+      reachable: true,
+      knows: peers.filter((peer) => peer.health === 'ok' && (peer.linkUp || peer.myself)).map((peer) => peer.id),
+      currentEpoch,
+    }));
+  const ids = new Set(accounts.map(({ node }) => node.id));
+  const silent = accounts
+    .flatMap(({ peers }) => peers)
+    .filter((peer) => peer.role === 'primary' && peer.slots.length > 0 && !ids.has(peer.id));
+  const silentById = new Map(silent.map(({ id, address }) => [id, address]));
+  return [
+    ...read,
+    ...[...silentById.values()].map((address) => ({ address, reachable: false, knows: [], currentEpoch: 0 })),
+  ];
+}
+
+async function firstAccount(endpoint: Endpoint, seeds: readonly string[]): Promise<NodeAccount> {
+  const refusals: RolloutError[] = [];
+  for (const seed of seeds)
+    try {
+      return await readAccount(at(endpoint, seed));
+    } catch (error) {
+      if (!(error instanceof RolloutError)) throw error;
+      // Wrong password at one seed is wrong at all; only a seed that is away is worth another.
+      if (error.type !== 'Unreachable' && error.type !== 'NodeHung') throw error;
+      refusals.push(error);
+    }
+  if (refusals.length === 1 && refusals[0]) throw refusals[0];
+  throw new RolloutError('Unreachable', `none of the seeds answers: ${refusals.map((it) => it.message).join('; ')}`);
+}
+
+/** Reads one node: INFO, CLUSTER NODES, CLUSTER INFO and its node timeout, over a connection of its own. */
+export async function readAccount(endpoint: Endpoint): Promise<NodeAccount> {
+  await using connection = await connect(endpoint);
+  const { address } = connection;
+  const [infoText, nodesText, clusterText, timeout] = await connection.pipeline([
+    ['INFO'],
+    ['CLUSTER', 'NODES'],
+    ['CLUSTER', 'INFO'],
+    ['CONFIG', 'GET', 'cluster-node-timeout'],
+  ]);
+  for (const [reply, command] of [
+    [infoText, 'INFO'],
+    [nodesText, 'CLUSTER NODES'],
+    [clusterText, 'CLUSTER INFO'],
+    [timeout, 'CONFIG GET'],
+  ] as const)
+    if (reply instanceof Error) throw commandRefused(address, command, reply, endpoint);
+  const info = parseInfo(String(infoText));
+  const cluster = parseInfo(String(clusterText));
+  const peers = parseClusterNodes(String(nodesText), endpoint.host);
+  const own = peers.find((peer) => peer.myself);
+  if (!own) throw new RolloutError('BadInput', `${address}: CLUSTER NODES names no node as myself`);
+  return {
+    node: nodeView(address, own.id, info),
+    peers,
+    clusterState: cluster['cluster_state'] ?? 'unknown',
+    currentEpoch: Number(cluster['cluster_current_epoch'] ?? 0),
+    nodeTimeoutMs: Number((timeout as string[])[1] ?? 15_000),
+    failoverUnderWay: (info['master_failover_state'] ?? 'no-failover') !== 'no-failover',
+  };
+}
+
+/** Turns a refused command into the failure that says what to do. */
+export function commandRefused(address: string, command: string, error: Error, endpoint: Endpoint): RolloutError {
+  const who = endpoint.username === undefined ? 'the default user' : `user '${endpoint.username}'`;
+  if (/cluster support disabled/i.test(error.message))
+    return new RolloutError(
+      'BadInput',
+      `${address} is no cluster node (cluster-enabled no): expected topology 'cluster'`,
+    );
+  if (/^NOPERM/.test(error.message))
+    return new RolloutError('MissingPermission', `${address}: ${who} may not run ${command}: ${error.message}`);
+  if (/unknown command/i.test(error.message))
+    return new RolloutError(
+      'BadDeploymentFile',
+      `${address} doesn't know ${command}: if redis.conf renames it, name it under commands`,
+    );
+  if (/^LOADING/.test(error.message)) return new RolloutError('Unreachable', `${address} is loading its dataset`);
+  if (/^BUSY\b/.test(error.message))
+    return new RolloutError('NodeHung', `${address} is held up by a script or function: ${error.message}`);
+  if (/^NOAUTH/.test(error.message))
+    return new RolloutError('Unauthorized', `${address} wants a password, and the deployment file names none`);
+  return new RolloutError('Unreachable', `${address}: ${command} failed: ${error.message}`);
+}
+
+/** What one node says of itself, from its INFO. */
+export function nodeView(address: string, id: string, info: Record<string, string>): NodeView {
+  const number = (field: string): number => Number(info[field] ?? 0);
+  const replica = info['role'] === 'slave';
+  return {
+    id,
+    address,
+    release: releaseFromInfo(info),
+    role: replica ? 'replica' : 'primary',
+    ...(replica
+      ? {
+          replication: {
+            primary: addressOf({ host: info['master_host'] ?? '', port: Number(info['master_port'] ?? 0) }),
+            link: info['master_link_status'] === 'up' ? ('up' as const) : ('down' as const),
+            offset: number('slave_repl_offset'),
+            loading: info['loading'] === '1',
+            syncing: info['master_sync_in_progress'] === '1',
+          },
+        }
+      : {}),
+    replid: info['master_replid'] ?? '',
+    offset: replica ? number('slave_repl_offset') : number('master_repl_offset'),
+    backlogBytes: number('repl_backlog_size'),
+    usedMemoryBytes: number('used_memory'),
+    maxMemoryBytes: number('maxmemory'),
+    keys: Number(/keys=(\d+)/.exec(info['db0'] ?? '')?.[1] ?? 0),
+    uptimeSeconds: number('uptime_in_seconds'),
+    runId: info['run_id'] ?? '',
+  };
+}
+
+/**
+ * Shards are named by the order of their first slots, those of primaries that can't be read included: a shard keeps its
+ * name while another's primary is away.
+ */
+function shardsOf(accounts: readonly NodeAccount[]): ShardView[] {
+  const starts = new Set(accounts.flatMap(({ peers }) => peers.flatMap(({ slots }) => slots[0]?.[0] ?? [])));
+  const rank = (start: number): number => [...starts].filter((other) => other < start).length + 1;
+  const owners = accounts
+    .map((account) => ({ account, slots: account.peers.find((peer) => peer.myself)?.slots ?? [] }))
+    .filter(({ account, slots }) => account.node.role === 'primary' && slots.length > 0)
+    .sort((a, b) => (a.slots[0]?.[0] ?? 0) - (b.slots[0]?.[0] ?? 0));
+  return owners.map(({ account, slots }) => ({
+    name: `shard-${rank(slots[0]?.[0] ?? 0)}`,
+    slots,
+    primary: account.node,
+    replicas: accounts
+      .filter((it) => it.peers.find((peer) => peer.myself)?.primaryId === account.node.id)
+      .map((it) => it.node)
+      .sort((a, b) => a.address.localeCompare(b.address)),
+  }));
+}
+
+function disagreementsAmong(accounts: readonly NodeAccount[]): string[] {
+  const found: string[] = [];
+  const all = new Map(accounts.map((account) => [account.node.id, account]));
+  for (const { node, peers, clusterState } of accounts) {
+    if (clusterState !== 'ok') found.push(`${node.address} sees cluster_state:${clusterState}`);
+    for (const peer of peers) {
+      if (peer.health !== 'ok') found.push(`${node.address} sees ${peer.address} as ${peer.health}`);
+      if (peer.openSlots.length > 0 && peer.myself)
+        found.push(`${node.address} has open slots: ${peer.openSlots.join(' ')}`);
+      const self = all.get(peer.id);
+      if (!self) continue;
+      if (peer.role !== self.node.role)
+        found.push(`${node.address} sees ${peer.address} as ${peer.role}, which calls itself ${self.node.role}`);
+      const own = self.peers.find((it) => it.myself);
+      if (own && peer.role === 'replica' && self.node.role === 'replica' && peer.primaryId !== own.primaryId)
+        found.push(`${node.address} sees ${peer.address} as replica of another primary than it says itself`);
+      if (own && self.node.role === 'primary' && formatSlots(peer.slots) !== formatSlots(own.slots))
+        found.push(`${node.address} sees other slots at ${peer.address} than it says itself`);
+    }
+    for (const [id, other] of all)
+      if (!peers.some((peer) => peer.id === id)) found.push(`${node.address} doesn't know ${other.node.address}`);
+  }
+  const covered = slotCount(shardsOf(accounts).flatMap((shard) => shard.slots));
+  if (covered !== SLOTS) found.push(`${covered} of ${SLOTS} slots are covered`);
+  return found;
+}

@@ -1,0 +1,130 @@
+/** RESP2 for bulk reading: one write a batch, replies as slices of what the socket delivered, nothing per command. */
+
+export type Argument = string | number | Buffer;
+/** Strings are ASCII (command names, numbers); whatever may hold other bytes is a Buffer. */
+export type Command = readonly [string, ...Argument[]];
+export type Reply = Buffer | number | null | ErrorReply | Reply[];
+
+/** An error as the server said it. A value, not thrown: one key's error is not its neighbours'. */
+export class ErrorReply {
+  constructor(readonly message: string) {}
+}
+
+/** Types, cursors, ids and field names: replies that are plain text, or nothing. */
+export function textOf(reply: Reply | symbol | undefined): string {
+  return Buffer.isBuffer(reply) ? reply.toString('latin1') : typeof reply === 'number' ? `${reply}` : '';
+}
+
+/** All commands in one buffer; `renamed` gives the name to send for an upper-case command. */
+export function encode(commands: readonly Command[], renamed: Readonly<Record<string, string>> = {}): Buffer {
+  let size = 0;
+  for (const command of commands) {
+    size += 32;
+    for (const argument of command) size += 32 + (typeof argument === 'number' ? 20 : argument.length);
+    size += renamed[command[0]]?.length ?? 0;
+  }
+  const out = Buffer.allocUnsafe(size);
+  let at = 0;
+  for (const command of commands) {
+    let head = `*${command.length}\r\n`;
+    for (const [i, argument] of command.entries()) {
+      if (Buffer.isBuffer(argument)) {
+        at += out.write(`${head}$${argument.length}\r\n`, at, 'latin1');
+        at += argument.copy(out, at);
+        head = '\r\n';
+      } else {
+        const text = i === 0 ? (renamed[command[0]] ?? command[0]) : String(argument);
+        head += `$${text.length}\r\n${text}\r\n`;
+      }
+    }
+    at += out.write(head, at, 'latin1');
+  }
+  return out.subarray(0, at);
+}
+
+const CR = 13;
+const incomplete = Symbol('incomplete');
+
+/** Turns what the socket delivers into replies. A reply's buffers are slices: keep none longer than it is needed. */
+export class ReplyParser {
+  #buffer: Buffer = Buffer.alloc(0);
+  #at = 0;
+  #waiting: Buffer[] = [];
+  #waitingBytes = 0;
+  /** No use in parsing before so many bytes are here: a long bulk string would be looked at again with every packet. */
+  #needed = 0;
+
+  push(chunk: Buffer): Reply[] {
+    this.#waiting.push(chunk);
+    this.#waitingBytes += chunk.length;
+    if (this.#waitingBytes < this.#needed) return [];
+    this.#buffer = this.#waiting.length === 1 ? chunk : Buffer.concat(this.#waiting, this.#waitingBytes);
+    this.#at = 0;
+    const replies: Reply[] = [];
+    let end = 0;
+    while (end < this.#buffer.length) {
+      this.#needed = 0;
+      const reply = this.#reply();
+      if (reply === incomplete) break;
+      replies.push(reply);
+      end = this.#at;
+    }
+    const rest = this.#buffer.subarray(end);
+    this.#needed = rest.length === 0 ? 0 : this.#needed - end;
+    this.#waiting = rest.length === 0 ? [] : [rest];
+    this.#waitingBytes = rest.length;
+    return replies;
+  }
+
+  #reply(): Reply | typeof incomplete {
+    const kind = this.#buffer[this.#at];
+    if (kind === 0x24 /* $ */) {
+      const length = this.#number();
+      if (length === incomplete) return incomplete;
+      if (length < 0) return null;
+      const start = this.#at;
+      if (start + length + 2 > this.#buffer.length) {
+        this.#needed = start + length + 2;
+        return incomplete;
+      }
+      this.#at = start + length + 2;
+      return this.#buffer.subarray(start, start + length);
+    }
+    if (kind === 0x3a /* : */) return this.#number();
+    if (kind === 0x2a /* * */) {
+      const length = this.#number();
+      if (length === incomplete) return incomplete;
+      if (length < 0) return null;
+      const replies: Reply[] = [];
+      for (let i = 0; i < length; i++) {
+        const reply = this.#reply();
+        if (reply === incomplete) return incomplete;
+        replies.push(reply);
+      }
+      return replies;
+    }
+    const line = this.#line();
+    if (line === incomplete) return incomplete;
+    return kind === 0x2d /* - */ ? new ErrorReply(line.toString()) : line;
+  }
+
+  #line(): Buffer | typeof incomplete {
+    const start = this.#at + 1;
+    const end = this.#buffer.indexOf('\r\n', start, 'latin1');
+    if (end < 0) return incomplete;
+    this.#at = end + 2;
+    return this.#buffer.subarray(start, end);
+  }
+
+  #number(): number | typeof incomplete {
+    const buffer = this.#buffer;
+    let at = this.#at + 1;
+    const negative = buffer[at] === 0x2d;
+    if (negative) at++;
+    let value = 0;
+    for (; at < buffer.length && buffer[at] !== CR; at++) value = value * 10 + (buffer[at] ?? 0) - 48;
+    if (at + 1 >= buffer.length) return incomplete;
+    this.#at = at + 2;
+    return negative ? -value : value;
+  }
+}

@@ -1,0 +1,94 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { takeOver } from '../../../redis/takeover.js';
+import { Sandbox } from '../../../scripts/sandbox/cluster.js';
+import { intercepted } from './intercepted.js';
+
+/** Its slot is the first shard's. */
+const key = (i: number): string => `{06S}:${i}`;
+
+function shardOf(cluster: Sandbox) {
+  const [old, , , next] = cluster.nodes;
+  if (!old || !next) throw new Error('the sandbox has six nodes');
+  const nodes = cluster.nodes.map((node) => node.address);
+  return { old, next, input: { endpoint: cluster.endpoint(), from: old.address, to: next.address, nodes } };
+}
+
+/** Writes one after the other until the node refuses one; the numbers of those that it acknowledged. */
+async function writer(cluster: Sandbox) {
+  const connection = await cluster.connect(cluster.nodes[0], { timeoutMs: 60_000 });
+  const acknowledged: number[] = [];
+  const done = (async () => {
+    for (let i = 0; ; i++) {
+      try {
+        await connection.call('SET', key(i), i);
+      } catch {
+        return;
+      }
+      acknowledged.push(i);
+    }
+  })();
+  return {
+    acknowledged,
+    done,
+    [Symbol.asyncDispose]() {
+      connection.close();
+      return done;
+    },
+  };
+}
+
+test.each(['6.2', '8.0', 'valkey-9.1'])(
+  'on %s a takeover command that comes late, after the pause would have ended: no acknowledged write is lost',
+  async (release) => {
+    await using cluster = await Sandbox.cluster({ release });
+    const { next, input } = shardOf(cluster);
+    await using writes = await writer(cluster);
+    const held: number[] = [];
+    await using late = await intercepted(cluster, next, 'TAKEOVER', async () => {
+      held.push(writes.acknowledged.length);
+      await sleep(3500);
+      held.push(writes.acknowledged.length);
+      return 'pass';
+    });
+    const outcome = await takeOver(input, late.connection);
+    expect(outcome).toMatchObject({ ms: expect.any(Number) as number });
+    expect(held[1]).toBe(held[0]);
+    await writes.done;
+    await using successor = await cluster.connect(next);
+    const kept = (await successor.call('MGET', ...writes.acknowledged.map(key))) as (string | null)[];
+    expect(kept.length).toBeGreaterThan(0);
+    expect(kept.map(Number)).toEqual(writes.acknowledged);
+  },
+  40_000,
+);
+
+test('a successor that is lost with the command on its way: writes are held, then it says that it does not know', async () => {
+  await using cluster = await Sandbox.cluster({ release: '8.0' });
+  const { old, next, input } = shardOf(cluster);
+  await using writes = await writer(cluster);
+  let before = -1;
+  await using lost = await intercepted(cluster, next, 'TAKEOVER', () => {
+    before = writes.acknowledged.length;
+    return Promise.resolve('cut');
+  });
+  const failure: unknown = await takeOver(input, lost.connection).catch((error: unknown) => error);
+  expect(writes.acknowledged.length).toBe(before);
+  expect(failure).toMatchObject({ type: 'RolesUnsettled' });
+  expect(String(failure)).toMatch(/both call themselves primary/);
+  await using connection = await cluster.connect(old);
+  expect(await connection.call('SET', key(-1), 'written')).toBe('OK');
+}, 60_000);
+
+test('a takeover that the server refuses: writes go on at once, and safe can be tried', async () => {
+  await using cluster = await Sandbox.cluster({
+    release: '8.0',
+    configuration: ['user meek on nopass ~* &* +@all -cluster|failover'],
+  });
+  const { old, input } = shardOf(cluster);
+  await using meek = await cluster.connect(cluster.nodes[3]);
+  await meek.call('AUTH', 'meek', 'any');
+  expect(await takeOver(input, meek)).toMatchObject({ refused: expect.stringMatching(/NOPERM/) as string });
+  await using connection = await cluster.connect(old);
+  expect(await connection.call('SET', key(0), 'written')).toBe('OK');
+});

@@ -1,0 +1,124 @@
+/** A backup that was cut off, or of which one bit has turned, and that would have been trusted. */
+import { execFile } from 'node:child_process';
+import { mkdir, readFile, realpath, symlink, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { findServers } from '../../../platforms/process/servers.js';
+import { checkRdb } from '../../../redis/rdb/check.js';
+import { Sandbox } from '../../../scripts/sandbox/cluster.js';
+import { populate } from './dataset.js';
+
+const releases = [...(await findServers()).keys()];
+const damaged = { type: 'BackupFailed', message: expect.stringMatching(/at byte \d+: /) as string };
+
+/**
+ * What the server itself thinks of the file: it is redis-check-rdb when it is called by that name. A program that is a
+ * script around the real one is followed to that.
+ */
+async function serversVerdict(program: string, file: string, scratch: string): Promise<string> {
+  const script = (await readFile(program)).subarray(0, 2000).toString('latin1');
+  const link = join(scratch, `redis-check-rdb-${basename(dirname(dirname(program)))}`);
+  const inner = script.startsWith('#!') ? /"\$here(\/[^"]*-server)" "\$@"/.exec(script)?.[1] : '';
+  if (inner === undefined) throw new Error(`${program} is a script of a kind that this test can't read`);
+  const folder = dirname(await realpath(program));
+  await symlink(inner === '' ? await realpath(program) : join(folder, '..', inner), link);
+  const run =
+    inner === ''
+      ? promisify(execFile)(link, [file])
+      : promisify(execFile)('sh', ['-c', script.replace(/"[^"]*-server" "\$@"/, `"${link}" "$@"`), program, file]);
+  const { stdout } = await run.catch((error: unknown) => error as { stdout: string });
+  return stdout;
+}
+
+test.each(releases)('%s: every type and encoding is counted, whole or in pieces', async (release) => {
+  await using sandbox = await Sandbox.servers(1, { release });
+  await using node = await sandbox.connect();
+  // Writes how recently each key was used, too.
+  await node.call('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lfu');
+  const written = await populate(node, release);
+  await node.call('SAVE');
+  const file = await readFile(join(sandbox.nodes[0]?.home ?? '', 'dump.rdb'));
+
+  const summary = await checkRdb([file]);
+  expect(summary).toMatchObject({
+    byType: written.byType,
+    expires: written.expires,
+    hashesWithFieldExpiry: written.hashesWithFieldExpiry,
+    functions: written.functions,
+    checksum: 'verified',
+    bytes: file.length,
+  });
+  expect(Object.fromEntries(summary.databases.map(({ index, keys }) => [index, keys]))).toEqual(written.databases);
+  expect(summary.databases[0]?.keys).toBe(await node.call('DBSIZE'));
+
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 300_000 }), { minLength: 1, maxLength: 20 }), async (sizes) => {
+      expect(await checkRdb(pieces(file, sizes))).toEqual(summary);
+    }),
+    { numRuns: 5 },
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 0, max: file.length - 1 }), async (length) => {
+      await expect(checkRdb(pieces(file.subarray(0, length), [65_536]))).rejects.toMatchObject(damaged);
+    }),
+    { numRuns: 8 },
+  );
+});
+
+test.each(releases.filter((it) => ['5.0.6', '7.4.1', '8.2.3', 'valkey-9.1.2'].includes(it)))(
+  '%s: one bit turned anywhere, and each possible truncation, is found',
+  async (release) => {
+    await using sandbox = await Sandbox.servers(1, { release });
+    await using node = await sandbox.connect();
+    await populate(node, release);
+    // Small enough for each byte to be tried.
+    for (const key of ['string:5 MB', 'list:large', 'list:big element', 'set:large', 'hash:large', 'string:noise'])
+      await node.call('DEL', key);
+    await node.call('SELECT', 3);
+    await node.call('FLUSHDB');
+    await node.call('SAVE');
+    const file = await readFile(join(sandbox.nodes[0]?.home ?? '', 'dump.rdb'));
+    const whole = await checkRdb([file]);
+    expect(await checkRdb(pieces(file, [1]))).toEqual(whole);
+    for (let length = 0; length < file.length; length += length < 2000 ? 1 : 37)
+      await expect(checkRdb([file.subarray(0, length)]), `cut at ${length}`).rejects.toMatchObject(damaged);
+    for (let at = 0; at < file.length; at += at < 1000 ? 1 : 13) {
+      const turned = Buffer.from(file);
+      turned[at] = (turned[at] ?? 0) ^ (1 << (at % 8));
+      await expect(checkRdb([turned]), `bit turned in byte ${at}`).rejects.toMatchObject(damaged);
+    }
+  },
+);
+
+test.each(releases)('%s: redis-check-rdb agrees, on a whole file and on a damaged one', async (release) => {
+  const program = (await findServers()).get(release) ?? '';
+  await using sandbox = await Sandbox.servers(1, { release });
+  await using node = await sandbox.connect();
+  await populate(node, release);
+  await node.call('SAVE');
+  const file = join(sandbox.nodes[0]?.home ?? '', 'dump.rdb');
+  const [whole, broken] = [join(sandbox.root, 'whole'), join(sandbox.root, 'broken')];
+  await Promise.all([mkdir(whole), mkdir(broken)]);
+
+  const verdict = await serversVerdict(program, file, whole);
+  const { keys, expires } = await checkRdb([await readFile(file)]);
+  expect(verdict).toContain('RDB looks OK');
+  expect(verdict).toContain(`${keys} keys read`);
+  expect(verdict).toContain(`${expires} expires`);
+
+  const bytes = await readFile(file);
+  bytes[bytes.length - 20] = (bytes[bytes.length - 20] ?? 0) ^ 1;
+  await writeFile(file, bytes);
+  expect(await serversVerdict(program, file, broken)).not.toContain('RDB looks OK');
+  await expect(checkRdb([bytes])).rejects.toMatchObject(damaged);
+});
+
+function* pieces(file: Buffer, sizes: readonly number[]): Generator<Buffer> {
+  for (let at = 0, i = 0; at < file.length; i++) {
+    const size = sizes[i % sizes.length] ?? 1;
+    yield file.subarray(at, at + size);
+    at += size;
+  }
+}
