@@ -1,0 +1,141 @@
+import { readFile, stat, statfs } from 'node:fs/promises';
+import { freemem, totalmem } from 'node:os';
+import type { ProcessPlatform } from '../../model/deployment.js';
+import { RolloutError } from '../../model/failures.js';
+import type { Platform, PlatformNode, PlatformState } from '../platform.js';
+import { forget, recall, remember } from './documents.js';
+import { fenced } from './fence.js';
+import { dropKept, keepFiles, restoreFiles, setFilesAside } from './kept.js';
+import { logTail } from './log.js';
+import { executableOf } from './processes.js';
+import { findServers } from './servers.js';
+import { startServer } from './start.js';
+import { findProcess, readStarted } from './started.js';
+import { stopServer } from './stop.js';
+
+/**
+ * Nodes as processes of this machine, each with its folder, configuration file and log. They outlive the worker, and
+ * whatever it did is found again by looking at the folder and the process table.
+ */
+export function processPlatform(options: ProcessPlatform): Platform {
+  return {
+    async inspect(node) {
+      await mustBeHere(node);
+      return inspect(node);
+    },
+    async fence(node, token) {
+      await mustBeHere(node);
+      await fenced(node, token, () => Promise.resolve());
+    },
+    async stop(node, token, { terminate }) {
+      await mustBeHere(node);
+      await stopServer(node, token, { terminate, stopTimeout: options.stopTimeout });
+    },
+    async start(node, token, input) {
+      await mustBeHere(node);
+      const program = await programFor(options, input.release);
+      await startServer(node, token, { ...input, program, startTimeout: options.startTimeout });
+      return inspect(node);
+    },
+    async keep(node, token, input) {
+      await mustBeHere(node);
+      return keepFiles(node, token, input);
+    },
+    async setAside(node, token, input) {
+      await mustBeHere(node);
+      return setFilesAside(node, token, input);
+    },
+    async restore(node, token, input) {
+      await mustBeHere(node);
+      return restoreFiles(node, token, input);
+    },
+    async drop(node, token, { label }) {
+      await mustBeHere(node);
+      await dropKept(node, token, label);
+    },
+    async remember(node, token, { name, text }) {
+      await mustBeHere(node);
+      await remember(node, token, name, text);
+    },
+    recall: (node, { name }) => recall(node, name),
+    async forget(node, token, { name }) {
+      await mustBeHere(node);
+      await forget(node, token, name);
+    },
+    async readConfiguration(node) {
+      try {
+        return await readFile(node.configurationFile, 'utf8');
+      } catch (cause) {
+        throw notHere(node, `its configuration file ${node.configurationFile} can't be read`, cause);
+      }
+    },
+    async readFile(node, { path }) {
+      try {
+        return await readFile(path, 'utf8');
+      } catch (cause) {
+        if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+        throw notHere(node, `${path} can't be read`, cause);
+      }
+    },
+    async resources(node) {
+      await mustBeHere(node);
+      const disk = await statfs(node.home);
+      // A limit of the container holds for the servers that the worker starts, too; unlimited reads as a huge number.
+      const limit = process.constrainedMemory();
+      return {
+        diskFree: disk.bavail * disk.bsize,
+        diskTotal: disk.blocks * disk.bsize,
+        memoryFree: Math.min(freemem(), process.availableMemory()),
+        memoryTotal: limit > 0 ? Math.min(totalmem(), limit) : totalmem(),
+      };
+    },
+    async releases() {
+      return [...(await findServers(options.servers)).keys()];
+    },
+    log: (node, { lines }) => logTail(node, lines),
+  };
+}
+
+async function inspect(node: PlatformNode): Promise<PlatformState> {
+  const there = await findProcess(node);
+  if (!there) {
+    const last = await readStarted(node);
+    return { state: 'stopped', ...(last === undefined ? {} : { release: last.release }) };
+  }
+  const { view, ours } = there;
+  const executable = ours?.executable ?? (await executableOf(view.pid));
+  return {
+    state: view.stopped ? 'hung' : 'running',
+    pid: view.pid,
+    ...(executable === undefined ? {} : { executable }),
+    ...(ours === undefined ? {} : { release: ours.release }),
+  };
+}
+
+async function programFor(options: ProcessPlatform, release: string): Promise<string> {
+  const servers = await findServers(options.servers);
+  const program = servers.get(release);
+  const there = await stat(program ?? '').catch(() => undefined);
+  if (program !== undefined && there?.isFile() === true) return program;
+  const have = [...servers.keys()].join(', ') || 'none';
+  throw new RolloutError(
+    'MissingServer',
+    program === undefined
+      ? `no server of release ${release} is on this machine (there are: ${have}). Run \`npm run setup\`, or name its redis-server under platform.servers`
+      : `the server of release ${release} should be at ${program} and isn't. Run \`npm run setup\`, or correct platform.servers`,
+  );
+}
+
+async function mustBeHere(node: PlatformNode): Promise<void> {
+  const folder = await stat(node.home).catch((cause: unknown) => {
+    throw notHere(node, `its folder ${node.home} can't be seen`, cause);
+  });
+  if (!folder.isDirectory()) throw notHere(node, `${node.home} is no folder`, undefined);
+}
+
+const notHere = (node: PlatformNode, what: string, cause: unknown): RolloutError =>
+  new RolloutError(
+    'BadInput',
+    `${node.address}: ${what} on the worker's machine. The process platform needs a worker beside the nodes, as a user who may read and write their files`,
+    { cause },
+  );
