@@ -1,0 +1,182 @@
+import { constants } from 'node:fs';
+import { access, mkdir } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { explainRefusal, leftToUpgrade } from '../model/compatibility/upgrade-path.js';
+import { RolloutError } from '../model/failures.js';
+import { evaluateGates } from '../model/gates/evaluate.js';
+import { compareNumbers, release, satisfies } from '../model/release.js';
+import { allNodes, type TopologyView } from '../model/topology.js';
+import type { Verdict } from '../model/verdict.js';
+import type { AssessActivities, Assessment, GateResult } from '../model/work.js';
+import { missingPermissions, undertakingOf } from '../redis/node.js';
+import { readAccounts, readTopology } from '../redis/topology.js';
+import { readBefore } from './before.js';
+import { contextFor, heartbeating, platformNode, type Context } from './context.js';
+import type { Dependencies } from './dependencies.js';
+import { readFacts } from './facts.js';
+import { judgeHandover, observe } from './observe.js';
+import { placeOf } from './places.js';
+import { sinceRoleChange } from './role-change.js';
+
+/** A node that flickers in another's view for a moment is no degraded cluster, ms. */
+const TOPOLOGY_PATIENCE_MS = 5000;
+
+export function assessActivities(dependencies: Dependencies): AssessActivities {
+  return {
+    assess: (input) =>
+      heartbeating(async () => {
+        const context = await contextFor(dependencies, input);
+        const { deployment, endpoint, folder } = context;
+        const whole = await readSettled(() => readTopology(endpoint, deployment.seeds));
+        const to = await exactTarget(context, input.to);
+        const topology = input.shard === undefined ? whole : onlyShard(whole, input.shard);
+        const running = allNodes(topology).map((node) => node.release);
+        const from = leftToUpgrade(running, to)[0] ?? to;
+        const refusal = from === to ? undefined : explainRefusal(deployment.name, from, to);
+        if (refusal !== undefined) throw new RolloutError('BadTarget', refusal);
+        await mayAct(context, topology);
+        await mayWrite(deployment.backup.directory);
+        const { name, policy } = deployment;
+        const facts = await readFacts(context, topology);
+        return {
+          name,
+          policy,
+          from,
+          to,
+          topology,
+          facts,
+          pending: await pendingAmong(context, topology),
+          searchable: dependencies.searchable,
+          artefacts: folder,
+        } satisfies Assessment;
+      }),
+
+    readShard: (input) =>
+      heartbeating(async () => {
+        const context = await contextFor(dependencies, input);
+        const { topology, accounts } = await readAccounts(context.endpoint, context.deployment.seeds);
+        const shard = topology.shards.find((it) => it.name === input.shard);
+        if (!shard)
+          throw new RolloutError(
+            'Unreachable',
+            `the primary of ${input.shard} can't be read: ${topology.disagreements.slice(0, 3).join('; ')}`,
+          );
+        const peers = accounts.find(({ node }) => node.id === shard.primary.id)?.peers ?? [];
+        const away = peers.filter(
+          (peer) => peer.primaryId === shard.primary.id && !shard.replicas.some((it) => it.id === peer.id),
+        );
+        if (away.length > 0)
+          throw new RolloutError(
+            'Unreachable',
+            `${away.map((peer) => peer.address).join(', ')} of ${shard.name} can't be read: bring it back, or have every node forget it (CLUSTER FORGET)`,
+          );
+        return { shard, pending: await pendingAmong(context, { ...topology, shards: [shard] }) };
+      }),
+
+    checkGates: (input) =>
+      heartbeating(async () => {
+        const context = await contextFor(dependencies, input);
+        const deadline = performance.now() + input.patienceMs;
+        for (;;) {
+          const results = await judge(context, input);
+          if (results.every(({ verdict }) => verdict.state === 'pass') || performance.now() > deadline) return results;
+          context.signal.throwIfAborted();
+          await sleep(250);
+        }
+      }),
+  };
+}
+
+async function judge(context: Context, input: Parameters<AssessActivities['checkGates']>[0]): Promise<GateResult[]> {
+  const { gates, shard, handover } = input;
+  const observed = await observe(context, gates, shard);
+  const results = evaluateGates(observed.observation, context.deployment.policy, gates);
+  if (!handover) return results;
+  const to = allNodes(observed.observation.topology).find((node) => node.address === handover.candidate)?.release ?? '';
+  const shardNow = observed.observation.topology.shards.find((it) =>
+    it.replicas.some((node) => node.address === handover.candidate),
+  );
+  const since = shardNow && (await sinceRoleChange(context, shardNow.primary.address));
+  const settling = since === undefined ? handover : { ...handover, sinceRoleChangeMs: since };
+  const verdict: Verdict = judgeHandover(context, observed, settling, to);
+  return [...results, { gate: 'handover', verdict }];
+}
+
+/** Nodes that an operation, perhaps one that was terminated, has isolated and not released yet. */
+async function pendingAmong(context: Context, topology: TopologyView): Promise<string[]> {
+  const found = await Promise.all(
+    allNodes(topology).map(async ({ address }) => {
+      await using connection = await context.connect(address);
+      const before = await readBefore(context, { ...(await placeOf(connection)), pending: false });
+      return before && !before.released ? [address] : [];
+    }),
+  );
+  return found.flat();
+}
+
+/** The newest release at hand that the target means. */
+async function exactTarget({ platform }: Context, to: string): Promise<string> {
+  const releases = await platform.releases();
+  const fitting = releases.filter((it) => satisfies(it, to)).sort((a, b) => compareNumbers(release(b), release(a)))[0];
+  if (fitting !== undefined) return fitting;
+  throw new RolloutError('MissingServer', `no server of ${to} is at hand; there are ${releases.join(', ') || 'none'}`);
+}
+
+/** Everything that is going to be done must be allowed, and every node must be where the platform can reach it. */
+async function mayAct(context: Context, topology: TopologyView): Promise<void> {
+  const { deployment, platform } = context;
+  const refusals = await Promise.all(
+    allNodes(topology).map(async (node) => {
+      await using connection = await context.connect(node.address);
+      const missing = await missingPermissions(connection, node.release, undertakingOf(deployment));
+      if (missing.length > 0) return `${node.address}: ${missing.join(', ')}`;
+      const place = await placeOf(connection);
+      const { state } = await platform.inspect(platformNode({ ...place, pending: false }));
+      if (state !== 'running')
+        throw new RolloutError(
+          'BadDeploymentFile',
+          `platform: ${node.address} answers, but no process of this machine with the folder ${place.home} serves it (platform 'process' is for nodes beside the worker)`,
+        );
+      return undefined;
+    }),
+  );
+  const found = refusals.filter((it) => it !== undefined);
+  if (found.length > 0)
+    throw new RolloutError(
+      'MissingPermission',
+      `${deployment.credentials.username ?? 'the default user'} may not run what an upgrade needs; ${found.join('; ')}`,
+    );
+}
+
+async function mayWrite(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await access(directory, constants.W_OK);
+  } catch (error) {
+    throw new RolloutError(
+      'BackupFailed',
+      `backup.directory: ${directory} can't be written to (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`,
+      { cause: error },
+    );
+  }
+}
+
+async function readSettled(read: () => Promise<TopologyView>): Promise<TopologyView> {
+  const deadline = performance.now() + TOPOLOGY_PATIENCE_MS;
+  for (;;) {
+    const topology = await read();
+    if (topology.disagreements.length === 0 || performance.now() > deadline) return topology;
+    await sleep(250);
+  }
+}
+
+/** One shard of it; what is wrong elsewhere is the gates' to say. */
+function onlyShard(topology: TopologyView, name: string): TopologyView {
+  const shards = topology.shards.filter((it) => it.name === name);
+  if (shards.length === 0)
+    throw new RolloutError(
+      'BadInput',
+      `shard: expected one of ${topology.shards.map((it) => it.name).join(', ')}, found ${name}`,
+    );
+  return { ...topology, shards, disagreements: [] };
+}

@@ -1,0 +1,43 @@
+import type { HandoverActivities } from '../model/work.js';
+import { handOver } from '../redis/handover.js';
+import { readAccounts } from '../redis/topology.js';
+import { contextFor, fenceAll, heartbeating } from './context.js';
+import type { Dependencies } from './dependencies.js';
+import { noteRoleChange } from './role-change.js';
+
+/** How long every node concerned may take to show the new roles: gossip reaches the last one with its next pings, ms. */
+const CONFIRM_WITHIN_MS = 30_000;
+
+export function handoverActivities(dependencies: Dependencies): HandoverActivities {
+  return {
+    handOver: (input) =>
+      heartbeating(async () => {
+        const { shard, from, to, siblings, mode } = input;
+        const context = await contextFor(dependencies, input);
+        const { endpoint, deployment, signal } = context;
+        await fenceAll(context, input.places);
+        const { memberAddresses: nodes } = await readAccounts(endpoint, [to, ...deployment.seeds]);
+        const result = await handOver({
+          endpoint,
+          from,
+          to,
+          siblings,
+          nodes,
+          mode,
+          confirmWithinMs: CONFIRM_WITHIN_MS,
+          signal,
+        });
+        const successor = input.places.find((it) => it.address === to);
+        if (successor && !result.already) await noteRoleChange(context, successor);
+        return {
+          shard,
+          from,
+          to,
+          mode: result.mode,
+          ms: result.ms,
+          at: new Date(result.at).toISOString(),
+          ...(result.fellBack === undefined ? {} : { fellBack: result.fellBack }),
+        };
+      }),
+  };
+}

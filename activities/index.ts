@@ -1,0 +1,25 @@
+import type { Activities } from '../model/work.js';
+import { assessActivities } from './assess.js';
+import { backupActivities } from './backup.js';
+import type { Dependencies } from './dependencies.js';
+import { handoverActivities } from './handover.js';
+import { nodeActivities } from './nodes.js';
+import { probeActivities } from './probe.js';
+import { writeReport } from './report.js';
+import { compareReplica } from './verify.js';
+
+export type { Dependencies } from './dependencies.js';
+export { FailureInterceptor } from './failure.js';
+
+/** Everything that workflows can ask for, built with its dependencies so that tests can hand in others. */
+export function createActivities(dependencies: Dependencies): Activities {
+  return {
+    ...assessActivities(dependencies),
+    ...nodeActivities(dependencies),
+    ...handoverActivities(dependencies),
+    ...probeActivities(dependencies),
+    ...backupActivities(dependencies),
+    compareReplica: compareReplica(dependencies),
+    writeReport: writeReport(dependencies),
+  };
+}

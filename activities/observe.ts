@@ -1,0 +1,115 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { queryPrometheus } from '../integrations/prometheus.js';
+import { resolveSecret } from '../integrations/secrets.js';
+import type { ProbeRecent } from '../model/evidence.js';
+import type { GateObservation, NodeResources, ProbeWindow, QueryResult } from '../model/gates/observation.js';
+import { mayHandOver, type ShardObservation } from '../model/handover.js';
+import { satisfies } from '../model/release.js';
+import { allNodes, type ShardView, type TopologyView } from '../model/topology.js';
+import type { Verdict } from '../model/verdict.js';
+import { fail } from '../model/verdict.js';
+import { observePrimaries, readAccounts, type NodeAccount } from '../redis/topology.js';
+import { platformNode, type Context } from './context.js';
+import { placeOf } from './places.js';
+
+/** Written by the probe's activity each second, read by the gates, whichever worker they run on. */
+export const RECENT = 'probe-recent.json';
+
+export interface Observed {
+  observation: GateObservation;
+  accounts: NodeAccount[];
+}
+
+/** Everything that gates look at, at one moment. With `shard`, its nodes' machines and its probe only. */
+export async function observe(context: Context, gates: readonly string[], shard?: string): Promise<Observed> {
+  const { topology, accounts } = await readAccounts(context.endpoint, context.deployment.seeds);
+  const concerned = shard === undefined ? topology.shards : topology.shards.filter((it) => it.name === shard);
+  const wants = (name: string): boolean => gates.includes(name);
+  const [resources, probe, prometheus] = await Promise.all([
+    wants('memory') || wants('disk') ? readResources(context, concerned) : {},
+    readProbe(context, concerned),
+    readQueries(context, gates),
+  ]);
+  return { observation: { topology: { ...topology, shards: concerned }, resources, probe, prometheus }, accounts };
+}
+
+/** May the candidate take over its shard's primary role now? */
+export function judgeHandover(
+  { deployment }: Context,
+  { observation, accounts }: Observed,
+  { candidate, sinceRoleChangeMs }: { candidate: string; sinceRoleChangeMs?: number },
+  to: string,
+): Verdict {
+  const shard = observation.topology.shards.find((it) => it.replicas.some((node) => node.address === candidate));
+  if (!shard) return fail(`${candidate} is no replica of any shard`, 'it replicates a primary again');
+  const failingOver = accounts.find(({ failoverUnderWay }) => failoverUnderWay)?.node.address;
+  const seen: ShardObservation = {
+    shard,
+    primaries: observePrimaries(accounts),
+    verified: shard.replicas.filter((node) => satisfies(node.release, to)).map((node) => node.address),
+    sinceRoleChangeMs,
+    ...(failingOver === undefined ? {} : { failoverUnderWay: failingOver }),
+    nodeTimeoutMs: observation.topology.nodeTimeoutMs,
+  };
+  return mayHandOver(seen, candidate, deployment.policy);
+}
+
+async function readResources(context: Context, shards: readonly ShardView[]): Promise<Record<string, NodeResources>> {
+  const nodes = allNodes({ shards } as TopologyView);
+  const found = await Promise.all(
+    nodes.map(async ({ address }) => {
+      try {
+        await using connection = await context.connect(address);
+        const { diskFree, memoryFree, memoryTotal } = await context.platform.resources(
+          platformNode({ ...(await placeOf(connection)), pending: false }),
+        );
+        return [
+          [address, { diskFreeBytes: diskFree, memoryFreeBytes: memoryFree, memoryTotalBytes: memoryTotal }] as const,
+        ];
+      } catch {
+        // Missing here, it is never taken for good: the gate says that the node could not be asked.
+        return [];
+      }
+    }),
+  );
+  return Object.fromEntries(found.flat());
+}
+
+async function readProbe({ folder }: Context, shards: readonly ShardView[]): Promise<Record<string, ProbeWindow>> {
+  const text = await readFile(join(folder, RECENT), 'utf8').catch(() => undefined);
+  if (text === undefined) return {};
+  const { at, recent } = JSON.parse(text) as { at: number; recent: ProbeRecent[] };
+  const windows = recent.filter((it) => shards.some((shard) => shard.name === it.shard));
+  return Object.fromEntries(
+    windows.map(({ shard, operations, failed, p99Ms }) => [
+      shard,
+      { operations, failed, p99Ms, ageMs: Date.now() - at },
+    ]),
+  );
+}
+
+async function readQueries(
+  { deployment, signal }: Context,
+  gates: readonly string[],
+): Promise<Record<string, QueryResult>> {
+  const { prometheus } = deployment.policy.gates;
+  const asked = prometheus?.queries.filter(({ name }) => gates.includes(name)) ?? [];
+  const answers = await Promise.all(
+    asked.map(async ({ name, query }): Promise<[string, QueryResult]> => {
+      try {
+        const token = prometheus?.token === undefined ? undefined : await resolveSecret(prometheus.token);
+        const samples = await queryPrometheus({
+          url: prometheus?.url ?? '',
+          query,
+          signal,
+          ...(token === undefined ? {} : { token }),
+        });
+        return [name, { ok: true, samples }];
+      } catch (error) {
+        return [name, { ok: false, error: error instanceof Error ? error.message : String(error) }];
+      }
+    }),
+  );
+  return Object.fromEntries(answers);
+}

@@ -1,0 +1,19 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { renderReport } from '../model/report/render-report.js';
+import type { EvidenceActivities } from '../model/work.js';
+import { contextFor, heartbeating } from './context.js';
+import type { Dependencies } from './dependencies.js';
+
+/** Asks the operation and its children for all they know, and writes report.html and report.json. */
+export const writeReport =
+  (dependencies: Dependencies): EvidenceActivities['writeReport'] =>
+  (input) =>
+    heartbeating(async () => {
+      const { folder } = await contextFor(dependencies, input);
+      const data = await dependencies.collectReport(input.workflowId, input.runId);
+      const file = join(folder, 'report.html');
+      await writeFile(join(folder, 'report.json'), JSON.stringify(data, null, 2), { mode: 0o600 });
+      await writeFile(file, renderReport(data), { mode: 0o600 });
+      return { file };
+    });

@@ -1,0 +1,55 @@
+import { activityInfo } from '@temporalio/activity';
+import { RolloutError } from '../model/failures.js';
+import type { VerifyResult } from '../model/evidence.js';
+import type { EvidenceActivities, NodePlace } from '../model/work.js';
+import { at } from '../redis/connection.js';
+import type { VerifyProgress } from '../redis/verify/progress.js';
+import { verifyReplica } from '../redis/verify/verify-replica.js';
+import { contextFor, heartbeating, type Context } from './context.js';
+import type { Dependencies } from './dependencies.js';
+
+/** Compares a replica with the primary that it has now: nothing is done to either, so neither is fenced. */
+export const compareReplica =
+  (dependencies: Dependencies): EvidenceActivities['compareReplica'] =>
+  (input) =>
+    heartbeating(async (progress) => compare(await contextFor(dependencies, input), input, progress));
+
+/** Compares a node with its primary, key by key; goes on where an attempt that died had come to. */
+export const verifyNode = (
+  context: Context,
+  { place, primary, shard }: { place: NodePlace; primary: string; shard: string },
+  progress: (details: unknown) => void,
+): Promise<VerifyResult> => compare(context, { shard, primary, replica: place.address }, progress);
+
+async function compare(
+  { deployment, endpoint, signal }: Context,
+  { shard, primary, replica }: { shard: string; primary: string; replica: string },
+  progress: (details: unknown) => void,
+): Promise<VerifyResult> {
+  const resumeFrom = activityInfo().heartbeatDetails as VerifyProgress | undefined;
+  const result = await verifyReplica({
+    shard,
+    primary: at(endpoint, primary),
+    replica: at(endpoint, replica),
+    mode: deployment.policy.verify,
+    ttlToleranceMs: deployment.policy.ttlTolerance,
+    repairExpiries: deployment.policy.ttlRepair,
+    onProgress: progress,
+    signal,
+    ...(resumeFrom ? { resumeFrom } : {}),
+  });
+  if (result.different > 0)
+    throw new RolloutError(
+      'Different',
+      `${replica} differs from ${primary} in ${result.different} of ${result.keys} keys: ${result.examples
+        .slice(0, 5)
+        .map(({ key, what }) => `${key} (${what})`)
+        .join('; ')}`,
+    );
+  if (result.complete === false)
+    throw new RolloutError(
+      'Different',
+      `${replica} could not be compared whole with ${primary}: ${result.statement ?? 'it was given up'}`,
+    );
+  return result;
+}
