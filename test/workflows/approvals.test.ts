@@ -1,0 +1,127 @@
+// What a person would have seen otherwise: a question that nobody can answer any more, or one that answered itself.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { FakeStage } from './stage/fake-stage.js';
+
+let stage: FakeStage;
+beforeAll(async () => {
+  stage = await FakeStage.open();
+});
+afterAll(() => stage[Symbol.asyncDispose]());
+
+test('nobody answers in time: the question is asked anew, and an answer of before counts no more', async () => {
+  const { operation } = await stage.run('expiring', {
+    policy: 'approvals: { start: { roles: [engineering], quorum: 2, expires: 5s } }',
+  });
+  await operation.waits('approval', 'start');
+  expect(await operation.tell('approve', { by: 'ana' })).toEqual({ done: 'start approved by ana (1 of 2)' });
+  const { status } = await operation.until('it is asked anew', ({ approvals }) => approvals.length > 1);
+  expect(status.approvals.map(({ state, answers }) => [state, answers.length])).toEqual([
+    ['expired', 1],
+    ['open', 0],
+  ]);
+  expect(status.waiting).toMatchObject([{ kind: 'approval', name: 'start' }]);
+  // Ana's first answer is void; she and Abe answer the question that stands now.
+  expect(await operation.tell('approve', { by: 'abe' })).toEqual({ done: 'start approved by abe (1 of 2)' });
+  expect(await operation.tell('approve', { by: 'ana' })).toEqual({ done: 'start approved by ana (2 of 2)' });
+  expect(await operation.result()).toMatchObject({ result: 'completed' });
+});
+
+test('three shards ask the same: one question, renewed once when it expires, and one answer lets all on', async () => {
+  const fake = stage.deploy('together', {
+    shards: 4,
+    policy: `parallelShards: 3
+approvals: { handover: { roles: [engineering], expires: 3s } }`,
+  });
+  // Without a canary the three begin at once; two of them ask some time after the first.
+  fake.already(4);
+  const later = [fake.hold('snapshot 10.0.2.1:6379'), fake.hold('snapshot 10.0.3.1:6379')];
+  const operation = await stage.start('together');
+  await operation.waits('approval', 'handover');
+  for (const release of later) release();
+  await operation.until('all ask', ({ waiting }) => waiting.filter(({ kind }) => kind === 'approval').length === 3);
+  const { status } = await operation.until('it is asked anew twice', ({ approvals }) => approvals.length === 3);
+  const asked = status.approvals.map(({ askedAt }) => Date.parse(askedAt));
+  for (const [i, at] of asked.slice(1).entries()) expect(at - (asked[i] ?? 0)).toBeGreaterThanOrEqual(3000);
+  expect(await operation.tell('approve', { by: 'ana' })).toEqual({ done: 'handover approved by ana (1 of 1)' });
+  expect(await operation.result()).toMatchObject({ result: 'completed' });
+  expect(fake.done.filter((it) => it.startsWith('handOver')).sort()).toEqual(
+    [1, 2, 3].map((n) => `handOver shard-${n}`),
+  );
+});
+
+test('a shard that asks what was answered for another goes on without a second question', async () => {
+  const { fake, operation } = await stage.run('answered-before', {
+    shards: 2,
+    policy: 'approvals: { handover: { roles: [engineering] } }',
+  });
+  await operation.waits('approval', 'handover');
+  await operation.tell('approve', { by: 'ana' });
+  expect(await operation.result()).toMatchObject({ result: 'completed' });
+  expect((await operation.read()).status.approvals).toHaveLength(1);
+  expect(fake.done.filter((it) => it.startsWith('handOver'))).toEqual(['handOver shard-1', 'handOver shard-2']);
+});
+
+test('contradictory answers, a stranger, and the starter: each is told why, and nothing is counted', async () => {
+  const { operation } = await stage.run('contradictory', {
+    policy: 'approvals: { start: { roles: [engineering, operations], quorum: 2 } }',
+  });
+  await operation.waits('approval', 'start');
+  await operation.tell('approve', { by: 'ana' });
+  expect(await operation.tell('reject', { by: 'ana' })).toMatchObject({
+    refused: expect.stringContaining("an answer can't be changed") as string,
+  });
+  expect(await operation.tell('approve', { by: 'ana' })).toEqual({ done: 'start approved by ana (1 of 2)' });
+  expect(await operation.tell('approve', { by: 'cleo' })).toMatchObject({
+    refused: expect.stringContaining('cleo has the role product') as string,
+  });
+  expect(await operation.tell('approve', { by: 'anna' })).toMatchObject({
+    refused: expect.stringContaining("did you mean 'ana'?") as string,
+  });
+  const { status } = await operation.read();
+  expect(status.approvals.map(({ answers }) => answers.map(({ by }) => by))).toEqual([['ana']]);
+  await operation.tell('approve', { by: 'ben' });
+  expect(await operation.result()).toMatchObject({ result: 'completed' });
+});
+
+test('rejected: nothing more is done, and the end says who said no and what was touched', async () => {
+  const { fake, operation } = await stage.run('rejected', {
+    shards: 2,
+    policy: 'approvals: { handover: { roles: [operations] } }',
+  });
+  await operation.waits('approval', 'handover');
+  expect(await operation.tell('reject', { by: 'ben', comment: 'not before the sale' })).toMatchObject({
+    done: 'handover rejected by ben: not before the sale',
+  });
+  const outcome = await operation.result();
+  expect(outcome.result).toBe('aborted');
+  expect(outcome.statement).toMatch(/ben/);
+  expect(outcome.statement).toMatch(/1 of 4 nodes run 8\.0\.6/);
+  expect(fake.done.filter((it) => it.startsWith('handOver'))).toEqual([]);
+  expect(fake.releases().filter((it) => it === '8.0.6')).toHaveLength(1);
+});
+
+test('what a validator refuses leaves no trace in the history', async () => {
+  const { operation } = await stage.run('refusals', { policy: 'approvals: { start: { roles: [engineering] } }' });
+  await operation.waits('approval', 'start');
+  await sleep(200);
+  const before = await stage.events(operation.workflowId);
+  for (const [name, input] of [
+    ['approve', { by: 'cleo' }],
+    ['approve', { by: 'olu' }],
+    ['approve', { by: '' }],
+    ['approve', { who: 'ana' }],
+    ['reject', { by: 'ana', approval: 'finalise' }],
+    ['resume', { by: 'ana' }],
+    ['override', { by: 'ana', gate: 'memory', reason: 'x' }],
+    ['override', { by: 'ana', gate: 'memory' }],
+    ['abort', {}],
+    ['pause', 'ana'],
+  ] as const)
+    expect(await operation.tell(name, input as object), `${name} ${JSON.stringify(input)}`).toMatchObject({
+      refused: expect.stringMatching(/.../) as string,
+    });
+  expect(await stage.events(operation.workflowId)).toEqual(before);
+  await operation.tell('approve', { by: 'ana' });
+  expect(await operation.result()).toMatchObject({ result: 'completed' });
+});

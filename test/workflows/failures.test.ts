@@ -1,0 +1,79 @@
+// What a person would have seen otherwise: a shard left in the middle, or an end that says what is not so.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { RolloutError } from '../../model/failures.js';
+import { FakeStage } from './stage/fake-stage.js';
+
+let stage: FakeStage;
+beforeAll(async () => {
+  stage = await FakeStage.open();
+});
+afterAll(() => stage[Symbol.asyncDispose]());
+
+const replica = '10.0.1.1:6379';
+
+for (const [act, type, text] of [
+  ['swapVersion', 'StartFailed', 'the server ended with exit code 1'],
+  ['rejoin', 'NotCaughtUp', 'its link did not come up within 60s'],
+  ['verifyNode', 'Different', '3 keys differ'],
+] as const)
+  test(`${act} of a replica fails: it goes back to its old version, and the end says so`, async () => {
+    const name = `revert-${act.toLowerCase()}`;
+    const fake = stage.deploy(name);
+    fake.fail(`${act} ${replica}`, new RolloutError(type, `${replica}: ${text}`));
+    const operation = await stage.start(name);
+    const failure = await operation.failure();
+    expect(failure.type).toBe(type);
+    expect(failure.message).toContain(text);
+    expect(failure.message).toContain('0 of 2 nodes run 8.0.6');
+    expect(failure.message).toContain(`${replica} is reverted (5.0.6)`);
+    expect(fake.done).toContain(`revert ${replica}`);
+    expect(fake.done.filter((it) => it.startsWith('handOver'))).toEqual([]);
+    expect(fake.releases()).toEqual(['5.0.6', '5.0.6']);
+  });
+
+test('the replica can’t be taken back either: the end names both reasons, and who serves the shard', async () => {
+  const fake = stage.deploy('no-way-back');
+  fake.fail(`rejoin ${replica}`, new RolloutError('NotCaughtUp', 'its link did not come up'));
+  fake.fail(`revert ${replica}`, new RolloutError('StartFailed', 'the old binary is gone'));
+  const { message } = await (await stage.start('no-way-back')).failure();
+  for (const text of [
+    'its link did not come up',
+    'the old binary is gone',
+    '10.0.1.0:6379 serves',
+    `${replica} is failed`,
+  ])
+    expect(message).toContain(text);
+});
+
+test('the handover fails: the old primary serves on and may be promoted again', async () => {
+  const fake = stage.deploy('handover');
+  fake.fail('handOver shard-1', new RolloutError('HandoverFailed', 'the successor did not take the slots'));
+  const failure = await (await stage.start('handover')).failure();
+  expect(failure.type).toBe('HandoverFailed');
+  expect(failure.message).toContain('the successor did not take the slots');
+  expect(fake.primaries()).toEqual(['10.0.1.0:6379']);
+  expect(fake.done.at(-2)).toBe('release 10.0.1.0:6379');
+  expect(fake.done).not.toContain('swapVersion 10.0.1.0:6379');
+});
+
+test('one of three shards at once fails: the two others come to their end, and no further one begins', async () => {
+  const fake = stage.deploy('lanes', { shards: 5, policy: 'parallelShards: 3' }).already(5);
+  fake.fail('swapVersion 10.0.2.1:6379', new RolloutError('StartFailed', 'no memory'));
+  const others = [fake.hold('rejoin 10.0.1.1:6379'), fake.hold('rejoin 10.0.3.1:6379')];
+  const operation = await stage.start('lanes');
+  await operation.until('shard-2 was taken back', () => fake.done.includes('revert 10.0.2.1:6379'));
+  for (const release of others) release();
+  const { message } = await operation.failure();
+  expect(message).toContain('no memory');
+  expect(message).toContain('6 of 10 nodes run 8.0.6');
+  const touched = new Set(fake.done.flatMap((it) => /10\.0\.\d/.exec(it) ?? []));
+  expect([...touched].sort()).toEqual(['10.0.1', '10.0.2', '10.0.3']);
+  expect(fake.releases().slice(6, 8)).toEqual(['5.0.6', '5.0.6']);
+});
+
+test('a lost write stops even an upgrade whose every step went well', async () => {
+  const fake = stage.deploy('lost');
+  fake.ledger = { acknowledged: 100, found: 99, lost: 1, examples: [], byType: {} };
+  const { message } = await (await stage.start('lost')).failure();
+  expect(message).toContain('1 of 100 acknowledged writes');
+});

@@ -1,0 +1,247 @@
+import { parseDeployment } from '../../../model/deployment-file.js';
+import type { Deployment } from '../../../model/deployment.js';
+import type { LedgerResult, VerifyResult } from '../../../model/evidence.js';
+import { RolloutError } from '../../../model/failures.js';
+import type { NodeView, ShardView, TopologyView } from '../../../model/topology.js';
+import { pass, type Verdict } from '../../../model/verdict.js';
+import type { Activities, Assessment, GateResult, NodePlace, ShardNow, Order } from '../../../model/work.js';
+
+const OLD = '5.0.6';
+const NEW = '8.0.6';
+
+interface FakeNode {
+  address: string;
+  release: string;
+  primary: boolean;
+}
+
+export interface FakeOptions {
+  shards?: number;
+  /** Lines below `policy:`, without indent. */
+  policy?: string;
+  searchable?: boolean;
+}
+
+/**
+ * A deployment without servers: the activities of one, each doing at once what the real one does in the end. Tests make
+ * any of them fail, hang until released, or answer otherwise; whether the real ones do what they say is tested with them.
+ */
+export class FakeDeployment implements Activities {
+  readonly deployment: Deployment;
+  /** What was done, in order: `isolate 10.0.1.1:6379`. Looking at gates and topology is not doing. */
+  readonly done: string[] = [];
+  /** Gates that don't pass: by `gate`, or `gate shard` for one shard. */
+  readonly verdicts = new Map<string, Verdict>();
+  ledger: LedgerResult | undefined;
+  /** Keys that no comparison could decide on. */
+  unsettled = 0;
+  readonly #shards: FakeNode[][];
+  readonly #failures = new Map<string, RolloutError>();
+  readonly #holds = new Map<string, Promise<void>>();
+  readonly #isolated = new Set<string>();
+  readonly #searchable: boolean;
+
+  constructor(name: string, { shards = 1, policy = '', searchable = true }: FakeOptions = {}) {
+    this.#searchable = searchable;
+    this.deployment = parseDeployment(
+      `name: ${name}
+topology: cluster
+seeds: ["10.0.1.0:6379"]
+platform: { kind: process }
+backup: { directory: /backups }
+policy:
+  canarySoak: 0s${/^soak:/m.test(policy) ? '' : '\n  soak: 0s'}
+  roles: { engineering: [ana, abe], operations: [ben, bea], product: [cleo] }
+${policy.replace(/^(?=.)/gm, '  ')}`,
+      `${name}.yaml`,
+    );
+    this.#shards = Array.from({ length: shards }, (_, s) =>
+      [0, 1].map((n) => ({ address: `10.0.${s + 1}.${n}:6379`, release: OLD, primary: n === 0 })),
+    );
+  }
+
+  /** Nodes of the shards that run the new release from the start, as an earlier operation left them. */
+  already(...shards: number[]): this {
+    for (const n of shards) for (const node of this.#shards[n - 1] ?? []) node.release = NEW;
+    return this;
+  }
+
+  /** Somebody starts the old release at a node again. */
+  turnBack(address: string): void {
+    this.#node(address).release = OLD;
+  }
+
+  /** Makes an act on an address or a shard fail: `swapVersion 10.0.1.1:6379`. */
+  fail(act: string, error: RolloutError): void {
+    this.#failures.set(act, error);
+  }
+
+  /** Makes an act take until the returned function is called. */
+  hold(act: string): () => void {
+    let release = (): void => undefined;
+    this.#holds.set(act, new Promise((resolve) => (release = resolve)));
+    return release;
+  }
+
+  releases(): string[] {
+    return this.#shards.flat().map((node) => node.release);
+  }
+
+  primaries(): string[] {
+    return this.#shards.flat().flatMap((node) => (node.primary ? [node.address] : []));
+  }
+
+  assess = ({ operation, shard }: Order & { shard?: string }): Promise<Assessment> => {
+    const topology = this.#topology();
+    const shards = topology.shards.filter((it) => shard === undefined || it.name === shard);
+    const from = this.releases().includes(OLD) ? OLD : NEW;
+    const { name, policy } = this.deployment;
+    return Promise.resolve({
+      name,
+      policy,
+      from,
+      to: NEW,
+      topology: { ...topology, shards },
+      facts: { nodes: {} },
+      searchable: this.#searchable,
+      pending: this.#pendingIn(shards),
+      artefacts: `/state/${operation}`,
+    });
+  };
+
+  readShard = ({ shard: name }: { shard: string }): Promise<ShardNow> => {
+    const shard = this.#topology().shards.find((it) => it.name === name);
+    if (!shard) return Promise.reject(new RolloutError('Unreachable', `there is no ${name}`));
+    return Promise.resolve({ shard, pending: this.#pendingIn([shard]) });
+  };
+
+  checkGates = (input: Parameters<Activities['checkGates']>[0]): Promise<GateResult[]> => {
+    const names = [...input.gates, ...(input.handover === undefined ? [] : ['handover'])];
+    return Promise.resolve(
+      names.map((gate) => ({
+        gate,
+        verdict: this.verdicts.get(`${gate} ${input.shard ?? ''}`) ?? this.verdicts.get(gate) ?? pass(),
+      })),
+    );
+  };
+
+  prepareShard = ({ nodes }: { nodes: string[] }): Promise<NodePlace[]> =>
+    Promise.resolve(nodes.map((address) => place(this.#node(address))));
+  putBackShard = ({ places }: { places: NodePlace[] }): Promise<void> =>
+    this.#do(`putBackShard ${places[0]?.address ?? ''}`);
+
+  isolate = async ({ place: { address } }: { place: NodePlace }) => {
+    await this.#do(`isolate ${address}`);
+    this.#isolated.add(address);
+    return { baseline: { runId: 'r', full: 0, partial: 0 }, readers: 0 };
+  };
+  snapshot = async ({ place: { address } }: { place: NodePlace }) => {
+    await this.#do(`snapshot ${address}`);
+    return { bytes: 1000, taken: true };
+  };
+  swapVersion = async ({ place: { address }, to }: { place: NodePlace; to: string }) => {
+    await this.#do(`swapVersion ${address}`);
+    this.#node(address).release = to;
+    return { release: to, notes: [] };
+  };
+  rejoin = async ({ place: { address }, shard }: { place: NodePlace; shard: string }) => {
+    await this.#do(`rejoin ${address}`);
+    return { node: address, shard, kind: 'partial' as const, ms: 1 };
+  };
+  verifyNode = async (input: { place: NodePlace; primary: string; shard: string }): Promise<VerifyResult> => {
+    const { address } = input.place;
+    await this.#do(`verifyNode ${address}`);
+    return this.#compared({ shard: input.shard, primary: input.primary, replica: address });
+  };
+  release = async ({ place: { address } }: { place: NodePlace }) => {
+    await this.#do(`release ${address}`);
+    this.#isolated.delete(address);
+    return [];
+  };
+  revert = async ({ place: { address, release } }: { place: NodePlace }) => {
+    await this.#do(`revert ${address}`);
+    this.#node(address).release = release;
+    this.#isolated.delete(address);
+    return { release };
+  };
+  handOver = async ({ shard, from, to }: { shard: string; from: string; to: string }) => {
+    await this.#do(`handOver ${shard}`);
+    this.#node(from).primary = false;
+    this.#node(to).primary = true;
+    return { shard, from, to, mode: 'safe' as const, ms: 1, at: new Date().toISOString() };
+  };
+
+  backUpShard = async ({ shard, primary }: { shard: string; primary: string }) => {
+    await this.#do(`backUpShard ${shard}`);
+    return {
+      ...{ shard, node: primary, file: `/backups/${shard}.rdb`, bytes: 1000, keys: 10, sha256: 'a'.repeat(64) },
+      ...{ rdbVersion: 9, replid: 'b'.repeat(40), offset: 1, at: new Date().toISOString() },
+    };
+  };
+  completeBackup = ({ shards }: { shards: string[] }): Promise<void> => this.#do(`completeBackup ${shards.join(' ')}`);
+  compareReplica = async ({ shard, primary, replica }: { shard: string; primary: string; replica: string }) => {
+    await this.#do(`compareReplica ${replica} ${primary}`);
+    return this.#compared({ shard, primary, replica });
+  };
+  runProbe = (): Promise<void> => this.#do('runProbe');
+  readLedger = (): Promise<LedgerResult | undefined> => Promise.resolve(this.ledger);
+  writeReport = (): Promise<{ file: string }> => Promise.resolve({ file: '/state/report.html' });
+
+  #compared(what: Pick<VerifyResult, 'shard' | 'primary' | 'replica'>): VerifyResult {
+    return {
+      ...{ ...what, mode: 'all', keys: 10, bytes: 1000, different: 0, examples: [], ttlDriftMs: 0, durationMs: 1 },
+      ...(this.unsettled === 0 ? {} : { unsettled: this.unsettled }),
+    };
+  }
+
+  async #do(act: string): Promise<void> {
+    await this.#holds.get(act);
+    const error = this.#failures.get(act);
+    if (error) throw error;
+    this.done.push(act);
+  }
+
+  #pendingIn(shards: readonly ShardView[]): string[] {
+    const members = shards.flatMap(({ primary, replicas }) => [primary, ...replicas]);
+    return members.flatMap(({ address }) => (this.#isolated.has(address) ? [address] : []));
+  }
+
+  #node(address: string): FakeNode {
+    const node = this.#shards.flat().find((it) => it.address === address);
+    if (!node) throw new RolloutError('BadInput', `there is no ${address}`);
+    return node;
+  }
+
+  #topology(): TopologyView {
+    const shards = this.#shards.map((nodes, s): ShardView => {
+      const primary = nodes.find((node) => node.primary);
+      if (!primary) throw new RolloutError('Degraded', 'a shard without a primary');
+      const width = Math.floor(16384 / this.#shards.length);
+      return {
+        name: `shard-${s + 1}`,
+        slots: [[s * width, (s + 1) * width - 1]],
+        primary: view(primary),
+        replicas: nodes.filter((node) => !node.primary).map((node) => view(node, primary.address)),
+      };
+    });
+    return { shards, disagreements: [], nodeTimeoutMs: 5000 };
+  }
+}
+
+function view({ address, release }: FakeNode, primary?: string): NodeView {
+  return {
+    ...{ id: address.padEnd(40, '0'), address, release, role: primary === undefined ? 'primary' : 'replica' },
+    ...(primary === undefined
+      ? {}
+      : { replication: { primary, link: 'up', offset: 1000, loading: false, syncing: false } }),
+    ...{ replid: 'a'.repeat(40), offset: 1000, backlogBytes: 64 * 1024 ** 2, usedMemoryBytes: 1000 },
+    ...{ maxMemoryBytes: 0, keys: 10, uptimeSeconds: 1000, runId: address },
+  };
+}
+
+const place = ({ address, release }: FakeNode): NodePlace => ({
+  ...{ address, release, home: `/nodes/${address}`, pending: false },
+  configurationFile: `/nodes/${address}/redis.conf`,
+  datasetFile: `/nodes/${address}/dump.rdb`,
+  clusterFile: `/nodes/${address}/nodes.conf`,
+});

@@ -1,0 +1,96 @@
+import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import proto from '@temporalio/proto';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { FailureInterceptor } from '../../../activities/failure.js';
+import { operationId, TASK_QUEUE, type WorkflowType } from '../../../model/names.js';
+import type { Activities } from '../../../model/work.js';
+import { startTemporal, type TemporalServer } from '../../../scripts/setup/temporal.js';
+import { bundleWorkflows } from '../../../workers/worker.js';
+import { Operation } from '../../e2e/stage/operation.js';
+import { FakeDeployment, type FakeOptions } from './fake-deployment.js';
+
+// Workflows that fail are what these tests are about: they are no news on the terminal.
+Runtime.install({ logger: new DefaultLogger('ERROR') });
+
+/** A real Temporal server and worker with the real workflows; only the activities are fake. */
+export class FakeStage implements AsyncDisposable {
+  readonly #deployments = new Map<string, FakeDeployment>();
+  #running: Promise<void> | undefined;
+  #worker: Worker | undefined;
+
+  private constructor(
+    private readonly temporal: TemporalServer,
+    private readonly connection: Connection,
+    private readonly native: NativeConnection,
+    readonly client: Client,
+  ) {}
+
+  static async open(): Promise<FakeStage> {
+    const temporal = await startTemporal();
+    const connection = await Connection.connect({ address: temporal.address });
+    const native = await NativeConnection.connect({ address: temporal.address });
+    const stage = new FakeStage(temporal, connection, native, new Client({ connection }));
+    stage.#worker = await Worker.create({
+      connection: native,
+      taskQueue: TASK_QUEUE,
+      workflowBundle: await bundleWorkflows(),
+      activities: stage.#activities(),
+      interceptors: { activity: [() => ({ inbound: new FailureInterceptor() })] },
+    });
+    stage.#running = stage.#worker.run();
+    return stage;
+  }
+
+  deploy(name: string, options?: FakeOptions): FakeDeployment {
+    const fake = new FakeDeployment(name, options);
+    this.#deployments.set(name, fake);
+    return fake;
+  }
+
+  async start(deployment: string, input: object = {}, type: WorkflowType = 'upgrade'): Promise<Operation> {
+    const { workflow } = this.client;
+    const { workflowId, firstExecutionRunId } = await workflow.start(type, {
+      workflowId: operationId(deployment),
+      taskQueue: TASK_QUEUE,
+      args: [{ deployment, to: '8.0', startedBy: 'olu', ...input }],
+    });
+    return new Operation(workflow, workflowId, firstExecutionRunId);
+  }
+
+  /** Deploys and starts at once. */
+  async run(name: string, options?: FakeOptions): Promise<{ fake: FakeDeployment; operation: Operation }> {
+    const fake = this.deploy(name, options);
+    return { fake, operation: await this.start(name) };
+  }
+
+  handle(workflowId: string): WorkflowHandle {
+    return this.client.workflow.getHandle(workflowId);
+  }
+
+  /** Types of the events of a workflow's history, in order: `WORKFLOW_TASK_STARTED`. */
+  async events(workflowId: string, runId?: string): Promise<string[]> {
+    const { events } = await this.client.workflow.getHandle(workflowId, runId).fetchHistory();
+    const { EventType } = proto.temporal.api.enums.v1;
+    return (events ?? []).map(({ eventType }) => (EventType[eventType ?? 0] ?? '?').replace('EVENT_TYPE_', ''));
+  }
+
+  #activities(): Activities {
+    const any = new FakeDeployment('any');
+    const names = Object.keys(any).filter((name) => typeof Reflect.get(any, name) === 'function');
+    const dispatch = (name: string) => (input: { deployment: string }) => {
+      const fake = this.#deployments.get(input.deployment);
+      const act = (fake && Reflect.get(fake, name)) as ((input: unknown) => unknown) | undefined;
+      if (!act) throw new Error(`no fake ${name} of ${input.deployment}`);
+      return act(input);
+    };
+    return Object.fromEntries(names.map((name) => [name, dispatch(name)])) as unknown as Activities;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#worker?.shutdown();
+    await this.#running;
+    await this.native.close();
+    await this.connection.close();
+    await this.temporal.stop();
+  }
+}

@@ -1,0 +1,3 @@
+export { upgrade } from './upgrade.js';
+export { rollingUpgrade } from './rolling-upgrade.js';
+export { upgradeShard } from './upgrade-shard.js';

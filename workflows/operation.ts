@@ -1,0 +1,277 @@
+import {
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  isCancellation,
+  setCurrentDetails,
+  setHandler,
+  sleep,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { describeStatus } from '../model/describe-status.js';
+import { searchAttributes, type WorkflowType } from '../model/names.js';
+import type {
+  GateRecord,
+  NodeStatus,
+  OperationPhase,
+  OperationStatus,
+  TimelineEntry,
+  Waiting,
+} from '../model/operation.js';
+import type { Plan } from '../model/plan.js';
+import type { OperationRecord } from '../model/report.js';
+import type { Order } from '../model/work.js';
+import { planQuery, recordQuery, statusQuery, timelineQuery } from './definitions.js';
+
+/** Somebody asked for the end of the operation; it ends at the next safe point. */
+export class Aborted extends Error {
+  override readonly name = 'Aborted';
+}
+
+type SearchName = keyof typeof searchAttributes;
+const searchKeys = Object.keys(searchAttributes) as SearchName[];
+const keyword = Object.fromEntries(
+  searchKeys.map((name) => [name, defineSearchAttributeKey(searchAttributes[name], SearchAttributeType.KEYWORD)]),
+) as Record<SearchName, ReturnType<typeof defineSearchAttributeKey<'KEYWORD'>>>;
+
+export interface PhaseInput {
+  shard?: string;
+  node?: string;
+}
+
+/**
+ * What one workflow knows of itself: phase and reason, set before each act; what it waits for; what happened. Query,
+ * current details and search attributes all show the same state, published by one function.
+ */
+export class Operation {
+  readonly status: OperationStatus;
+  readonly timeline: TimelineEntry[] = [];
+  readonly record: OperationRecord = {
+    verify: [],
+    configuration: [],
+    releases: [],
+    resyncs: [],
+    handovers: [],
+    backups: [],
+  };
+  plan: Plan | undefined;
+  /** Set once assessment has found the search attributes registered. */
+  searchable = false;
+  aborted: { by: string; reason: string } | undefined;
+  paused: { by: string; reason: string; since: string } | undefined;
+  #searched: Record<SearchName, string | null> | undefined;
+  #told = '[]';
+  /** Of a shard's workflow, its shard: whatever it does happens there. */
+  home: PhaseInput = {};
+  /** Called with every change of what is waited for: a child tells its root. */
+  onWaiting: (() => void) | undefined;
+
+  constructor(type: WorkflowType, input: { deployment: string; to: string; startedBy: string }) {
+    const info = workflowInfo();
+    this.status = {
+      deployment: input.deployment,
+      operation: type,
+      workflowId: info.workflowId,
+      from: '',
+      to: input.to,
+      phase: 'assessing',
+      reason: 'reading the deployment',
+      startedAt: info.startTime.toISOString(),
+      startedBy: input.startedBy,
+      progress: { upgraded: 0, nodes: 0 },
+      waiting: [],
+      shards: [],
+      children: [],
+      approvals: [],
+      gates: [],
+      artefacts: '',
+    };
+    setHandler(statusQuery, () => this.status);
+    setHandler(timelineQuery, () => this.timeline);
+    setHandler(planQuery, () => this.plan);
+    setHandler(recordQuery, () => this.record);
+  }
+
+  /** Which deployment and which operation, for every activity: children share the folder of their root. */
+  get order(): Order {
+    const info = workflowInfo();
+    return {
+      deployment: this.status.deployment,
+      operation: `${this.status.deployment}/${info.root?.runId ?? info.runId}`,
+    };
+  }
+
+  now(): string {
+    return new Date().toISOString();
+  }
+
+  note(kind: TimelineEntry['kind'], text: string, where: PhaseInput = {}): TimelineEntry {
+    const entry: TimelineEntry = { at: this.now(), kind, text, ...this.home, ...where };
+    this.timeline.push(entry);
+    return entry;
+  }
+
+  /** Says what comes next and why, before it is done. */
+  phase(phase: OperationPhase, reason: string, where: PhaseInput = {}): void {
+    this.status.phase = phase;
+    this.status.reason = reason;
+    this.note('phase', `${phase}: ${reason}`, where);
+    this.publish();
+  }
+
+  /**
+   * One durable step; the timeline shows how long it took. Pause and abort are heeded between nodes (`checkpoint`), never
+   * in the middle of one: a node that is out must come back first.
+   */
+  async step<T>(text: string, where: PhaseInput & { kind?: TimelineEntry['kind'] }, act: () => Promise<T>): Promise<T> {
+    const { kind = 'step', ...place } = where;
+    const entry = this.note(kind, text, place);
+    const node = this.node(place.node);
+    if (node) {
+      node.state = 'in progress';
+      node.step = text;
+    }
+    try {
+      return await act();
+    } catch (error) {
+      if (!isCancellation(error)) this.note('failure', `${text}: ${messageOf(error)}`, place);
+      throw error;
+    } finally {
+      entry.until = this.now();
+      if (node) delete node.step;
+    }
+  }
+
+  /** Holds while paused; throws Aborted once an abort was asked for. */
+  async checkpoint(): Promise<void> {
+    if (this.aborted) throw new Aborted(`aborted by ${this.aborted.by}: ${this.aborted.reason}`);
+    const { paused } = this;
+    if (!paused) return;
+    const { phase, reason } = this.status;
+    this.status.phase = 'paused';
+    this.status.reason = `paused by ${paused.by}${paused.reason === '' ? '' : `: ${paused.reason}`}`;
+    const name = this.status.deployment;
+    await this.waitFor(
+      {
+        kind: 'pause',
+        name: 'pause',
+        reason: this.status.reason,
+        since: paused.since,
+        clears: 'somebody resumes it',
+        command: `rollout resume ${name}`,
+      },
+      () => this.paused === undefined,
+    );
+    this.status.phase = phase;
+    this.status.reason = reason;
+    this.publish();
+  }
+
+  /** Shows what is waited for, and waits until it is so; an abort ends the wait. */
+  async waitFor(waiting: Waiting, cleared: () => boolean, withinMs?: number): Promise<boolean> {
+    this.show([waiting]);
+    try {
+      return await this.until(cleared, withinMs, `waiting: ${waiting.name}`);
+    } finally {
+      this.show([], [waiting]);
+    }
+  }
+
+  /** Shows what is waited for from now on, in the place of what was. */
+  show(waiting: readonly Waiting[], before: readonly Waiting[] = []): void {
+    this.status.waiting = [...this.status.waiting.filter((it) => !before.includes(it)), ...waiting];
+    this.publish();
+  }
+
+  /** Waits until it is so, or for the given time, ms: then its timer says in the UI what it is for. */
+  async until(cleared: () => boolean, withinMs: number | undefined, summary: string): Promise<boolean> {
+    const done = (): boolean => cleared() || this.aborted !== undefined;
+    if (withinMs === undefined) await condition(done);
+    else
+      await CancellationScope.cancellable(async () => {
+        const timer = sleep(withinMs, { summary });
+        timer.catch(() => undefined);
+        await Promise.race([timer, condition(done)]);
+        CancellationScope.current().cancel();
+      }).catch((error: unknown) => {
+        if (!isCancellation(error) || CancellationScope.current().consideredCancelled) throw error;
+      });
+    if (this.aborted) throw new Aborted(`aborted by ${this.aborted.by}: ${this.aborted.reason}`);
+    return cleared();
+  }
+
+  node(address: string | undefined) {
+    if (address === undefined) return undefined;
+    return this.status.shards.flatMap((shard) => shard.nodes).find((node) => node.address === address);
+  }
+
+  /** How a node came out of what was done to it. */
+  came(address: string, release: string, state: NodeStatus['state']): void {
+    const node = this.node(address);
+    if (node) Object.assign(node, { release, state });
+    this.count();
+  }
+
+  count(): void {
+    const nodes = this.status.shards.flatMap((shard) => shard.nodes);
+    this.status.progress = { upgraded: nodes.filter((node) => node.state === 'upgraded').length, nodes: nodes.length };
+    for (const shard of this.status.shards)
+      if (shard.nodes.every((node) => node.state === 'upgraded')) shard.state = 'upgraded';
+      else if (shard.state === 'waiting' && shard.nodes.some((node) => node.state !== 'waiting'))
+        shard.state = 'in progress';
+    this.publish();
+  }
+
+  /** Keeps one record a gate and place: its verdict, and since when it has been so. */
+  recordGate(record: Omit<GateRecord, 'since'>): GateRecord {
+    const same = this.status.gates.find((it) => it.gate === record.gate && it.before === record.before);
+    if (!same) {
+      const kept: GateRecord = { ...record, since: this.now() };
+      this.status.gates.push(kept);
+      return kept;
+    }
+    if (same.verdict.state !== record.verdict.state) same.since = this.now();
+    same.verdict = record.verdict;
+    return same;
+  }
+
+  /** Query, details and search attributes show the same; a change of what is waited for goes to the root. */
+  publish(): void {
+    setCurrentDetails(describeStatus(this.status));
+    const { deployment, operation, phase, from, to, waiting } = this.status;
+    const [blocked] = waiting;
+    const found = {
+      deployment,
+      operation,
+      phase,
+      from,
+      to,
+      blockedOn: blocked ? `${blocked.kind}:${blocked.name}` : null,
+    };
+    // Each upsert is an event of the history: only what changed is one.
+    if (this.searchable && JSON.stringify(found) !== JSON.stringify(this.#searched)) {
+      this.#searched = found;
+      upsertSearchAttributes(searchKeys.map((name) => ({ key: keyword[name], value: found[name] })));
+    }
+    const told = JSON.stringify(waiting);
+    if (told === this.#told) return;
+    this.#told = told;
+    this.onWaiting?.();
+  }
+}
+
+/** The first message of ours from the outside: Temporal wraps an activity's or a child's failure in one of its own. */
+export function messageOf(error: unknown): string {
+  let at: unknown = error;
+  while (!(at instanceof ApplicationFailure) && at instanceof Error && at.cause instanceof Error) at = at.cause;
+  return at instanceof Error ? at.message : String(at);
+}
+
+/** The type of the first application failure from the outside, `NotCaughtUp` for example. */
+export function failureTypeOf(error: unknown): string | undefined {
+  for (let at: unknown = error; at instanceof Error; at = at.cause)
+    if (at instanceof ApplicationFailure && at.type) return at.type;
+  return undefined;
+}

@@ -1,0 +1,337 @@
+import {
+  allHandlersFinished,
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  defineSignal,
+  defineUpdate,
+  getExternalWorkflowHandle,
+  setHandler,
+  sleep,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { z } from 'zod';
+import {
+  answer,
+  ask,
+  expire,
+  isRefused,
+  openDesk,
+  openRecords,
+  recordOf,
+  type ApprovalDesk,
+} from '../model/approvals.js';
+import type { ApprovalPolicy, Policy } from '../model/deployment.js';
+import { inputProblems, inputSchemas } from '../model/inputs.js';
+import { familySignals, type ControlName } from '../model/names.js';
+import type { Waiting } from '../model/operation.js';
+import * as definitions from './definitions.js';
+import type { Answered, Asked, Blocked, NodesCame } from './definitions.js';
+import type { Gates } from './gates.js';
+import { Aborted, type Operation } from './operation.js';
+
+/** What became of somebody's act: refused and why, or what to say and do. */
+type Outcome = { refused: string } | { done: string; act: () => void };
+type Control = z.output<typeof inputSchemas.pause>;
+
+/**
+ * The people's side of an operation. Questions are asked and answered at the root, whatever workflow asks; pause, resume,
+ * abort and overrides go from the root down to every running child.
+ */
+export class People {
+  readonly #root = workflowInfo().root?.workflowId ?? workflowInfo().workflowId;
+  readonly isRoot = workflowInfo().parent === undefined;
+  readonly children = new Set<string>();
+  #desk: ApprovalDesk;
+  readonly #answers = new Map<string, Answered>();
+  /** Who waits for which answer: several shards may ask the same question. */
+  readonly #askers = new Map<string, Set<string>>();
+  readonly #blocked = new Map<string, Waiting[]>();
+
+  constructor(
+    readonly operation: Operation,
+    readonly gates: Gates,
+  ) {
+    this.#desk = openDesk(operation.status.startedBy, {});
+    this.#control('approve', inputSchemas.approve, (given) => this.#answer(given, 'approve'));
+    this.#control('reject', inputSchemas.reject, (given) => this.#answer(given, 'reject'));
+    this.#control('pause', inputSchemas.pause, (given) => this.#pause(given));
+    this.#control('resume', inputSchemas.resume, (given) => this.#resume(given));
+    this.#control('abort', inputSchemas.abort, (given) => this.#abort(given));
+    this.#control('override', inputSchemas.override, (given) => this.#override(given));
+    setHandler(definitions.askSignal, (asked: Asked) => this.#ask(asked));
+    setHandler(definitions.answerSignal, (answered: Answered) => void this.#answers.set(answered.approval, answered));
+    setHandler(definitions.nodesSignal, (came) => this.tellNodes(came));
+    setHandler(definitions.blockedSignal, ({ from, waiting }: Blocked) => {
+      this.#blocked.set(from, waiting);
+      this.#showWaiting();
+    });
+    if (!this.isRoot)
+      operation.onWaiting = () =>
+        void this.#tell(familySignals.blocked, { from: workflowInfo().workflowId, waiting: operation.status.waiting });
+  }
+
+  set policy({ roles }: Policy) {
+    this.#desk = { ...this.#desk, roles };
+  }
+
+  /** Asks, and waits for the quorum; throws Aborted when it is rejected. */
+  async approval(name: string, policy: ApprovalPolicy, question: string, shard?: string): Promise<void> {
+    const { operation } = this;
+    const asked: Asked = {
+      from: workflowInfo().workflowId,
+      approval: name,
+      question,
+      policy,
+      ...(shard === undefined ? {} : { shard }),
+    };
+    if (this.isRoot) this.#ask(asked);
+    else await this.#tell(familySignals.ask, asked);
+    await operation.waitFor(
+      {
+        kind: 'approval',
+        name,
+        reason: question,
+        since: operation.now(),
+        clears: `${policy.quorum} of ${policy.roles.join(' or ')} approve${policy.quorum === 1 ? 's' : ''}`,
+        command: `rollout approve ${operation.status.deployment} --approval ${name}`,
+        ...(shard === undefined ? {} : { shard }),
+      },
+      () => this.#answers.has(name),
+    );
+    const result = this.#answers.get(name);
+    if (result?.decision === 'rejected') throw new Aborted(`${name} was rejected by ${result.by}`);
+  }
+
+  /** Waits until nobody's act is half done: an update that is being answered must not be cut off, nor a word to a child. */
+  async finish(): Promise<void> {
+    await condition(() => allHandlersFinished() && this.#telling === 0);
+  }
+
+  /** How nodes came out: shown here, and at the root, whose statement at the end is of all of them. */
+  tellNodes(came: NodesCame): void {
+    for (const address of came.addresses) this.operation.came(address, came.release, came.state);
+    // A shard's own workflow tells it; what passes it on would only tell it twice.
+    if (!this.isRoot && this.operation.status.operation === 'upgradeShard') void this.#tell(familySignals.nodes, came);
+  }
+
+  /** A child has ended: nothing goes to it any more, and what it waited for is over. */
+  drop(child: string): void {
+    this.children.delete(child);
+    this.#blocked.delete(child);
+    this.#showWaiting();
+  }
+
+  #control<Schema extends z.ZodType>(
+    name: ControlName,
+    schema: Schema,
+    carryOut: (given: z.output<Schema>) => Outcome,
+  ): void {
+    const checked = (raw: unknown): Outcome => {
+      const parsed = schema.safeParse(raw);
+      return parsed.success ? carryOut(parsed.data) : { refused: inputProblems(parsed.error, raw) };
+    };
+    setHandler(defineSignal<[unknown]>(name), (raw) => {
+      const outcome = checked(raw);
+      if ('refused' in outcome) this.operation.note('control', `${name} was refused: ${outcome.refused}`);
+      else outcome.act();
+    });
+    const accepted = (raw: unknown): Exclude<Outcome, { refused: string }> => {
+      const outcome = checked(raw);
+      if ('refused' in outcome) throw ApplicationFailure.nonRetryable(outcome.refused, 'Refused');
+      return outcome;
+    };
+    setHandler(
+      defineUpdate<string, [unknown]>(name),
+      (raw) => {
+        const { done, act } = accepted(raw);
+        act();
+        return done;
+      },
+      // Synchronous, as Temporal demands, and the same judgement: what is refused leaves no trace in the history.
+      { validator: (raw) => void accepted(raw) },
+    );
+  }
+
+  #answer({ by, approval, comment }: z.output<typeof inputSchemas.approve>, decision: 'approve' | 'reject'): Outcome {
+    if (!this.isRoot) return { refused: `questions are answered at ${this.#root}` };
+    const { operation } = this;
+    const given = {
+      by,
+      decision,
+      now: operation.now(),
+      ...(approval === undefined ? {} : { approval }),
+      ...(comment === undefined ? {} : { comment }),
+    };
+    const name = approval ?? openRecords(this.#desk)[0]?.approval ?? '';
+    const desk = answer(this.#desk, given);
+    if (isRefused(desk)) return desk;
+    const record = recordOf(desk, name);
+    const count = record?.answers.filter((it) => it.decision === 'approve').length ?? 0;
+    const said =
+      decision === 'reject'
+        ? `${name} rejected by ${by}${comment === undefined ? '' : `: ${comment}`}`
+        : `${name} approved by ${by} (${count} of ${record?.quorum ?? 1})${comment === undefined ? '' : `: ${comment}`}`;
+    return {
+      done: said,
+      act: () => {
+        const fresh = desk.records.some((it) => !this.#desk.records.includes(it));
+        this.#show(desk);
+        if (!fresh || !record) return;
+        operation.note('approval', said);
+        if (record.state !== 'approved' && record.state !== 'rejected') return;
+        const answered: Answered = { approval: name, decision: record.state, by };
+        this.#answers.set(name, answered);
+        if (record.state === 'rejected') this.stop(by, said);
+        for (const asker of this.#askers.get(name) ?? []) void this.#tell(familySignals.answer, answered, asker);
+      },
+    };
+  }
+
+  #ask({ from, approval, question, policy, shard }: Asked): void {
+    const known = this.#answers.get(approval);
+    if (known) {
+      void this.#tell(familySignals.answer, known, from);
+      return;
+    }
+    if (from !== workflowInfo().workflowId)
+      this.#askers.set(approval, new Set([...(this.#askers.get(approval) ?? []), from]));
+    if (recordOf(this.#desk, approval)) return;
+    const { operation } = this;
+    this.#show(ask(this.#desk, { approval, question, policy, now: operation.now() }));
+    operation.note('approval', `${approval} asked: ${question}`, shard === undefined ? {} : { shard });
+    // An abort ends it, too.
+    void CancellationScope.nonCancellable(() => this.#renew(approval)).catch(() => undefined);
+  }
+
+  /** Whoever asks, one clock decides: answers that are too old count no more, and the question stands anew. */
+  async #renew(approval: string): Promise<void> {
+    const { operation } = this;
+    const answered = (): boolean => this.#answers.has(approval) || operation.status.result !== undefined;
+    for (;;) {
+      const open = recordOf(this.#desk, approval);
+      if (!open || answered()) return;
+      const leftMs = Math.max(Date.parse(open.expiresAt) - Date.now(), 1);
+      if (await operation.until(answered, leftMs, `${approval} is asked anew at ${open.expiresAt}`)) return;
+      this.#show(expire(this.#desk, open.expiresAt > operation.now() ? open.expiresAt : operation.now()));
+      operation.note('approval', `${approval}: nobody decided in time, asked anew`);
+    }
+  }
+
+  #show(desk: ApprovalDesk): void {
+    this.#desk = desk;
+    this.operation.status.approvals = [...desk.records];
+    this.operation.publish();
+  }
+
+  #pause({ by, reason = '' }: Control): Outcome {
+    const { operation } = this;
+    if (operation.paused)
+      return { refused: `it is paused already, by ${operation.paused.by} since ${operation.paused.since}` };
+    return {
+      done: `paused by ${by}; it holds before the next node`,
+      act: () => {
+        operation.paused = { by, reason, since: operation.now() };
+        operation.note('control', `paused by ${by}${reason === '' ? '' : `: ${reason}`}`);
+        this.#forward('pause', { by, reason });
+      },
+    };
+  }
+
+  #resume({ by }: Control): Outcome {
+    const { operation } = this;
+    if (!operation.paused) return { refused: 'it is not paused' };
+    return {
+      done: `resumed by ${by}`,
+      act: () => {
+        operation.paused = undefined;
+        operation.note('control', `resumed by ${by}`);
+        this.#forward('resume', { by });
+      },
+    };
+  }
+
+  #abort({ by, reason = 'no reason given' }: Control): Outcome {
+    const { operation } = this;
+    if (operation.aborted) return { refused: `it is being aborted already, by ${operation.aborted.by}` };
+    return {
+      done: `aborted by ${by}; it ends as soon as the node in hand is back`,
+      act: () => {
+        operation.note('control', `abort by ${by}: ${reason}`);
+        this.stop(by, reason);
+      },
+    };
+  }
+
+  /** Ends the operation and its children at the next safe point. */
+  stop(by: string, reason: string): void {
+    this.operation.aborted ??= { by, reason };
+    this.#forward('abort', { by, reason });
+  }
+
+  #override({ by, gate, reason, shard }: z.output<typeof inputSchemas.override>): Outcome {
+    const { waiting } = this.operation.status;
+    const blocking = waiting.filter((it) => it.kind === 'gate');
+    const isMeant = (it: Waiting): boolean =>
+      it.kind === 'gate' && it.name === gate && (shard === undefined || it.shard === shard);
+    if (!blocking.some(isMeant))
+      return {
+        refused:
+          blocking.length === 0
+            ? 'no gate blocks'
+            : `${gate} doesn't block${shard === undefined ? '' : ` ${shard}`}; blocking: ${[...new Set(blocking.map((it) => `${it.name}${it.shard === undefined ? '' : ` (${it.shard})`}`))].join(', ')}`,
+      };
+    return {
+      done: `${gate} overridden by ${by}, on record`,
+      act: () => {
+        const given = { by, gate, reason, ...(shard === undefined ? {} : { shard }) };
+        this.operation.note('control', `${by} overrides ${gate}: ${reason}`);
+        // It goes to whoever holds that gate now, and to nobody else: a later gate is a question of its own.
+        if (waiting.some((it) => isMeant(it) && !this.#foreign.has(it))) this.gates.override(given);
+        for (const [from, theirs] of this.#blocked) if (theirs.some(isMeant)) void this.#tell('override', given, from);
+      },
+    };
+  }
+
+  /** The root shows what its children wait for beside its own. */
+  #showWaiting(): void {
+    const { status } = this.operation;
+    const own = status.waiting.filter((it) => !this.#foreign.has(it));
+    this.#foreign = new Set([...this.#blocked.values()].flat());
+    status.waiting = [...own, ...this.#foreign];
+    this.operation.publish();
+  }
+  #foreign = new Set<Waiting>();
+
+  #forward(name: ControlName, input: unknown): void {
+    for (const child of this.children) {
+      const before = this.#lines.get(child) ?? Promise.resolve();
+      this.#lines.set(
+        child,
+        before.then(() => this.#reach(child, name, input)),
+      );
+    }
+  }
+  /** One after the other to each child: a resume must not overtake its pause. */
+  readonly #lines = new Map<string, Promise<void>>();
+
+  /** A child that was only just asked for can't be signalled yet; one that has ended needs no word any more. */
+  async #reach(child: string, name: ControlName, input: unknown): Promise<void> {
+    while (this.children.has(child) && !(await this.#tell(name, input, child)))
+      await CancellationScope.nonCancellable(() => sleep('1 s', { summary: `tell ${child} to ${name}` }));
+  }
+
+  /** Does it reach its workflow? In a scope of its own: a request to cancel is passed on like any other word. */
+  async #tell(signal: string, input: unknown, to: string = this.#root): Promise<boolean> {
+    this.#telling++;
+    try {
+      await CancellationScope.nonCancellable(() => getExternalWorkflowHandle(to).signal(signal, input));
+      return true;
+    } catch {
+      return false;
+    } finally {
+      this.#telling--;
+    }
+  }
+  #telling = 0;
+}

@@ -1,0 +1,39 @@
+import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
+import type { Activities } from '../model/work.js';
+
+/** Long acts heartbeat: an attempt whose worker died is given to another after ten seconds. */
+const acts = {
+  startToCloseTimeout: '24 h',
+  heartbeatTimeout: '10 s',
+  retry: { initialInterval: '1 s', backoffCoefficient: 2, maximumInterval: '15 s', maximumAttempts: 10 },
+} as const;
+
+const proxy = proxyActivities<Activities>(acts);
+
+/** Runs for as long as the operation does, whatever happens to its workers. */
+const unending = proxyActivities<Pick<Activities, 'runProbe'>>({
+  ...acts,
+  startToCloseTimeout: '365 d',
+  // Its last figures are written after it was told to end: the ledger is read after that.
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  retry: { initialInterval: '1 s', maximumInterval: '10 s' },
+});
+
+/** Nothing was touched yet, and somebody waits for the answer: a seed that is not there is told within seconds. */
+const prompt = proxyActivities<Pick<Activities, 'assess'>>({ ...acts, retry: { ...acts.retry, maximumAttempts: 3 } });
+
+/** As `act`, for the first look at a deployment. */
+export const look = (summary: string, input: Parameters<Activities['assess']>[0]): ReturnType<Activities['assess']> =>
+  prompt.assess.executeWithOptions({ summary }, [input]);
+
+/** An activity with a line of its own in the Temporal UI. */
+export function act<Name extends keyof Activities>(
+  name: Name,
+  summary: string,
+  ...args: Parameters<Activities[Name]>
+): ReturnType<Activities[Name]> {
+  const chosen = (name === 'runProbe' ? unending.runProbe : proxy[name]) as unknown as {
+    executeWithOptions(options: { summary: string }, args: unknown[]): ReturnType<Activities[Name]>;
+  };
+  return chosen.executeWithOptions({ summary }, args);
+}

@@ -1,0 +1,297 @@
+import { ApplicationFailure, CancellationScope, executeChild, workflowInfo } from '@temporalio/workflow';
+import type { z } from 'zod';
+import { mayReachQuorum } from '../model/approvals.js';
+import { failures, type FailureType } from '../model/failures.js';
+import { inputProblems, inputSchemas } from '../model/inputs.js';
+import { operationId, type WorkflowType } from '../model/names.js';
+import { makePlan } from '../model/planning/make-plan.js';
+import { satisfies } from '../model/release.js';
+import { standingOf } from '../model/standing.js';
+import type { ApprovalPolicy } from '../model/deployment.js';
+import type { Assessment, NodePlace, ShardNow } from '../model/work.js';
+import { Gates } from './gates.js';
+import { Aborted, failureTypeOf, messageOf, Operation } from './operation.js';
+import { People } from './people.js';
+import { act, look } from './proxies.js';
+
+type InputOf<Type extends WorkflowType> = z.output<(typeof inputSchemas)[Type]>;
+
+/** The operation can't go on: where it stands and what to do is in the message. */
+export function stopped(message: string, cause?: unknown, type: FailureType = typeOf(cause)): ApplicationFailure {
+  return ApplicationFailure.create({
+    type,
+    nonRetryable: true,
+    message,
+    details: [{ next: failures[type].next }],
+    ...(cause instanceof Error ? { cause } : {}),
+  });
+}
+
+/** Why it can't go on is what the failure is called after. */
+const typeOf = (cause: unknown): FailureType => {
+  const type = failureTypeOf(cause);
+  return type !== undefined && type in failures ? (type as FailureType) : 'Stopped';
+};
+
+/** An upgrade's end as its result: a completed one's findings, or that it was aborted and where it stands. */
+export type Ended<Result> = { statement: string; report: string } & (
+  ({ result: 'completed' } & Result) | { result: 'aborted' }
+);
+
+const ending = (type: string, message: string): ApplicationFailure =>
+  ApplicationFailure.nonRetryable(message, type, {
+    next: type in failures ? failures[type as FailureType].next : failures.Stopped.next,
+  });
+
+/** What a workflow needs at hand to be written like a runbook: phases, gates, people, children, and the assessment. */
+export class Run extends Operation {
+  readonly gates = new Gates(this);
+  readonly people = new People(this, this.gates);
+  readonly #places = new Map<string, NodePlace>();
+  #assessment: Assessment | undefined;
+
+  /**
+   * Runs one operation from its raw input to its end: a bad input or a wrong id fails at once, an abort ends as a result,
+   * anything else as a failure with a statement of where everything stands.
+   */
+  static async of<Type extends WorkflowType, Result extends object>(
+    type: Type,
+    raw: unknown,
+    body: (run: Run, input: InputOf<Type>) => Promise<Result>,
+  ): Promise<Ended<Result>> {
+    const parsed = inputSchemas[type].safeParse(raw);
+    if (!parsed.success) throw badInput('BadInput', `${type}: ${inputProblems(parsed.error, raw)}`);
+    const input = parsed.data as InputOf<Type>;
+    holdTheLock(input.deployment);
+    const run = new Run(type, input);
+    if ('shard' in input) run.home = { shard: input.shard };
+    // A request to cancel is an abort: a node that is out must come back first.
+    CancellationScope.current().cancelRequested.catch(() =>
+      run.people.stop('a request to cancel', 'the workflow was cancelled'),
+    );
+    return CancellationScope.nonCancellable(async () => {
+      let outcome: Result | undefined;
+      let failure: unknown;
+      try {
+        outcome = await body(run, input);
+        run.#end('completed', `every node runs ${run.status.to}`);
+      } catch (error) {
+        failure = error;
+        run.#end(run.isControl(error) ? 'aborted' : 'stopped', messageOf(error));
+      }
+      const report = run.people.isRoot ? await run.#report() : '';
+      await run.people.finish();
+      const { statement = '' } = run.status;
+      if (outcome) return { ...outcome, result: 'completed', statement, report };
+      // Where everything stands is the root's to say: a child hands up its reason alone.
+      if (!run.isControl(failure))
+        throw ending(failureTypeOf(failure) ?? 'Stopped', run.people.isRoot ? statement : messageOf(failure));
+      if (!run.people.isRoot) throw ending('Aborted', messageOf(failure));
+      return { result: 'aborted', statement, report };
+    });
+  }
+
+  get assessment(): Assessment {
+    if (!this.#assessment) throw stopped('the deployment was not assessed yet');
+    return this.#assessment;
+  }
+
+  /** Was it a person who ended this, here or in a child? */
+  isControl(error: unknown): boolean {
+    return error instanceof Aborted || failureTypeOf(error) === 'Aborted';
+  }
+
+  /** Reads the deployment, refuses what can't be done, and plans; nothing is touched. */
+  async assess(shard?: string): Promise<Assessment> {
+    const { deployment, to } = this.status;
+    this.phase('assessing', `reading ${shard ?? deployment}, changing nothing`);
+    const summary = `assess ${shard ?? deployment}`;
+    const input = { ...this.order, to, ...(shard === undefined ? {} : { shard }) };
+    const found = await (this.people.isRoot ? look(summary, input) : act('assess', summary, input));
+    this.#assessment = found;
+    this.searchable = found.searchable;
+    this.people.policy = found.policy;
+    this.gates.queries = found.policy.gates.prometheus?.queries.map(({ name }) => name) ?? [];
+    Object.assign(this.status, { from: found.from, to: found.to, artefacts: found.artefacts });
+    this.plan = makePlan({ deployment: found, topology: found.topology, to: found.to, facts: found.facts });
+    this.status.shards = found.topology.shards.map((it) => ({
+      shard: it.name,
+      state: 'waiting',
+      phase: 'waiting',
+      nodes: [...it.replicas, it.primary].map(({ address, role, release }) => ({
+        address,
+        role,
+        release,
+        state: satisfies(release, found.to) && !found.pending.includes(address) ? 'upgraded' : 'waiting',
+      })),
+    }));
+    this.count();
+    if (this.people.isRoot) this.#mayBeDecided(found);
+    const blockers = this.plan.warnings.filter((it) => it.severity === 'blocker');
+    // Every node runs the target, and some were never compared or released: that is left to do.
+    const onlyPending = found.pending.length > 0 && found.from === found.to;
+    if (blockers.length > 0 && !onlyPending)
+      throw stopped(
+        blockers.map((it) => `${it.subject}: ${it.text}${it.next === undefined ? '' : ` ${it.next}`}`).join('\n'),
+        undefined,
+        blockers.some((it) => it.subject === 'target') ? 'BadTarget' : 'Degraded',
+      );
+    this.publish();
+    return found;
+  }
+
+  /** A question that nobody can answer would hold an upgrade for ever. */
+  #mayBeDecided({ policy: { approvals, roles } }: Assessment): void {
+    for (const [name, asked] of Object.entries(approvals)) {
+      if (asked === undefined) continue;
+      const verdict = mayReachQuorum(name, asked, this.status.startedBy, roles);
+      if (verdict.state !== 'pass') throw stopped(`${verdict.reason}: ${verdict.clears}`, undefined, 'BadInput');
+    }
+  }
+
+  /** A shard as it is now. */
+  look(shard: string): Promise<ShardNow> {
+    return act('readShard', `look at ${shard}`, { ...this.order, shard });
+  }
+
+  /** Where a node lives; with the first question of a shard's node its backlog is enlarged where the plan says so. */
+  async placeOf(address: string, shard: string): Promise<NodePlace> {
+    const known = this.#places.get(address);
+    if (known) return known;
+    const planned = this.plan?.shards.find((it) => it.shard === shard);
+    // All of them at once, so that every backlog is large enough before the first node goes away.
+    const members = planned ? [planned.primary, ...planned.replicas] : [];
+    const nodes = members.includes(address) ? members : [address];
+    this.untouched = false;
+    const places = await this.step('prepare', { shard }, () =>
+      act('prepareShard', `prepare ${nodes.length === 1 ? address : shard}`, {
+        ...this.order,
+        nodes,
+        ...(planned?.backlogBytes === undefined ? {} : { backlogBytes: planned.backlogBytes }),
+      }),
+    );
+    for (const place of places) this.#places.set(place.address, place);
+    const found = this.#places.get(address);
+    if (!found) throw stopped(`${address} was not found where ${shard} lives`);
+    return found;
+  }
+
+  /** Puts back what was changed for the upgrade alone; what can't be now is left noted beside the node. */
+  async putBack(shard: string): Promise<void> {
+    const places = [...this.#places.values()];
+    if (places.length === 0) return;
+    await this.step('put settings back', { shard }, () =>
+      act('putBackShard', `put back ${shard}`, { ...this.order, places }),
+    ).catch(() => undefined);
+  }
+
+  /** Waits for people where the policy asks; a handover is asked once, or for each shard. */
+  async approval(
+    name: 'start' | 'handover' | 'finalize',
+    policy: (ApprovalPolicy & { per?: 'upgrade' | 'shard' }) | undefined,
+    question: string,
+    shard?: string,
+  ): Promise<void> {
+    await this.checkpoint();
+    if (!policy) return;
+    const { phase, reason } = this.status;
+    this.phase('awaiting approval', question, shard === undefined ? {} : { shard });
+    const each = policy.per === 'shard' && shard !== undefined;
+    await this.people.approval(
+      each ? `${name}:${shard}` : name,
+      policy,
+      each ? question : overall(name, this.status),
+      shard,
+    );
+    Object.assign(this.status, { phase, reason });
+    this.publish();
+  }
+
+  /** Watches for a while; an abort ends it. */
+  async soak(phase: 'canary' | 'soaking', ms: number, reason: string, shard?: string): Promise<void> {
+    const where = shard === undefined ? {} : { shard };
+    this.phase(phase, reason, where);
+    const end = Date.now() + ms;
+    const names = ['topology', 'replication', 'latency', 'errors'];
+    for (let left = ms; left > 0; left = end - Date.now()) {
+      await this.waitFor(
+        {
+          kind: 'soak',
+          name: phase,
+          reason,
+          since: this.now(),
+          clears: `the soak ends at ${new Date(end).toISOString()}`,
+          command: `rollout watch ${this.status.deployment}`,
+          ...where,
+        },
+        () => false,
+        // At most 200 looks, however long: each is a dozen events of the history.
+        Math.min(left, Math.max(ms / 200, 60_000)),
+      );
+      await this.gates.hold(names, `during ${phase}`, where);
+    }
+  }
+
+  /** Runs a child under this operation; controls reach it, and what it waits for is shown here. */
+  async child<Result>(type: WorkflowType, workflowId: string, input: unknown, summary: string): Promise<Result> {
+    this.untouched = false;
+    this.people.children.add(workflowId);
+    this.status.children.push(workflowId);
+    this.publish();
+    try {
+      return (await executeChild(type, {
+        workflowId,
+        args: [input],
+        staticSummary: summary,
+        parentClosePolicy: 'REQUEST_CANCEL',
+      })) as Result;
+    } finally {
+      this.status.children = this.status.children.filter((id) => id !== workflowId);
+      this.people.drop(workflowId);
+    }
+  }
+
+  /** The report of what was seen; an upgrade that is done is not undone by a full disk. */
+  async #report(): Promise<string> {
+    if (this.status.artefacts === '') return '';
+    const { workflowId, runId } = workflowInfo();
+    try {
+      return (await act('writeReport', 'write the report', { ...this.order, workflowId, runId })).file;
+    } catch (error) {
+      this.note('failure', `the report could not be written: ${messageOf(error)}`);
+      return '';
+    }
+  }
+
+  /** Set with the first act that changes anything. */
+  untouched = true;
+
+  #end(result: 'completed' | 'stopped' | 'aborted', reason: string): void {
+    this.status.result = result;
+    this.status.endedAt = this.now();
+    this.status.statement = standingOf(this.status, reason, this.untouched);
+    this.phase(result, reason);
+  }
+}
+
+const overall = (name: string, { deployment, from, to }: { deployment: string; from: string; to: string }): string =>
+  name === 'start'
+    ? `Start the upgrade of ${deployment} from ${from} to ${to}?`
+    : name === 'handover'
+      ? `Hand the primaries of ${deployment} over to ${to}?`
+      : `Finalize the upgrade of ${deployment} to ${to}?`;
+
+const badInput = (type: 'BadInput' | 'WrongWorkflowId', message: string): ApplicationFailure =>
+  ApplicationFailure.nonRetryable(message, type, { next: failures[type].next });
+
+/** The id is the lock: an operation under another id would run beside the one that holds it. */
+function holdTheLock(deployment: string): void {
+  const { workflowId, parent, root } = workflowInfo();
+  const id = operationId(deployment);
+  const held = parent === undefined ? workflowId === id : root?.workflowId === id;
+  if (!held)
+    throw badInput(
+      'WrongWorkflowId',
+      `workflow id: expected ${id}, found ${workflowId}; the id keeps two operations from running at once`,
+    );
+}

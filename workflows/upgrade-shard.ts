@@ -1,0 +1,262 @@
+import { nextInShard, sameRoles } from '../model/planning/next-in-shard.js';
+import type { ShardView } from '../model/topology.js';
+import type { NodePlace, SyncBaseline } from '../model/work.js';
+import { messageOf } from './operation.js';
+import { act } from './proxies.js';
+import { Run, stopped, type Ended } from './run.js';
+import { noteComparison, type Compared } from './validate.js';
+import { withEvidence } from './with-evidence.js';
+
+/** Gates before a node leaves replication, and before the primary role moves. */
+const beforeNode = ['topology', 'replication', 'memory', 'disk', 'latency', 'errors'];
+const beforeHandover = ['topology', 'replication', 'lag', 'latency', 'errors'];
+
+export interface ShardResult {
+  shard: string;
+  upgraded: string[];
+  /** Replicas, each with the primary that it was compared with. */
+  compared: Compared[];
+}
+
+/** One shard: replicas first, the old primary last. Durable: a worker may die between any two lines. */
+export async function upgradeShard(raw: unknown): Promise<Ended<ShardResult>> {
+  return Run.of('upgradeShard', raw, async (run, { shard: name, canary }) => {
+    const { policy, topology, to } = await run.assess(name);
+    const compared: Compared[] = [];
+    let canaryLeft = canary;
+    const upgrade = async (): Promise<ShardResult> => {
+      try {
+        // Each step is decided on the shard as it is now: somebody else may have failed it over, or brought a node back.
+        for (let now = await run.look(name); ; now = await run.look(name)) {
+          const primary = now.shard.primary.address;
+          const known = compared.filter((it) => it.primary === primary).map(({ replica }) => replica);
+          const next = nextInShard(now.shard, to, now.pending, known);
+          if (next === undefined) return { shard: name, upgraded: membersOf(now.shard), compared };
+          switch (next.kind) {
+            case 'upgrade replica':
+              if (!(await upgradeReplica(run, now.shard, next.node.address, to))) continue;
+              compared.push({ replica: next.node.address, primary });
+              if (canaryLeft) await run.soak('canary', policy.canarySoak, `${next.node.address} is the canary`, name);
+              canaryLeft = false;
+              break;
+            case 'finish replica':
+              await finishReplica(run, now.shard, next.node.address, to);
+              compared.push({ replica: next.node.address, primary });
+              break;
+            case 'compare':
+              await compare(run, name, await run.placeOf(next.node.address, name), primary);
+              compared.push({ replica: next.node.address, primary });
+              break;
+            case 'hand over':
+              if (await upgradePrimary(run, now.shard, next.successor.address, to))
+                compared.push({ replica: primary, primary: next.successor.address });
+              break;
+            case 'release primary':
+              await release(run, name, await run.placeOf(primary, name), to);
+              break;
+            case 'stuck':
+              throw stopped(next.reason);
+          }
+        }
+      } finally {
+        // What was changed for the upgrade is not left behind; and what can't be put back now doesn't hide why it stopped.
+        await run.putBack(name);
+      }
+    };
+    return run.people.isRoot ? withEvidence(run, topology, upgrade) : upgrade();
+  });
+}
+
+/**
+ * gate → isolate → save → stop, start the new version → rejoin → verify → release; a failure takes it back. False when
+ * roles changed while the gates held: then nothing was done.
+ */
+async function upgradeReplica(run: Run, shard: ShardView, address: string, to: string): Promise<boolean> {
+  const where = { shard: shard.name, node: address };
+  const primary = shard.primary.address;
+  run.phase('upgrading replica', `${address} of ${shard.name}`, where);
+  const node = await run.placeOf(address, shard.name);
+  await run.gates.hold(beforeNode, `before ${shard.name} replica ${address}`, where);
+  if (!sameRoles(shard, (await run.look(shard.name)).shard)) return false;
+
+  const order = { ...run.order, place: node };
+  try {
+    const { baseline, readers } = await run.step('isolate', where, () =>
+      act('isolate', `isolate ${address}`, { ...order, primary }),
+    );
+    if (readers > 0)
+      run.note(
+        'note',
+        `${address} has ${readers} clients that read from it; they are cut off while it restarts`,
+        where,
+      );
+    await run.step('save', where, () => act('snapshot', `save ${address}`, order));
+    await swapAndRejoin(run, shard.name, node, primary, baseline, to);
+    return true;
+  } catch (error) {
+    if (run.isControl(error)) throw error;
+    throw await takeBack(run, shard, node, error);
+  }
+}
+
+/** Compares and releases a replica that an interrupted operation had brought to the new version. */
+async function finishReplica(run: Run, shard: ShardView, address: string, to: string): Promise<void> {
+  const node = await run.placeOf(address, shard.name);
+  const primary = shard.primary.address;
+  run.phase('upgrading replica', `${address} of ${shard.name}, which an earlier operation left`, {
+    shard: shard.name,
+    node: address,
+  });
+  const { baseline } = await act('isolate', `isolate ${address}`, { ...run.order, place: node, primary });
+  await rejoinCompareRelease(run, shard.name, node, primary, baseline, to);
+}
+
+/**
+ * Handover to a compared, upgraded replica, then the old primary from the snapshot that it took before. False when roles
+ * changed while people and gates held: then nothing was done.
+ */
+async function upgradePrimary(run: Run, shard: ShardView, successor: string, to: string): Promise<boolean> {
+  const { policy } = run.assessment;
+  const old = await run.placeOf(shard.primary.address, shard.name);
+  const where = { shard: shard.name, node: old.address };
+  const order = { ...run.order, place: old };
+
+  run.phase('handing over', `${shard.name}: ${old.address} → ${successor}`, where);
+  await run.approval(
+    'handover',
+    policy.approvals.handover,
+    `Hand ${shard.name} over from ${old.address} to ${successor}?`,
+    shard.name,
+  );
+  const before = `before the handover of ${shard.name}`;
+  await run.gates.hold(beforeHandover, before, { shard: shard.name }, { candidate: successor });
+  const { shard: now } = await run.look(shard.name);
+  if (!sameRoles(shard, now)) return false;
+
+  // Before the handover, while it is still the truth: what the old primary saves afterwards is missing every command
+  // that its version doesn't understand (docs/decisions/0002).
+  await run.step('isolate', where, () => act('isolate', `isolate ${old.address}`, { ...order, primary: successor }));
+  try {
+    await run.step('save', where, () => act('snapshot', `save ${old.address} before the handover`, order));
+    const places = await Promise.all(membersOf(now).map((address) => run.placeOf(address, shard.name)));
+    const handover = await run.step(`hand over to ${successor}`, { ...where, kind: 'handover' }, () =>
+      act('handOver', `${shard.name}: ${old.address} → ${successor}`, {
+        ...run.order,
+        shard: shard.name,
+        from: old.address,
+        to: successor,
+        siblings: now.replicas.map((it) => it.address).filter((address) => address !== successor),
+        mode: policy.handover,
+        places,
+      }),
+    );
+    run.record.handovers.push(handover);
+    if (handover.fellBack !== undefined) run.note('note', `safe handover instead of fast: ${handover.fellBack}`, where);
+  } catch (error) {
+    // The old primary serves on: it must be promotable again, now that nothing will be done to it. It is refused to a
+    // node that is an older replica already.
+    await act('release', `release ${old.address}`, order);
+    run.people.tellNodes({ addresses: [old.address], release: old.release, state: 'waiting' });
+    throw run.isControl(error) ? error : stopped(`${shard.name} was not handed over: ${messageOf(error)}`, error);
+  }
+
+  // From here to the restart the old primary is an older replica of a newer primary: no pause, no gate, no question.
+  run.phase('upgrading old primary', `${old.address} of ${shard.name}`, where);
+  try {
+    const { baseline } = await act('isolate', `count resyncs of ${successor}`, { ...order, primary: successor });
+    await swapAndRejoin(run, shard.name, old, successor, baseline, to);
+    return true;
+  } catch (error) {
+    if (run.isControl(error)) throw error;
+    run.people.tellNodes({ addresses: [old.address], release: old.release, state: 'failed' });
+    throw stopped(
+      `${old.address} of ${shard.name} did not come back on ${to}: ${messageOf(error)}. ${successor} serves the shard on ${to}; ${old.address} is kept from being promoted`,
+      error,
+    );
+  }
+}
+
+/** The new version, back into replication, compared with its primary, and given back its own settings. */
+async function swapAndRejoin(
+  run: Run,
+  shard: string,
+  node: NodePlace,
+  primary: string,
+  baseline: SyncBaseline,
+  to: string,
+): Promise<void> {
+  const where = { shard, node: node.address };
+  const order = { ...run.order, place: node, primary, shard };
+  const { notes } = await run.step(`start ${to}`, { ...where, kind: 'swap' }, () =>
+    act('swapVersion', `${node.address} → ${to}`, { ...order, to }),
+  );
+  for (const note of notes) run.note('note', `configuration: ${note}`, where);
+  await rejoinCompareRelease(run, shard, node, primary, baseline, to);
+}
+
+async function rejoinCompareRelease(
+  run: Run,
+  shard: string,
+  node: NodePlace,
+  primary: string,
+  baseline: SyncBaseline,
+  to: string,
+): Promise<void> {
+  const where = { shard, node: node.address };
+  const order = { ...run.order, place: node, primary, shard };
+  const resync = await run.step('rejoin', where, () =>
+    act('rejoin', `${node.address} rejoins ${primary}`, { ...order, baseline }),
+  );
+  run.record.resyncs.push(resync);
+  if (resync.kind === 'full')
+    run.note('note', `${node.address} needed a full resync: its primary's backlog no longer reached back`, where);
+  await compare(run, shard, node, primary);
+  await release(run, shard, node, to);
+}
+
+/** Key by key with its primary; a difference that stays is a failure. */
+async function compare(run: Run, shard: string, node: NodePlace, primary: string): Promise<void> {
+  const where = { shard, node: node.address };
+  const compared = await run.step('verify', where, () =>
+    act('verifyNode', `compare ${node.address} with ${primary}`, { ...run.order, place: node, primary, shard }),
+  );
+  run.record.verify.push(compared);
+  noteComparison(run, compared);
+}
+
+/** Its own settings again: it may be promoted and is upgraded. */
+async function release(run: Run, shard: string, node: NodePlace, to: string): Promise<void> {
+  const where = { shard, node: node.address };
+  const differences = await run.step('release', where, () =>
+    act('release', `release ${node.address}`, { ...run.order, place: node }),
+  );
+  run.record.configuration.push(...differences);
+  run.record.releases.push({ node: node.address, before: node.release, after: to });
+  run.people.tellNodes({ addresses: [node.address], release: to, state: 'upgraded' });
+}
+
+/** A replica that failed goes back to its old version by itself; the operation stops and says so. */
+async function takeBack(run: Run, shard: ShardView, node: NodePlace, error: unknown): Promise<Error> {
+  const where = { shard: shard.name, node: node.address };
+  const reason = messageOf(error);
+  run.phase('reverting', `${node.address}: ${reason}`, where);
+  try {
+    const { release } = await run.step('revert', where, () =>
+      act('revert', `${node.address} back to ${node.release}`, {
+        ...run.order,
+        place: node,
+        primary: shard.primary.address,
+      }),
+    );
+    run.people.tellNodes({ addresses: [node.address], release, state: 'reverted' });
+    return stopped(`${node.address} failed on the new version and is back on ${release}: ${reason}`, error);
+  } catch (second) {
+    run.people.tellNodes({ addresses: [node.address], release: node.release, state: 'failed' });
+    return stopped(
+      `${node.address} failed (${reason}), and could not be taken back: ${messageOf(second)}. ${shard.primary.address} serves the shard`,
+      error,
+    );
+  }
+}
+
+const membersOf = ({ primary, replicas }: ShardView): string[] => [primary, ...replicas].map((node) => node.address);

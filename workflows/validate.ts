@@ -1,0 +1,66 @@
+import { satisfies } from '../model/release.js';
+import { allNodes, type TopologyView } from '../model/topology.js';
+import type { VerifyResult } from '../model/evidence.js';
+import { inParallel } from './in-parallel.js';
+import { act } from './proxies.js';
+import { stopped, type Run } from './run.js';
+
+/** A replica that was compared, and the primary that it had then. */
+export interface Compared {
+  replica: string;
+  primary: string;
+}
+
+/**
+ * Every node's release read anew, whoever is said to have upgraded it.
+ *
+ * @throws Stopped, naming the nodes that run something else
+ */
+export async function expectEveryNode(run: Run): Promise<TopologyView> {
+  const { deployment, to } = run.status;
+  const { topology } = await act('assess', `every node of ${deployment} runs ${to}`, { ...run.order, to });
+  const others = allNodes(topology).filter((node) => !satisfies(node.release, to));
+  if (others.length > 0)
+    throw stopped(
+      `expected ${to} on every node, found ${others.map(({ address, release }) => `${release} on ${address}`).join(', ')}`,
+    );
+  return topology;
+}
+
+/** Compares every replica with the primary that it has now, but for those that were compared under it already. */
+export async function compareAll(run: Run, { shards }: TopologyView, compared: readonly Compared[]): Promise<void> {
+  const pairs = shards.flatMap(({ name, primary, replicas }) =>
+    replicas.map(({ address }) => ({ shard: name, primary: primary.address, replica: address })),
+  );
+  const known = ({ primary, replica }: Compared): boolean =>
+    compared.some((it) => it.replica === replica && it.primary === primary);
+  await inParallel(
+    pairs.filter((pair) => !known(pair)),
+    run.assessment.policy.parallelShards,
+    async (pair) => {
+      await run.checkpoint();
+      const where = { shard: pair.shard };
+      const text = `compare ${pair.replica} with ${pair.primary}`;
+      const result = await run.step(text, where, () => act('compareReplica', text, { ...run.order, ...pair }));
+      run.record.verify.push(result);
+      noteComparison(run, result);
+    },
+  );
+}
+
+/** What a comparison set right, and what it could not decide. */
+export function noteComparison(run: Run, { shard, replica, repaired, ttlDriftMs, unsettled }: VerifyResult): void {
+  const where = { shard, node: replica };
+  if (repaired !== undefined && repaired > 0)
+    run.note(
+      'note',
+      `expiry of ${repaired} keys set right: up to ${ttlDriftMs} ms off after the node's absence`,
+      where,
+    );
+  if (unsettled !== undefined && unsettled > 0)
+    run.note(
+      'note',
+      `${unsettled} keys of ${replica} were rewritten too often to be compared: neither equal nor different`,
+      where,
+    );
+}

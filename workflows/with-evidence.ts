@@ -1,0 +1,81 @@
+import type { LedgerResult } from '../model/evidence.js';
+import type { TopologyView } from '../model/topology.js';
+import { inParallel } from './in-parallel.js';
+import { messageOf } from './operation.js';
+import { act } from './proxies.js';
+import { stopped, type Run } from './run.js';
+import { ClientWatch } from './watch-clients.js';
+
+/** What these look at is read, and nothing is written for it. */
+const beforeStart = ['topology', 'replication', 'memory', 'disk'];
+export const asClientsSee = ['latency', 'errors'];
+
+/** How many backups are taken at once at least: one of 7.0 and newer begins 5 s late (`repl-diskless-sync-delay`). */
+const BACKUPS_AT_ONCE = 3;
+
+/**
+ * The frame of every operation that is nobody's child: gates, the approval to start, the probe, a verified backup of what
+ * is going to be touched; at the end, whatever the outcome, the ledger read back. Nothing is done to a node outside of it.
+ */
+export async function withEvidence<Result extends object>(
+  run: Run,
+  topology: TopologyView,
+  body: () => Promise<Result>,
+): Promise<Result & { ledger?: LedgerResult }> {
+  const { approvals } = run.assessment.policy;
+  const clients = new ClientWatch(run);
+  let result: Result;
+  try {
+    // Where people are asked, what nothing is written for is looked at first; their answer may take days, so all of it again.
+    if (approvals.start) await run.gates.hold(beforeStart, 'before anybody is asked');
+    await run.approval('start', approvals.start, `Start the upgrade of ${run.status.deployment}?`);
+    await beginToWatch(run, clients);
+    await backUp(run, topology);
+    if (clients.failure) throw clients.failure;
+    result = await body();
+  } catch (error) {
+    // Whatever the outcome: what clients saw, and whether a write is missing, is known at the end.
+    const ledger = await clients.readBack().catch((second: unknown) => {
+      run.note('failure', `the ledger could not be read back: ${messageOf(second)}`);
+      return undefined;
+    });
+    throw ledger && ledger.lost > 0 ? lost(ledger, `, and ${messageOf(error)}`) : error;
+  }
+  const ledger = await clients.readBack();
+  if (ledger && ledger.lost > 0) throw lost(ledger);
+  return { ...result, ...(ledger ? { ledger } : {}) };
+}
+
+/** Starts the probe and waits until clients are seen to be well; a probe that can't be started ends it. */
+async function beginToWatch(run: Run, clients: ClientWatch): Promise<void> {
+  clients.start();
+  run.gates.hopeless = () => clients.failure;
+  await run.gates.hold([...beforeStart, ...asClientsSee], 'before anything is touched');
+  // From the first node on, a probe that has ended holds the gates and doesn't end the upgrade.
+  run.gates.hopeless = undefined;
+}
+
+async function backUp(run: Run, { shards }: TopologyView): Promise<void> {
+  run.phase('backing up', 'a verified snapshot of every shard, before anything changes');
+  const atOnce = Math.max(BACKUPS_AT_ONCE, run.assessment.policy.parallelShards);
+  await inParallel(shards, atOnce, async ({ name: shard, primary, replicas }) => {
+    await run.checkpoint();
+    const record = await run.step('back up', { shard }, () =>
+      act('backUpShard', `back up ${shard}`, {
+        ...run.order,
+        shard,
+        primary: primary.address,
+        replicas: replicas.map((it) => it.address),
+      }),
+    );
+    run.record.backups.push(record);
+  });
+  await act('completeBackup', 'keep the newest backups', { ...run.order, shards: shards.map(({ name }) => name) });
+}
+
+const lost = (ledger: LedgerResult, also = ''): Error =>
+  stopped(
+    `${ledger.lost} of ${ledger.acknowledged} acknowledged writes are not there any more${also}`,
+    undefined,
+    'Lost',
+  );
