@@ -1,0 +1,70 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { WorkflowClient } from '@temporalio/client';
+import { PROBE_REPORT } from '../activities/probe.js';
+import type { ProbeReport } from '../model/evidence.js';
+import type { OperationStatus, TimelineEntry } from '../model/operation.js';
+import type { Plan } from '../model/plan.js';
+import type { OperationRecord, ReportData } from '../model/report.js';
+import { mergeStatuses, mergeTimelines } from './merge-family.js';
+import { findChildren, type Execution } from './read-operation.js';
+import { settleAll } from './settle-all.js';
+
+/**
+ * Everything that an operation and its children know of themselves, running or ended. The probe's findings are in a
+ * file of the worker's machine: `probe` is absent where that can't be read from here.
+ *
+ * @param runId an earlier run of the same id; the latest by default
+ * @throws what the client throws: WorkflowNotFoundError, or a ServiceError when no worker answers the queries
+ */
+export async function collectReport(client: WorkflowClient, workflowId: string, runId?: string): Promise<ReportData> {
+  const root: Execution = runId === undefined ? { workflowId } : { workflowId, runId };
+  const children = await findChildren(client, root);
+  const [first, ...others] = await settleAll([root, ...children].map((execution) => read(client, execution)));
+  if (first === undefined) throw new TypeError('a list that begins with the root is never empty');
+  const plan = await client.getHandle(workflowId, runId).query<Plan | null | undefined>('plan');
+  const members = [first, ...others];
+  const status = mergeStatuses(
+    first.status,
+    others.map((it) => it.status),
+  );
+  const probe = await readProbe(status.artefacts);
+  const records = members.map(({ record }) => record);
+  return {
+    generatedAt: new Date().toISOString(),
+    status,
+    ...(plan ? { plan } : {}),
+    timeline: mergeTimelines(members.map(({ timeline }) => timeline)),
+    ...(probe ? { probe } : {}),
+    verify: once(records.flatMap(({ verify }) => verify)),
+    configuration: once(records.flatMap(({ configuration }) => configuration)),
+    releases: once(records.flatMap(({ releases }) => releases)),
+    resyncs: once(records.flatMap(({ resyncs }) => resyncs)),
+    handovers: once(records.flatMap(({ handovers }) => handovers)).sort((a, b) => a.at.localeCompare(b.at)),
+    backups: once(records.flatMap(({ backups }) => backups)),
+  };
+}
+
+async function read(client: WorkflowClient, { workflowId, runId }: Execution) {
+  const handle = client.getHandle(workflowId, runId);
+  const [status, timeline, record] = await settleAll([
+    handle.query<OperationStatus>('status'),
+    handle.query<TimelineEntry[]>('timeline'),
+    handle.query<OperationRecord>('record'),
+  ]);
+  return { status, timeline, record };
+}
+
+/** A parent may have taken over its children's findings: each counts once. */
+function once<T>(items: T[]): T[] {
+  return [...new Map(items.map((item) => [JSON.stringify(item), item])).values()];
+}
+
+async function readProbe(folder: string): Promise<ProbeReport | undefined> {
+  if (folder === '') return undefined;
+  try {
+    return JSON.parse(await readFile(join(folder, PROBE_REPORT), 'utf8')) as ProbeReport;
+  } catch {
+    return undefined;
+  }
+}

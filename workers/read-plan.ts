@@ -1,0 +1,95 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { platformFor, type Context } from '../activities/context.js';
+import { readFacts } from '../activities/facts.js';
+import { observe } from '../activities/observe.js';
+import { endpointFor } from '../integrations/secrets.js';
+import type { Deployment } from '../model/deployment.js';
+import { RolloutError } from '../model/failures.js';
+import { evaluateGates, gatesOf } from '../model/gates/evaluate.js';
+import type { Plan, PlanWarning } from '../model/plan.js';
+import { makePlan } from '../model/planning/make-plan.js';
+import { compareNumbers, parseRelease, release, satisfies } from '../model/release.js';
+import { allNodes, type TopologyView } from '../model/topology.js';
+import { at, connect } from '../redis/connection.js';
+import { missingPermissions, undertakingOf } from '../redis/node.js';
+import { readTopology } from '../redis/topology.js';
+
+/** Judged by the probe, which does not run before an upgrade does. */
+const probeGates = ['latency', 'errors'];
+
+/**
+ * The plan of a deployment as it stands now, with its gates: what the workflow's assessment would find, read from
+ * here, without Temporal and without touching anything.
+ *
+ * @throws RolloutError BadInput, Unreachable, Unauthorized, MissingPermission, …
+ */
+export async function readPlan(deployment: Deployment, target: string): Promise<Plan> {
+  if (parseRelease(target) === undefined)
+    throw new RolloutError('BadTarget', `'${target}' is no release: expected for example 8.0, 7.2.4 or valkey-9.1`);
+  // Where the probe's findings would lie; nothing is kept.
+  const folder = await mkdtemp(join(tmpdir(), 'redis-rollout-plan-'));
+  try {
+    const context = await looking(deployment, folder);
+    const topology = await readTopology(context.endpoint, deployment.seeds);
+    const servers = await context.platform.releases();
+    const to = servers.filter((it) => satisfies(it, target)).sort((a, b) => compareNumbers(release(b), release(a)))[0];
+    const names = gatesOf(deployment.policy).filter((name) => !probeGates.includes(name));
+    const [facts, { observation }, refused] = await Promise.all([
+      readFacts(context, topology),
+      observe(context, names),
+      permissionWarnings(context, topology),
+    ]);
+    const gates = evaluateGates(observation, deployment.policy, names);
+    const plan = makePlan({ deployment, topology, to: to ?? target, facts, gates });
+    return {
+      ...plan,
+      warnings: [...refused, ...(to === undefined ? [noServer(target, servers)] : []), ...plan.warnings],
+    };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** As an activity has it, without the right to act: nothing here needs a fence. */
+async function looking(deployment: Deployment, folder: string): Promise<Context> {
+  const endpoint = await endpointFor(deployment);
+  return {
+    deployment,
+    endpoint,
+    platform: platformFor(deployment),
+    folder,
+    token: { epoch: 0, holder: 'plan' },
+    signal: new AbortController().signal,
+    connect: (address) => connect(at(endpoint, address)),
+  };
+}
+
+async function permissionWarnings(context: Context, topology: TopologyView): Promise<PlanWarning[]> {
+  const { deployment } = context;
+  const refused = await Promise.all(
+    allNodes(topology).map(async ({ address, release }) => {
+      await using connection = await context.connect(address);
+      return { address, missing: await missingPermissions(connection, release, undertakingOf(deployment)) };
+    }),
+  );
+  const user = deployment.credentials.username ?? 'default';
+  return refused
+    .filter(({ missing }) => missing.length > 0)
+    .map(({ address, missing }) => ({
+      severity: 'blocker',
+      subject: address,
+      text: `user '${user}' may not run ${missing.join(', ')}, which an upgrade needs`,
+      next: `ACL SETUSER ${user} ${missing.map((it) => (it.startsWith('~') ? it : `+${it.toLowerCase().replace(' ', '|')}`)).join(' ')}`,
+    }));
+}
+
+function noServer(target: string, servers: readonly string[]): PlanWarning {
+  return {
+    severity: 'warning',
+    subject: 'servers',
+    text: `no server of ${target} on this machine; there are ${servers.join(', ') || 'none'}`,
+    next: 'The worker needs one: run `npm run setup` there, or name it under platform.servers.',
+  };
+}

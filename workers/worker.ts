@@ -1,0 +1,138 @@
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Client, type Connection } from '@temporalio/client';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  NativeConnection,
+  Runtime,
+  Worker,
+  type WorkflowBundleWithSourceMap,
+} from '@temporalio/worker';
+import { createActivities, FailureInterceptor } from '../activities/index.js';
+import { deploymentsFolder } from '../integrations/deployment-files.js';
+import { searchAttributes, TASK_QUEUE } from '../model/names.js';
+import { connectTemporal, settings } from './client.js';
+import { collectReport } from './collect-report.js';
+
+export interface WorkerOptions {
+  /** Folder of the deployment files (default ROLLOUT_DEPLOYMENTS, else ./deployments). */
+  deployments?: string;
+  /** Folder for what operations keep (default ROLLOUT_STATE, else the user's state folder). */
+  state?: string;
+  /** A bundle made before, to start sooner. */
+  bundle?: WorkflowBundleWithSourceMap;
+  taskQueue?: string;
+}
+
+export interface RunningWorker {
+  worker: Worker;
+  address: string;
+  namespace: string;
+  deployments: string;
+  state: string;
+  searchable: boolean;
+  /** Settles when the worker has drained and stopped. */
+  run(): Promise<void>;
+}
+
+/** Where operations keep probe, ledger and reports: ROLLOUT_STATE, else the user's state folder. */
+export function stateFolder(environment: NodeJS.ProcessEnv = process.env): string {
+  if (environment['ROLLOUT_STATE']) return resolve(environment['ROLLOUT_STATE']);
+  return join(environment['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state'), 'redis-rollout');
+}
+
+/** The workflows' code as one bundle: what a worker loads, and what the replay tests replay against. */
+export const bundleWorkflows = (): Promise<WorkflowBundleWithSourceMap> =>
+  bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
+    logger: new DefaultLogger('WARN'),
+  });
+
+/**
+ * A worker that polls the task queue of redis-rollout. It depends on no Redis: what it upgrades is never what it needs.
+ *
+ * @throws RolloutError NoTemporal, BadInput
+ */
+export async function createWorker(options: WorkerOptions = {}): Promise<RunningWorker> {
+  quietly();
+  const deployments = resolve(options.deployments ?? deploymentsFolder());
+  const state = resolve(options.state ?? stateFolder());
+  const access = await connectTemporal();
+  const { address, namespace } = access;
+  const searchable = await hasSearchAttributes(access.connection, namespace);
+  const { apiKey, metadata, tls } = settings().connectionOptions;
+  const connection = await NativeConnection.connect({
+    address,
+    ...(typeof apiKey === 'string' ? { apiKey } : {}),
+    ...(metadata === undefined ? {} : { metadata }),
+    ...(tls === undefined ? {} : { tls }),
+  });
+  const client = new Client({ connection: access.connection, namespace });
+  const worker = await Worker.create({
+    connection,
+    namespace,
+    taskQueue: options.taskQueue ?? TASK_QUEUE,
+    workflowBundle: options.bundle ?? (await bundleWorkflows()),
+    activities: createActivities({
+      deployments,
+      state,
+      searchable,
+      collectReport: (workflowId, runId) => collectReport(client.workflow, workflowId, runId),
+    }),
+    interceptors: { activity: [() => ({ inbound: new FailureInterceptor() })] },
+    // Cancellation reaches an activity with its heartbeats: the probe must hear of it soon.
+    maxHeartbeatThrottleInterval: '1 s',
+    // An activity is not cut off on SIGTERM: it has this long to come to its end, else another worker takes it over.
+    shutdownGraceTime: '10 s',
+    shutdownForceTime: '30 s',
+  });
+  return {
+    worker,
+    address,
+    namespace,
+    deployments,
+    state,
+    searchable,
+    async run() {
+      try {
+        await worker.run();
+      } finally {
+        await connection.close();
+        await access[Symbol.asyncDispose]();
+      }
+    },
+  };
+}
+
+let installed = false;
+/** Temporal's own log lines would run through the tables of `rollout`: only warnings are shown, on standard error. */
+function quietly(): void {
+  if (installed) return;
+  installed = true;
+  Runtime.install({ logger: new DefaultLogger('WARN'), shutdownSignals: [] });
+}
+
+/**
+ * A workflow that upserts an attribute which isn't registered is retried for ever: so it is only done where all are.
+ * They are registered here when that is allowed.
+ */
+async function hasSearchAttributes(connection: Connection, namespace: string): Promise<boolean> {
+  const missing = async (): Promise<string[]> => {
+    const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
+    return Object.values(searchAttributes).filter((name) => customAttributes[name] === undefined);
+  };
+  try {
+    const absent = await missing();
+    if (absent.length === 0) return true;
+    const KEYWORD = 2;
+    await connection.operatorService.addSearchAttributes({
+      namespace,
+      searchAttributes: Object.fromEntries(absent.map((name) => [name, KEYWORD])),
+    });
+    return (await missing()).length === 0;
+  } catch {
+    return false;
+  }
+}
