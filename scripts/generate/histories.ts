@@ -1,0 +1,231 @@
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { hostname, homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import type { Client } from '@temporalio/client';
+import proto from '@temporalio/proto';
+import type { DeploymentFile } from '../../model/deployment.js';
+import { operationId, TASK_QUEUE } from '../../model/names.js';
+import type { OperationStatus } from '../../model/operation.js';
+import { connectTemporal } from '../../workers/client.js';
+import { findChildren, OperationReader } from '../../workers/read-operation.js';
+import { createWorker } from '../../workers/worker.js';
+import { Sandbox, until } from '../sandbox/cluster.js';
+import { startTemporal } from '../setup/temporal.js';
+
+const project = fileURLToPath(new URL('../../', import.meta.url));
+const historiesFolder = join(project, 'test', 'replay', 'histories');
+
+const NAME = 'orders';
+const people = { engineering: ['ana', 'ben'], operations: ['olu'] };
+
+const { History: HistoryMessage } = proto.temporal.api.history.v1;
+type History = proto.temporal.api.history.v1.IHistory;
+
+interface Scene {
+  name: string;
+  to: string;
+  policy: DeploymentFile['policy'];
+  /** What people do meanwhile; returns when nothing is left for them to do. */
+  people: (actors: Actors) => Promise<void>;
+}
+
+/** What a scene has at hand to steer its upgrade. */
+interface Actors {
+  until: (what: string, condition: (status: OperationStatus) => boolean) => Promise<OperationStatus>;
+  update: (name: string, input: object) => Promise<unknown>;
+  signal: (name: string, input: object) => Promise<void>;
+  /** Changes the deployment file while the upgrade runs. */
+  policy: (policy: DeploymentFile['policy']) => Promise<void>;
+}
+
+const waits =
+  (kind: string, name: string) =>
+  ({ waiting }: OperationStatus): boolean =>
+    waiting.some((it) => it.kind === kind && it.name === name);
+const openHandovers = ({ approvals }: Pick<OperationStatus, 'approvals'>): string[] =>
+  approvals.flatMap(({ approval, state }) => (approval.startsWith('handover') && state === 'open' ? [approval] : []));
+const approve = (approval: string, by: string) => ({ approval, by });
+
+/** One cluster, carried from 5.0.6 to 8.0.6 in several operations, each of which ends in another way. */
+const scenes: readonly Scene[] = [
+  {
+    name: 'aborted-at-the-handover',
+    to: '8.0.2',
+    policy: { approvals: { handover: { roles: ['operations'] } } },
+    async people({ until, update }) {
+      await until('the handover is asked for', waits('approval', 'handover'));
+      await update('abort', { by: 'ana', reason: 'an incident elsewhere' });
+    },
+  },
+  {
+    name: 'paused-and-overridden',
+    to: '8.0.2',
+    policy: {},
+    async people({ until, update, signal, policy }) {
+      await until('a node is in hand', ({ shards }) => shards.some(({ state }) => state === 'in progress'));
+      await update('pause', { by: 'ana', reason: 'lunch' });
+      await until('it is paused', waits('pause', 'pause'));
+      await policy({ gates: { memoryHeadroom: 1 } });
+      await signal('resume', { by: 'ben' });
+      await until('the gate blocks', waits('gate', 'memory'));
+      await update('override', { by: 'olu', gate: 'memory', reason: 'the export ends soon' });
+      await policy({});
+    },
+  },
+  {
+    name: 'completed-with-approvals',
+    to: '8.0.6',
+    policy: {
+      parallelShards: 2,
+      handover: 'fast',
+      approvals: {
+        start: { roles: ['engineering'], quorum: 2, expires: '8s' },
+        handover: { roles: ['operations'], per: 'shard' },
+        finalize: { roles: ['operations'] },
+      },
+    },
+    async people({ until, update, signal }) {
+      await until('the start is asked for anew', ({ approvals }) => approvals.length > 1);
+      await update('approve', approve('start', 'ana'));
+      await signal('approve', approve('start', 'stranger'));
+      await signal('approve', approve('start', 'ben'));
+      // Shards ask in an order of their own, two of them at the same time.
+      for (let n = 1; n <= 3; n++) {
+        const { approvals } = await until(`${n} shards ask`, (status) => openHandovers(status).length > 0);
+        await update('approve', approve(openHandovers({ approvals })[0] ?? '', 'olu'));
+      }
+      await until('the end is asked for', waits('approval', 'finalize'));
+      await update('approve', approve('finalize', 'olu'));
+    },
+  },
+];
+
+/**
+ * Runs real upgrades of a throwaway cluster and writes the history of each workflow to test/replay/histories, in the
+ * place of those that lie there. Takes some minutes. Returns what it wrote.
+ */
+export async function recordHistories(tell: (line: string) => void): Promise<string[]> {
+  const root = await mkdtemp(join(tmpdir(), 'redis-rollout-record-'));
+  const undo: (() => Promise<void>)[] = [() => rm(root, { recursive: true, force: true, maxRetries: 5 })];
+  const histories = new Map<string, string>();
+  try {
+    const temporal = await startTemporal();
+    undo.push(() => temporal.stop());
+    process.env['TEMPORAL_ADDRESS'] = temporal.address;
+    const cluster = await Sandbox.cluster({ release: '5.0.6' });
+    undo.push(() => cluster.stop());
+    const deployments = join(root, 'deployments');
+    await mkdir(deployments);
+    const worker = await createWorker({ deployments, state: join(root, 'state') });
+    const running = worker.run();
+    undo.push(async () => {
+      worker.worker.shutdown();
+      await running;
+    });
+    await using access = await connectTemporal();
+    for (const scene of scenes) {
+      tell(`${scene.name}: to ${scene.to}`);
+      const deploy = (policy: DeploymentFile['policy']): Promise<void> =>
+        writeFile(join(deployments, `${NAME}.yaml`), JSON.stringify(deployment(cluster, root, policy)));
+      await deploy(scene.policy);
+      for (const [id, history] of await play(access.client, scene, deploy)) {
+        histories.set(`${scene.name}.${id}.json.gz`, neutral(historyToJson(history)));
+        tell(`  ${id}: ${history.events?.length ?? 0} events`);
+      }
+    }
+  } finally {
+    for (const step of undo.reverse()) await step();
+  }
+  await rm(historiesFolder, { recursive: true, force: true });
+  await mkdir(historiesFolder, { recursive: true });
+  for (const [name, text] of histories) await writeFile(join(historiesFolder, name), gzipSync(text, { level: 9 }));
+  return (await readdir(historiesFolder)).map((name) => join(historiesFolder, name));
+}
+
+/** One operation to its end; the histories of its family by the last part of their ids. */
+async function play(
+  { workflow }: Client,
+  scene: Scene,
+  deploy: (policy: DeploymentFile['policy']) => Promise<void>,
+): Promise<[string, History][]> {
+  const root = operationId(NAME);
+  const handle = await workflow.start('upgrade', {
+    workflowId: root,
+    taskQueue: TASK_QUEUE,
+    args: [{ deployment: NAME, to: scene.to, startedBy: 'cleo' }],
+  });
+  const run = { workflowId: root, runId: handle.firstExecutionRunId };
+  const reader = new OperationReader(workflow, run);
+  await scene.people({
+    async until(what, condition) {
+      let { status } = await reader.read();
+      await until(
+        `${scene.name}: ${what}`,
+        async () => {
+          ({ status } = await reader.read());
+          if (status.result !== undefined && !condition(status)) throw new Error(status.statement);
+          return condition(status);
+        },
+        120_000,
+      );
+      return status;
+    },
+    update: (name, input) => handle.executeUpdate(name, { args: [input] }),
+    signal: (name, input) => handle.signal(name, input),
+    policy: deploy,
+  });
+  await handle.result();
+  const family = [run, ...(await findChildren(workflow, run))];
+  return Promise.all(
+    family.map(async ({ workflowId, runId }): Promise<[string, History]> => [
+      workflowId === root ? 'upgrade' : workflowId.slice(root.length + 1),
+      await workflow.getHandle(workflowId, runId).fetchHistory(),
+    ]),
+  );
+}
+
+/** Soaks are seconds, and gates generous: this is about the order of things. */
+function deployment(cluster: Sandbox, root: string, policy: DeploymentFile['policy']): DeploymentFile {
+  return {
+    name: NAME,
+    topology: 'cluster',
+    seeds: cluster.nodes.map((node) => node.address),
+    platform: { kind: 'process' },
+    backup: { directory: join(root, 'backups') },
+    policy: {
+      canarySoak: '1s',
+      soak: '2s',
+      ttlTolerance: '10s',
+      roles: people,
+      ...policy,
+      gates: { maxLatency: '5s', maxErrorRate: 1, memoryHeadroom: 0, diskHeadroom: 0, ...policy?.gates },
+    },
+  };
+}
+
+/** As JSON with names for numbers, which `historyFromJson` of the replay tests reads. */
+const historyToJson = (history: History): string =>
+  JSON.stringify(
+    HistoryMessage.toObject(HistoryMessage.fromObject(history), { enums: String, bytes: String, longs: String }),
+  );
+
+/** The machine that recorded it is nobody's business: its name and folders go, in payloads too. */
+function neutral(json: string): string {
+  const clean = (text: string): string =>
+    text
+      .replaceAll(project, '/redis-rollout/')
+      .replaceAll(homedir(), '/home/rollout')
+      .replaceAll(`@${hostname()}`, '@worker');
+  const visit = (value: unknown, key?: string): unknown => {
+    if (typeof value === 'string')
+      return key === 'data'
+        ? Buffer.from(clean(Buffer.from(value, 'base64').toString())).toString('base64')
+        : clean(value);
+    if (Array.isArray(value)) return value.map((it) => visit(it));
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([name, it]) => [name, visit(it, name)]));
+  };
+  return JSON.stringify(visit(JSON.parse(json)));
+}

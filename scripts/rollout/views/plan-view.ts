@@ -1,0 +1,90 @@
+import { formatDuration, formatSize } from '../../../model/duration.js';
+import type { Plan, PlanStep, PlanWarning, ShardPlan } from '../../../model/plan.js';
+import { wrap, type Paint } from '../terminal.js';
+import { columns } from './columns.js';
+
+/**
+ * The plan as text: what would be done, in which order, and what speaks against it. Of a plan that is blocked the steps
+ * are left out, since nobody will see them happen; the blockers are said by whoever refuses.
+ */
+export function planView(plan: Plan, { paint, width }: { paint: Paint; width: number }): string[] {
+  const via = plan.hops.length === 0 ? '' : ` by way of ${plan.hops.join(', ')}`;
+  const shards = `${plan.shards.length} ${plan.shards.length === 1 ? 'shard' : 'shards'}`;
+  const blocked = blockersOf(plan).length > 0;
+  return [
+    `${paint('bold', plan.deployment)}: ${plan.from} → ${plan.to}${via}, ${plan.nodes} nodes in ${shards}, ${plan.parallelShards} at a time`,
+    ...(blocked ? [paint('red', 'Blocked: no step of it would be carried out.')] : stepsView(plan, paint, width)),
+    '',
+    'Gates as they stand',
+    ...columns(
+      plan.gates.map(({ gate, verdict }) => [
+        gate,
+        paint(verdict.state === 'pass' ? 'green' : verdict.state === 'wait' ? 'yellow' : 'red', verdict.state),
+        verdict.state === 'pass' ? (verdict.reason ?? '') : `${verdict.reason}; clears when ${verdict.clears}`,
+      ]),
+      { width, indent: 2 },
+    ),
+    ...plan.warnings
+      .filter(({ severity }) => severity !== 'blocker')
+      .flatMap((warning) => warningView(warning, paint, width)),
+  ];
+}
+
+/** What keeps the plan from being carried out. */
+export const blockersOf = ({ warnings }: Plan): PlanWarning[] =>
+  warnings.filter(({ severity }) => severity === 'blocker');
+
+function stepsView(plan: Plan, paint: Paint, width: number): string[] {
+  return [
+    `Expected: ${formatDuration(plan.expectedMs)} with soaks, without the time that people take. Nothing was touched.`,
+    ...plan.shards.flatMap((shard) => shardView(shard, paint, width)),
+    ...(plan.approvals.length === 0 ? [] : ['', 'Approvals']),
+    ...plan.approvals.map(({ approval, roles, quorum }) => `  ${approval}: ${quorum} of ${roles.join(' or ')}`),
+  ];
+}
+
+function shardView({ shard, slots, primary, replicas, keys, bytes, steps }: ShardPlan, paint: Paint, width: number) {
+  const copies = 1 + replicas.length;
+  return [
+    '',
+    ...wrap(
+      `${paint('bold', shard)}  slots ${slots}, primary ${primary}, ${copies} copies, ${keys} keys, ${formatSize(bytes)}`,
+      width,
+      '  ',
+    ),
+    ...columns(
+      [
+        ['', 'STEP', 'NODE', 'RELEASE', 'COPIES', 'TAKES', 'WAITS FOR'].map((title) => paint('dim', title)),
+        ...steps.map((step, i) => stepRow(step, i, copies)),
+      ],
+      { width, indent: 2 },
+    ),
+  ];
+}
+
+function stepRow({ kind, node, from, to, copiesDuring, expectedMs, waitsFor }: PlanStep, i: number, copies: number) {
+  return [
+    String(i + 1),
+    kind,
+    node ?? '',
+    from === undefined || to === undefined ? '' : `${from} → ${to}`,
+    copiesDuring === copies ? String(copies) : `${copies} → ${copiesDuring}`,
+    expectedMs === 0 ? '' : formatDuration(expectedMs),
+    waitsFor.join('; '),
+  ];
+}
+
+function warningView(warning: PlanWarning, paint: Paint, width: number): string[] {
+  const { severity, next } = warning;
+  const [first = '', ...rest] = wrap(`${severity}: ${warningText(warning)}`, width, '  ');
+  return [
+    '',
+    paint(severity === 'note' ? 'dim' : 'yellow', first.slice(0, severity.length)) + first.slice(severity.length),
+    ...rest,
+    ...(next === undefined ? [] : next.split('\n').flatMap((line) => wrap(`  ${line}`, width, '  '))),
+  ];
+}
+
+/** With what it is about, unless it says so itself. */
+export const warningText = ({ subject, text }: PlanWarning): string =>
+  text.includes(subject) ? text : `${subject}: ${text}`;

@@ -1,0 +1,70 @@
+import type { TimelineEntry } from '../../../model/operation.js';
+import type { OperationView } from '../../../workers/read-operation.js';
+import { note, print, printJsonLine } from '../terminal.js';
+import { timelineLine } from '../views/timeline-line.js';
+import type { Watcher } from './follow.js';
+
+/** Plain lines for pipes and logs: one for each new entry of the timeline, and one for each new thing waited for. */
+export class Lines implements Watcher {
+  readonly #entries = new News<TimelineEntry>(entryKey);
+  readonly #waiting = new News<OperationView['status']['waiting'][number]>(
+    ({ kind, name, shard, since }) => `${kind} ${name} ${shard ?? ''} ${since}`,
+  );
+  #trouble = '';
+
+  seen({ status, timeline }: OperationView): void {
+    this.#trouble = '';
+    for (const entry of this.#entries.of(timeline)) print(timelineLine(entry));
+    for (const { since, kind, name, shard, reason, command } of this.#waiting.of(status.waiting))
+      print(
+        `${since.slice(11, 19)} waits    ${kind} ${name}${shard === undefined ? '' : ` (${shard})`}: ${reason}${command === '' ? '' : `  →  ${command}`}`,
+      );
+  }
+
+  blind(why: string): void {
+    if (why !== this.#trouble) note(`rollout: ${why}`);
+    this.#trouble = why;
+  }
+
+  close(): void {
+    // Nothing is held.
+  }
+}
+
+/** One JSON document a line: `{"type":"entry",…}`, `{"type":"status",…}` when it changed, `{"type":"blind",…}`. */
+export class JsonLines implements Watcher {
+  readonly #entries = new News<TimelineEntry>(entryKey);
+  #status = '';
+  #trouble = '';
+
+  seen({ status, timeline }: OperationView): void {
+    this.#trouble = '';
+    for (const entry of this.#entries.of(timeline)) printJsonLine({ type: 'entry', entry });
+    const text = JSON.stringify(status);
+    if (text !== this.#status) printJsonLine({ type: 'status', status });
+    this.#status = text;
+  }
+
+  blind(why: string): void {
+    if (why !== this.#trouble) printJsonLine({ type: 'blind', why });
+    this.#trouble = why;
+  }
+
+  close(): void {
+    // Nothing is held.
+  }
+}
+
+/** An entry that gets its end later is told again, with the time it took. */
+const entryKey = ({ at, until, kind, shard, node, text }: TimelineEntry): string =>
+  [at, until, kind, shard, node, text].join(' ');
+
+class News<T> {
+  readonly #known = new Set<string>();
+  constructor(private readonly key: (item: T) => string) {}
+  of(items: readonly T[]): T[] {
+    const fresh = items.filter((item) => !this.#known.has(this.key(item)));
+    for (const item of fresh) this.#known.add(this.key(item));
+    return fresh;
+  }
+}

@@ -1,0 +1,39 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { projectRoot } from './child.js';
+
+export interface Suite {
+  name: string;
+  /** Folders under test/, as vitest's filters. */
+  folders: readonly string[];
+}
+
+/** Folders whose tests start no server: milliseconds each, so that a plain mistake is said first. */
+export const quickFolders: readonly string[] = ['model', 'docs'];
+
+/** Slow ones last, in this order; what isn't named here comes between the quick and the slow. */
+const late = ['setup', 'simulation', 'scripts', 'e2e'];
+
+/** One suite for the quick folders, and one for each other that has a test file. */
+export async function suites(only?: readonly string[]): Promise<Suite[]> {
+  const test = join(projectRoot, 'test');
+  const folders: string[] = [];
+  for (const it of await readdir(test, { withFileTypes: true }))
+    if (it.isDirectory() && (await hasTests(join(test, it.name)))) folders.push(it.name);
+  const rank = (folder: string): number => late.indexOf(folder);
+  const slow = folders
+    .filter((folder) => !quickFolders.includes(folder))
+    .sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
+  const quick = folders.filter((folder) => quickFolders.includes(folder));
+  const all: Suite[] = [
+    ...(quick.length > 0 ? [{ name: quick.join(', '), folders: quick }] : []),
+    ...slow.map((folder) => ({ name: folder, folders: [folder] })),
+  ];
+  return all
+    .filter((suite) => only === undefined || suite.folders.some((folder) => only.includes(folder)))
+    .map(({ name, folders: names }) => ({ name, folders: names.map((folder) => `test/${folder}/`) }));
+}
+
+async function hasTests(folder: string): Promise<boolean> {
+  return (await readdir(folder, { recursive: true })).some((name) => name.endsWith('.test.ts'));
+}

@@ -1,0 +1,48 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+const root = join(import.meta.dirname, '..', '..', '..', '..');
+const loader = pathToFileURL(join(root, 'node_modules', 'tsx', 'dist', 'loader.mjs')).href;
+export const script = join(root, 'scripts', 'rollout.ts');
+
+export interface CliResult {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+export interface CliOptions {
+  env?: Record<string, string>;
+  cwd?: string;
+}
+
+/** The arguments of node that run the command as a person's `rollout` would. */
+export const nodeArguments = (args: readonly string[]): string[] => ['--import', loader, script, ...args];
+
+/** Runs the command as a child process to its end. */
+export async function rollout(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
+  const cli = startRollout(args, options);
+  const code = await cli.ended;
+  return { code, stdout: cli.stdout(), stderr: cli.stderr() };
+}
+
+export function startRollout(args: readonly string[], { env = {}, cwd }: CliOptions = {}) {
+  const child: ChildProcess = spawn(process.execPath, nodeArguments(args), {
+    cwd: cwd ?? root,
+    env: { ...cleanEnvironment(), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const text = { stdout: '', stderr: '' };
+  child.stdout?.on('data', (data: Buffer) => (text.stdout += data.toString()));
+  child.stderr?.on('data', (data: Buffer) => (text.stderr += data.toString()));
+  const ended = new Promise<number>((resolve) => child.once('close', (code) => resolve(code ?? -1)));
+  return { child, ended, stdout: () => text.stdout, stderr: () => text.stderr };
+}
+
+/** Ours, without what would make a test depend on who runs it. */
+function cleanEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(TEMPORAL_|ROLLOUT_(?!CACHE)|FORCE_COLOR|NO_COLOR)/.test(name)),
+  );
+}
