@@ -1,0 +1,119 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WorkflowFailedError, WorkflowUpdateFailedError, type WorkflowClient } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import type { OperationStatus, TimelineEntry } from '../../../model/operation.js';
+import type { ReportData } from '../../../model/report.js';
+import { findChildren, OperationReader, type OperationView } from '../../../workers/read-operation.js';
+import type { UpgradeOutcome } from './stage.js';
+
+/** An upgrade that runs, as a test watches and steers it. */
+export class Operation {
+  readonly #reader: OperationReader;
+
+  constructor(
+    readonly client: WorkflowClient,
+    readonly workflowId: string,
+    readonly runId: string,
+  ) {
+    this.#reader = new OperationReader(client, { workflowId, runId });
+  }
+
+  /** Its outcome: completed or aborted. Rejects when it failed. */
+  result(): Promise<UpgradeOutcome> {
+    return this.client.getHandle(this.workflowId, this.runId).result() as Promise<UpgradeOutcome>;
+  }
+
+  /** The failure that it ended with; rejects when it ended otherwise. */
+  async failure(): Promise<{ type: string; message: string; next: string }> {
+    try {
+      const outcome = await this.result();
+      throw new Error(`expected the upgrade to fail, found ${outcome.result}: ${outcome.statement}`);
+    } catch (error) {
+      if (!(error instanceof WorkflowFailedError) || !(error.cause instanceof ApplicationFailure)) throw error;
+      const { type, message, details } = error.cause;
+      return { type: type ?? '', message, next: (details?.[0] as { next?: string } | undefined)?.next ?? '' };
+    }
+  }
+
+  /** The status of the whole family. Queries fail while no worker or no Temporal answers: that passes. */
+  read(): Promise<OperationView> {
+    return this.#read(Date.now() + 60_000);
+  }
+
+  /** Waits until the status of the whole family satisfies; says what it last was otherwise. */
+  async until(
+    what: string,
+    condition: (status: OperationStatus, timeline: TimelineEntry[]) => boolean,
+    timeoutMs = 90_000,
+  ): Promise<OperationView> {
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      const view = await this.#read(deadline);
+      const { status, timeline } = view;
+      if (condition(status, timeline)) return view;
+      const ended = status.result !== undefined;
+      if (ended || Date.now() > deadline)
+        throw new Error(
+          `${ended ? `the upgrade has ended (${status.statement ?? ''})` : `not within ${timeoutMs} ms`}: ${what}; last: ` +
+            JSON.stringify([status.phase, status.reason, status.waiting, timeline.slice(-6).map(({ text }) => text)]),
+        );
+      await sleep(20);
+    }
+  }
+
+  async #read(deadline: number): Promise<OperationView> {
+    for (;;)
+      try {
+        return await this.#reader.read();
+      } catch (error) {
+        if (Date.now() > deadline) throw error;
+        await sleep(100);
+      }
+  }
+
+  /** Waits until something waits for a person, of this kind and name. */
+  waits(kind: OperationStatus['waiting'][number]['kind'], name: string, timeoutMs?: number) {
+    return this.until(
+      `${kind} ${name} is waited for`,
+      (status) => status.waiting.some((it) => it.kind === kind && it.name === name),
+      timeoutMs,
+    );
+  }
+
+  /** Steers it by an update; the answer, or what the validator refused it with. */
+  async tell(name: string, input: object): Promise<{ done: string } | { refused: string }> {
+    try {
+      const done = await this.client
+        .getHandle(this.workflowId, this.runId)
+        .executeUpdate<string, [object]>(name, { args: [input] });
+      return { done };
+    } catch (error) {
+      if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure)
+        return { refused: error.cause.message };
+      throw error;
+    }
+  }
+
+  /** report.json as the operation left it. */
+  async report(folder: string): Promise<ReportData> {
+    return JSON.parse(await readFile(join(folder, 'report.json'), 'utf8')) as ReportData;
+  }
+
+  /** Every history of the family as text, payloads decoded. */
+  async histories(): Promise<string> {
+    const { client } = this;
+    const root = { workflowId: this.workflowId, runId: this.runId };
+    const family = [root, ...(await findChildren(client, root))];
+    const texts = await Promise.all(
+      family.map(async ({ workflowId, runId }) => {
+        const history = await client.getHandle(workflowId, runId).fetchHistory();
+        return JSON.stringify(history, (_, value: unknown) =>
+          value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : value,
+        );
+      }),
+    );
+    return texts.join('\n');
+  }
+}

@@ -1,0 +1,152 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
+import type { DeploymentFile } from '../../../model/deployment.js';
+import { operationId, TASK_QUEUE } from '../../../model/names.js';
+import type { Sandbox } from '../../../scripts/sandbox/cluster.js';
+import { startTemporal, type TemporalServer } from '../../../scripts/setup/temporal.js';
+import type { Ended } from '../../../workflows/run.js';
+import type { upgrade, UpgradeResult } from '../../../workflows/upgrade.js';
+import { Operation } from './operation.js';
+
+type PolicyFile = NonNullable<DeploymentFile['policy']>;
+export type UpgradeOutcome = Ended<UpgradeResult>;
+
+const workerProcess = fileURLToPath(new URL('./worker-process.ts', import.meta.url));
+const loader = pathToFileURL(
+  join(import.meta.dirname, '..', '..', '..', 'node_modules', 'tsx', 'dist', 'loader.mjs'),
+).href;
+
+/** A Temporal server, a folder of deployments, and a worker that can be killed: what an upgrade needs beside its nodes. */
+export class Stage implements AsyncDisposable {
+  #worker: ChildProcess | undefined;
+
+  private constructor(
+    readonly root: string,
+    private temporal: TemporalServer,
+    private readonly connection: Connection,
+    readonly client: Client,
+    readonly dbFile: string | undefined,
+    /** Secrets as the worker's environment holds them, for `env:` references. */
+    readonly environment: Readonly<Record<string, string>>,
+  ) {}
+
+  /** @param options.durable Temporal keeps its state in a file, so that it can be restarted */
+  static async open({
+    durable = false,
+    environment = {},
+  }: { durable?: boolean; environment?: Record<string, string> } = {}): Promise<Stage> {
+    const root = await mkdtemp(join(tmpdir(), 'redis-rollout-e2e-'));
+    await mkdir(join(root, 'deployments'));
+    const dbFile = durable ? join(root, 'temporal.db') : undefined;
+    const temporal = await startTemporal(dbFile === undefined ? {} : { dbFile });
+    const connection = await Connection.connect({ address: temporal.address });
+    const stage = new Stage(root, temporal, connection, new Client({ connection }), dbFile, environment);
+    try {
+      await stage.startWorker();
+    } catch (error) {
+      await stage[Symbol.asyncDispose]();
+      throw error;
+    }
+    return stage;
+  }
+
+  get address(): string {
+    return this.temporal.address;
+  }
+  get deployments(): string {
+    return join(this.root, 'deployments');
+  }
+  get state(): string {
+    return join(this.root, 'state');
+  }
+  get workerLog(): string {
+    return join(this.root, 'worker.log');
+  }
+
+  /** Writes the deployment file of a cluster: soaks and patience short, and gates generous, since machines of tests are small. */
+  async deploy(
+    name: string,
+    cluster: Sandbox,
+    file: Partial<Omit<DeploymentFile, 'policy'>> & { policy?: PolicyFile } = {},
+  ): Promise<void> {
+    const { policy, ...rest } = file;
+    const whole: DeploymentFile = {
+      name,
+      topology: 'cluster',
+      seeds: cluster.nodes.map((node) => node.address),
+      platform: { kind: 'process' },
+      backup: { directory: join(this.root, 'backups') },
+      ...rest,
+      policy: {
+        canarySoak: '1s',
+        soak: '1s',
+        ttlTolerance: '10s',
+        probe: { rate: 20 },
+        ...policy,
+        gates: { maxLatency: '2s', memoryHeadroom: 0, diskHeadroom: 0, ...policy?.gates },
+      },
+    };
+    await writeFile(join(this.deployments, `${name}.yaml`), JSON.stringify(whole, null, 2));
+  }
+
+  /** Starts the worker and waits until it polls. */
+  async startWorker(): Promise<void> {
+    const log = await open(this.workerLog, 'a');
+    const worker = fork(workerProcess, [this.deployments, this.state, join(this.root, 'bundle.json')], {
+      execArgv: ['--import', loader],
+      env: { ...process.env, ...this.environment, TEMPORAL_ADDRESS: this.address },
+      stdio: ['ignore', log.fd, log.fd, 'ipc'],
+    });
+    this.#worker = worker;
+    await log.close();
+    await new Promise<void>((resolve, reject) => {
+      worker.once('message', () => resolve());
+      worker.once('exit', (code, signal) => {
+        const log = readFileSync(this.workerLog, 'utf8').slice(-2000);
+        reject(new Error(`the worker ended with ${signal ?? code}: ${log}`));
+      });
+    });
+    worker.removeAllListeners('exit');
+    worker.disconnect();
+  }
+
+  /** Ends the worker's process; by SIGKILL unless asked otherwise. */
+  async endWorker(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const worker = this.#worker;
+    this.#worker = undefined;
+    if (worker?.exitCode !== null || worker.signalCode !== null) return;
+    const gone = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+    worker.kill(signal);
+    await gone;
+  }
+
+  /** Ends the Temporal server and starts it again on the same port and file, while everything else goes on. */
+  async restartTemporal(): Promise<void> {
+    const port = Number(this.temporal.address.split(':')[1]);
+    await this.temporal.stop();
+    if (this.dbFile === undefined) throw new Error('open the stage with durable: true to restart its Temporal server');
+    this.temporal = await startTemporal({ dbFile: this.dbFile, port });
+  }
+
+  /** Starts an upgrade as `rollout start` does. */
+  async start(deployment: string, to: string, startedBy = 'olu'): Promise<Operation> {
+    const handle = await this.client.workflow.start<typeof upgrade>('upgrade', {
+      workflowId: operationId(deployment),
+      taskQueue: TASK_QUEUE,
+      args: [{ deployment, to, startedBy }],
+    });
+    return new Operation(this.client.workflow, handle.workflowId, handle.firstExecutionRunId);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.endWorker();
+    await this.connection.close();
+    await this.temporal.stop();
+    await rm(this.root, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
