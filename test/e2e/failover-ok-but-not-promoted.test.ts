@@ -26,7 +26,7 @@ test('the other primaries hang when they are asked for their vote', async () => 
   await saveSlowly(cluster, primaries, 30_000);
 
   const operation = await stage.start('orders', '8.0');
-  const { status, timeline } = await operation.until('the old primary saves', (_, entries) =>
+  const { timeline } = await operation.until('the old primary saves', (_, entries) =>
     entries.some((entry) => isSaveOf(entry, primaries)),
   );
   const old = timeline.find((entry) => isSaveOf(entry, primaries))?.node ?? '';
@@ -45,6 +45,7 @@ test('the other primaries hang when they are asked for their vote', async () => 
   expect(message).toContain(`${old} serves on`);
   expect(message).toContain('1 of 6 nodes run 8.0.6');
   await expectNothingLost(operation);
+  const { status } = await operation.read();
   const upgraded = status.shards.flatMap(({ nodes }) => nodes).find((node) => node.state === 'upgraded')?.address;
   await expectWhole(cluster, {
     release: cluster.nodes.map((node) => (node.address === upgraded ? '8.0.6' : '7.0.15')),
