@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Sandbox } from '../../scripts/sandbox/cluster.js';
 import { readReport } from './stage/evidence.js';
 import { expectUntouched, readNodes, type NodeState } from './stage/nodes.js';
-import { Stage } from './stage/stage.js';
+import { Stage } from '../../scripts/sandbox/stage.js';
 
 // Who may decide, and who may not: an approval is worth what stands behind it.
 let stage: Stage;

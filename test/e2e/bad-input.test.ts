@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Sandbox } from '../../scripts/sandbox/cluster.js';
 import { expectUntouched, readNodes, type NodeState } from './stage/nodes.js';
-import { Stage } from './stage/stage.js';
+import { Stage } from '../../scripts/sandbox/stage.js';
 
 // What can't be done is refused with one clear error, before anything is touched.
 const password = 'swordfish';

@@ -4,7 +4,7 @@ import { Sandbox, type SandboxNode } from '../../scripts/sandbox/cluster.js';
 import { Dataset } from './stage/dataset.js';
 import { expectCompleted, expectNothingLost } from './stage/evidence.js';
 import { expectWhole, readNodes } from './stage/nodes.js';
-import { Stage } from './stage/stage.js';
+import { Stage } from '../../scripts/sandbox/stage.js';
 
 // CLUSTER FAILOVER says OK, and nobody votes: the upgrade stops and says so, and the old primary serves as before.
 let stage: Stage;

@@ -3,7 +3,7 @@ import { Sandbox } from '../../scripts/sandbox/cluster.js';
 import { Dataset } from './stage/dataset.js';
 import { expectNothingLost, readReport } from './stage/evidence.js';
 import { expectWhole, readNodes, type NodeState } from './stage/nodes.js';
-import { Stage } from './stage/stage.js';
+import { Stage } from '../../scripts/sandbox/stage.js';
 
 // A gate that nobody can clear, a pause, an abort in the worst moment: no node is left isolated or down.
 let stage: Stage;

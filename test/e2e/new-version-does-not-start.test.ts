@@ -6,7 +6,7 @@ import { Sandbox } from '../../scripts/sandbox/cluster.js';
 import { Dataset } from './stage/dataset.js';
 import { expectCompleted, expectNothingLost } from './stage/evidence.js';
 import { expectWhole, readNodes, type NodeState } from './stage/nodes.js';
-import { Stage } from './stage/stage.js';
+import { Stage } from '../../scripts/sandbox/stage.js';
 
 // The new binary lacks a library, or dies as soon as it has work: the replica is back on its old version by itself.
 let stage: Stage;

@@ -4,7 +4,7 @@ import { Sandbox, until } from '../../scripts/sandbox/cluster.js';
 import { Dataset } from './stage/dataset.js';
 import { expectCompleted, readReport } from './stage/evidence.js';
 import { expectWhole, readNodes } from './stage/nodes.js';
-import { Stage } from './stage/stage.js';
+import { Stage } from '../../scripts/sandbox/stage.js';
 
 // An upgrade was aborted half way, and then somebody failed the shard over by hand: the 5.0.6 node follows an 8.0 primary,
 // its link looks healthy, and it has silently dropped every write that it could not parse.

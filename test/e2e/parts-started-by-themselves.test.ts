@@ -6,7 +6,7 @@ import type { Ended } from '../../workflows/run.js';
 import type { ShardResult } from '../../workflows/upgrade-shard.js';
 import { expectBackups, reportIn } from './stage/evidence.js';
 import { expectWhole, readNodes } from './stage/nodes.js';
-import { Stage } from './stage/stage.js';
+import { Stage } from '../../scripts/sandbox/stage.js';
 import { dirname } from 'node:path';
 
 // Somebody starts `upgradeShard` or `rollingUpgrade` from Temporal's UI: nothing is stopped without a backup, and clients are watched.

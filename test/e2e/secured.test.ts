@@ -7,7 +7,7 @@ import { Sandbox } from '../../scripts/sandbox/cluster.js';
 import { Dataset } from './stage/dataset.js';
 import { expectCompleted, expectSecret, expectUnnoticed, readReport } from './stage/evidence.js';
 import { expectWhole, readNodes } from './stage/nodes.js';
-import { Stage } from './stage/stage.js';
+import { Stage } from '../../scripts/sandbox/stage.js';
 
 // A cluster that lets nobody in without a secret comes out as it went in, and the secret stays where it was.
 const password = 'swordfish-of-the-cluster';

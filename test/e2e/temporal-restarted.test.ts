@@ -3,7 +3,7 @@ import { Sandbox } from '../../scripts/sandbox/cluster.js';
 import { Dataset } from './stage/dataset.js';
 import { expectCompleted, expectUnnoticed, readReport } from './stage/evidence.js';
 import { expectWhole, readNodes } from './stage/nodes.js';
-import { Stage } from './stage/stage.js';
+import { Stage } from '../../scripts/sandbox/stage.js';
 
 // The Temporal server goes away in the middle of a swap and comes back: the upgrade goes on, and nobody has noticed.
 let stage: Stage;

@@ -3,7 +3,7 @@ import { Sandbox } from '../../scripts/sandbox/cluster.js';
 import { Dataset } from './stage/dataset.js';
 import { expectBackups, expectCompleted, expectUnnoticed, readReport } from './stage/evidence.js';
 import { expectWhole, readNodes } from './stage/nodes.js';
-import { Stage } from './stage/stage.js';
+import { Stage } from '../../scripts/sandbox/stage.js';
 
 // A sibling was compared with the old primary only: nobody would have known that it differs from the new one.
 let stage: Stage;

@@ -5,8 +5,8 @@ import { TASK_QUEUE } from '../../model/names.js';
 import { Sandbox } from '../../scripts/sandbox/cluster.js';
 import { rollout } from '../scripts/rollout/stage/cli.js';
 import { expectUntouched, readNodes, type NodeState } from './stage/nodes.js';
-import { Operation } from './stage/operation.js';
-import { Stage } from './stage/stage.js';
+import { Operation } from '../../scripts/sandbox/operation.js';
+import { Stage } from '../../scripts/sandbox/stage.js';
 
 // Two people start at once: one upgrade runs, the other start is refused by the name of the one that does.
 let stage: Stage;

@@ -4,7 +4,7 @@ import { Sandbox } from '../../scripts/sandbox/cluster.js';
 import { Dataset } from './stage/dataset.js';
 import { expectCompleted, expectUnnoticed, readReport } from './stage/evidence.js';
 import { expectWhole, readNodes } from './stage/nodes.js';
-import { Stage } from './stage/stage.js';
+import { Stage } from '../../scripts/sandbox/stage.js';
 
 // The worker is killed in the middle of things, again and again: each time the next one goes on where it stood.
 let stage: Stage;

@@ -3,7 +3,7 @@ import { defaultPayloadConverter, defineSearchAttributeKey, SearchAttributeType 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { searchAttributes } from '../../model/names.js';
 import { wait } from '../../model/verdict.js';
-import type { Operation } from '../e2e/stage/operation.js';
+import type { Operation } from '../../scripts/sandbox/operation.js';
 import { FakeStage } from './stage/fake-stage.js';
 
 let stage: FakeStage;

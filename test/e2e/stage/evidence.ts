@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path';
 import { expect } from 'vitest';
 import type { ReportData } from '../../../model/report.js';
 import { checkSnapshot } from '../../../redis/snapshot.js';
-import type { Operation } from './operation.js';
-import type { Stage, UpgradeOutcome } from './stage.js';
+import type { Operation } from '../../../scripts/sandbox/operation.js';
+import type { Stage, UpgradeOutcome } from '../../../scripts/sandbox/stage.js';
 
 /** The upgrade came to its end, and every acknowledged write is there. */
 export function expectCompleted(outcome: UpgradeOutcome): asserts outcome is UpgradeOutcome & { result: 'completed' } {

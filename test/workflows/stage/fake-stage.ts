@@ -6,7 +6,7 @@ import { operationId, TASK_QUEUE, type WorkflowType } from '../../../model/names
 import type { Activities } from '../../../model/work.js';
 import { startTemporal, type TemporalServer } from '../../../scripts/setup/temporal.js';
 import { bundleWorkflows } from '../../../workers/worker.js';
-import { Operation } from '../../e2e/stage/operation.js';
+import { Operation } from '../../../scripts/sandbox/operation.js';
 import { FakeDeployment, type FakeOptions } from './fake-deployment.js';
 
 // Workflows that fail are what these tests are about: they are no news on the terminal.

@@ -5,21 +5,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import type { DeploymentFile } from '../../../model/deployment.js';
-import { operationId, TASK_QUEUE } from '../../../model/names.js';
-import type { Sandbox } from '../../../scripts/sandbox/cluster.js';
-import { startTemporal, type TemporalServer } from '../../../scripts/setup/temporal.js';
-import type { Ended } from '../../../workflows/run.js';
-import type { upgrade, UpgradeResult } from '../../../workflows/upgrade.js';
+import type { DeploymentFile } from '../../model/deployment.js';
+import { operationId, TASK_QUEUE } from '../../model/names.js';
+import type { Sandbox } from './cluster.js';
+import { startTemporal, type TemporalServer } from '../setup/temporal.js';
+import type { Ended } from '../../workflows/run.js';
+import type { upgrade, UpgradeResult } from '../../workflows/upgrade.js';
 import { Operation } from './operation.js';
 
 type PolicyFile = NonNullable<DeploymentFile['policy']>;
 export type UpgradeOutcome = Ended<UpgradeResult>;
 
 const workerProcess = fileURLToPath(new URL('./worker-process.ts', import.meta.url));
-const loader = pathToFileURL(
-  join(import.meta.dirname, '..', '..', '..', 'node_modules', 'tsx', 'dist', 'loader.mjs'),
-).href;
+const loader = pathToFileURL(join(import.meta.dirname, '..', '..', 'node_modules', 'tsx', 'dist', 'loader.mjs')).href;
 
 /** A Temporal server, a folder of deployments, and a worker that can be killed: what an upgrade needs beside its nodes. */
 export class Stage implements AsyncDisposable {

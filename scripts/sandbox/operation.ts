@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowFailedError, WorkflowUpdateFailedError, type WorkflowClient } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import type { OperationStatus, TimelineEntry } from '../../../model/operation.js';
-import type { ReportData } from '../../../model/report.js';
-import { findChildren, OperationReader, type OperationView } from '../../../workers/read-operation.js';
+import type { OperationStatus, TimelineEntry } from '../../model/operation.js';
+import type { ReportData } from '../../model/report.js';
+import { findChildren, OperationReader, type OperationView } from '../../workers/read-operation.js';
 import type { UpgradeOutcome } from './stage.js';
 
 /** An upgrade that runs, as a test watches and steers it. */

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import type { WorkflowBundleWithSourceMap } from '@temporalio/worker';
-import { bundleWorkflows, createWorker } from '../../../workers/worker.js';
+import { bundleWorkflows, createWorker } from '../../workers/worker.js';
 
 // A worker as `rollout worker` runs it, in a process of its own that a test can kill. The workflows are bundled once.
 const [, , deployments = '', state = '', bundleFile = ''] = process.argv;
