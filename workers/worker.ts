@@ -8,6 +8,8 @@ import {
   NativeConnection,
   Runtime,
   Worker,
+  type BundleOptions,
+  type WorkerOptions as TemporalWorkerOptions,
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
 import { createActivities, FailureInterceptor } from '../activities/index.js';
@@ -24,6 +26,8 @@ export interface WorkerOptions {
   /** A bundle made before, to start sooner. */
   bundle?: WorkflowBundleWithSourceMap;
   taskQueue?: string;
+  /** Adds what only tests want: interceptors that make things fail. */
+  augment?: (options: TemporalWorkerOptions) => TemporalWorkerOptions;
 }
 
 export interface RunningWorker {
@@ -43,12 +47,19 @@ export function stateFolder(environment: NodeJS.ProcessEnv = process.env): strin
   return join(environment['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state'), 'redis-rollout');
 }
 
-/** The workflows' code as one bundle: what a worker loads, and what the replay tests replay against. */
-export const bundleWorkflows = (): Promise<WorkflowBundleWithSourceMap> =>
-  bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
-    logger: new DefaultLogger('WARN'),
-  });
+const plainBundle = {
+  workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
+  logger: new DefaultLogger('WARN'),
+};
+
+/**
+ * The workflows' code as one bundle: what a worker loads, and what the replay tests replay against.
+ *
+ * @param augment adds to it what only tests want: their own interceptors, the counting of coverage
+ */
+export const bundleWorkflows = (
+  augment: (options: typeof plainBundle) => BundleOptions = (options) => options,
+): Promise<WorkflowBundleWithSourceMap> => bundleWorkflowCode(augment(plainBundle));
 
 /**
  * A worker that polls the task queue of redis-rollout. It depends on no Redis: what it upgrades is never what it needs.
@@ -70,7 +81,7 @@ export async function createWorker(options: WorkerOptions = {}): Promise<Running
     ...(tls === undefined ? {} : { tls }),
   });
   const client = new Client({ connection: access.connection, namespace });
-  const worker = await Worker.create({
+  const workerOptions: TemporalWorkerOptions = {
     connection,
     namespace,
     taskQueue: options.taskQueue ?? TASK_QUEUE,
@@ -87,7 +98,8 @@ export async function createWorker(options: WorkerOptions = {}): Promise<Running
     // An activity is not cut off on SIGTERM: it has this long to come to its end, else another worker takes it over.
     shutdownGraceTime: '10 s',
     shutdownForceTime: '30 s',
-  });
+  };
+  const worker = await Worker.create(options.augment?.(workerOptions) ?? workerOptions);
   return {
     worker,
     address,

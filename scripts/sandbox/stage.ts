@@ -3,15 +3,19 @@ import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import type { DeploymentFile } from '../../model/deployment.js';
 import { operationId, TASK_QUEUE } from '../../model/names.js';
+import { viewProcess } from '../../platforms/process/processes.js';
 import type { Sandbox } from './cluster.js';
 import { startTemporal, type TemporalServer } from '../setup/temporal.js';
 import type { Ended } from '../../workflows/run.js';
 import type { upgrade, UpgradeResult } from '../../workflows/upgrade.js';
 import { Operation } from './operation.js';
+import { WorkerFaults } from './worker-faults.js';
+import type { WorkerProcessInput } from './worker-process.js';
 
 type PolicyFile = NonNullable<DeploymentFile['policy']>;
 export type UpgradeOutcome = Ended<UpgradeResult>;
@@ -22,6 +26,12 @@ const loader = pathToFileURL(join(import.meta.dirname, '..', '..', 'node_modules
 /** A Temporal server, a folder of deployments, and a worker that can be killed: what an upgrade needs beside its nodes. */
 export class Stage implements AsyncDisposable {
   #worker: ChildProcess | undefined;
+  /** Workers in whose place another was started: they hang, or have woken. */
+  readonly #replaced: ChildProcess[] = [];
+  #keeping: Promise<void> | undefined;
+  #closing = false;
+  /** What befalls the worker, and its successors. */
+  readonly faults: WorkerFaults;
 
   private constructor(
     readonly root: string,
@@ -31,19 +41,26 @@ export class Stage implements AsyncDisposable {
     readonly dbFile: string | undefined,
     /** Secrets as the worker's environment holds them, for `env:` references. */
     readonly environment: Readonly<Record<string, string>>,
-  ) {}
+    private readonly quickRetries: boolean,
+  ) {
+    this.faults = new WorkerFaults(join(root, 'faults'));
+  }
 
-  /** @param options.durable Temporal keeps its state in a file, so that it can be restarted */
+  /**
+   * @param options.durable Temporal keeps its state in a file, so that it can be restarted
+   * @param options.quickRetries dead workers are missed after three seconds instead of ten
+   */
   static async open({
     durable = false,
     environment = {},
-  }: { durable?: boolean; environment?: Record<string, string> } = {}): Promise<Stage> {
+    quickRetries = false,
+  }: { durable?: boolean; environment?: Record<string, string>; quickRetries?: boolean } = {}): Promise<Stage> {
     const root = await mkdtemp(join(tmpdir(), 'redis-rollout-e2e-'));
     await mkdir(join(root, 'deployments'));
     const dbFile = durable ? join(root, 'temporal.db') : undefined;
     const temporal = await startTemporal(dbFile === undefined ? {} : { dbFile });
     const connection = await Connection.connect({ address: temporal.address });
-    const stage = new Stage(root, temporal, connection, new Client({ connection }), dbFile, environment);
+    const stage = new Stage(root, temporal, connection, new Client({ connection }), dbFile, environment, quickRetries);
     try {
       await stage.startWorker();
     } catch (error) {
@@ -95,7 +112,14 @@ export class Stage implements AsyncDisposable {
   /** Starts the worker and waits until it polls. */
   async startWorker(): Promise<void> {
     const log = await open(this.workerLog, 'a');
-    const worker = fork(workerProcess, [this.deployments, this.state, join(this.root, 'bundle.json')], {
+    const input: WorkerProcessInput = {
+      deployments: this.deployments,
+      state: this.state,
+      bundleFile: join(this.root, 'bundle.json'),
+      faults: this.faults.folder,
+      quickRetries: this.quickRetries,
+    };
+    const worker = fork(workerProcess, [JSON.stringify(input)], {
       execArgv: ['--import', loader],
       env: { ...process.env, ...this.environment, TEMPORAL_ADDRESS: this.address },
       stdio: ['ignore', log.fd, log.fd, 'ipc'],
@@ -113,14 +137,32 @@ export class Stage implements AsyncDisposable {
     worker.disconnect();
   }
 
+  /**
+   * From now on there is always a worker: in the place of one that dies another is started, and beside one that hangs
+   * (SIGSTOP). Ends with the stage.
+   */
+  keepWorker(): void {
+    this.#keeping ??= this.#keepWorker();
+  }
+
+  async #keepWorker(): Promise<void> {
+    while (!this.#closing) {
+      const worker = this.#worker;
+      const view = worker && !hasEnded(worker) ? await viewProcess(worker.pid ?? 0) : undefined;
+      if (view && !view.stopped) await sleep(50);
+      else {
+        if (worker && view) this.#replaced.push(worker);
+        // One that ends before it polls, Temporal being away, is followed by the next one.
+        await this.startWorker().catch(() => sleep(200));
+      }
+    }
+  }
+
   /** Ends the worker's process; by SIGKILL unless asked otherwise. */
   async endWorker(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const worker = this.#worker;
     this.#worker = undefined;
-    if (worker?.exitCode !== null || worker.signalCode !== null) return;
-    const gone = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
-    worker.kill(signal);
-    await gone;
+    if (worker) await end(worker, signal);
   }
 
   /** Ends the Temporal server and starts it again on the same port and file, while everything else goes on. */
@@ -142,9 +184,20 @@ export class Stage implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.endWorker();
+    this.#closing = true;
+    await this.#keeping;
+    await Promise.all([this.endWorker(), ...this.#replaced.map((worker) => end(worker, 'SIGKILL'))]);
     await this.connection.close();
     await this.temporal.stop();
     await rm(this.root, { recursive: true, force: true, maxRetries: 5 });
   }
+}
+
+const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null;
+
+async function end(worker: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (hasEnded(worker)) return;
+  const gone = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+  worker.kill(signal);
+  await gone;
 }

@@ -1,16 +1,48 @@
 import { existsSync } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import type { WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { bundleWorkflows, createWorker } from '../../workers/worker.js';
+import { FaultInterceptor } from './worker-faults.js';
+
+/** What the worker of a stage is told. */
+export interface WorkerProcessInput {
+  deployments: string;
+  state: string;
+  bundleFile: string;
+  /** Folder of the faults that befall it. */
+  faults: string;
+  /** Dead workers are missed soon (quick-retries.ts). */
+  quickRetries: boolean;
+}
 
 // A worker as `rollout worker` runs it, in a process of its own that a test can kill. The workflows are bundled once.
-const [, , deployments = '', state = '', bundleFile = ''] = process.argv;
+const { deployments, state, bundleFile, faults, quickRetries } = JSON.parse(
+  process.argv[2] ?? '{}',
+) as WorkerProcessInput;
 if (!existsSync(bundleFile)) {
-  await writeFile(`${bundleFile}.partial`, JSON.stringify(await bundleWorkflows()));
+  const workflowInterceptorModules = [fileURLToPath(new URL('./quick-retries.ts', import.meta.url))];
+  const bundle = await bundleWorkflows((options) =>
+    quickRetries ? { ...options, workflowInterceptorModules } : options,
+  );
+  await writeFile(`${bundleFile}.partial`, JSON.stringify(bundle));
   await rename(`${bundleFile}.partial`, bundleFile);
 }
 const bundle = JSON.parse(await readFile(bundleFile, 'utf8')) as WorkflowBundleWithSourceMap;
-const running = await createWorker({ deployments, state, bundle });
+const running = await createWorker({
+  deployments,
+  state,
+  bundle,
+  augment: ({ interceptors, ...options }) => ({
+    ...options,
+    interceptors: {
+      ...interceptors,
+      activity: [...(interceptors?.activity ?? []), () => ({ inbound: new FaultInterceptor(faults) })],
+    },
+    // How long a dead worker's workflows wait for it before another takes them.
+    ...(quickRetries ? { stickyQueueScheduleToStartTimeout: '1 s' } : {}),
+  }),
+});
 process.once('SIGTERM', () => running.worker.shutdown());
 process.send?.('polling');
 await running.run();

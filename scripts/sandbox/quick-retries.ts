@@ -1,0 +1,21 @@
+import type { WorkflowInterceptors } from '@temporalio/workflow';
+
+/**
+ * Part of the workflows' bundle of a stage whose workers are killed again and again: an attempt that died is missed after
+ * three seconds instead of ten, and tried again at once. What is tried, how often, and by whom, is the product's own.
+ */
+export const interceptors = (): WorkflowInterceptors => ({
+  outbound: [
+    {
+      scheduleActivity: (input, next) =>
+        next({
+          ...input,
+          options: {
+            ...input.options,
+            heartbeatTimeout: '3 s',
+            retry: { ...input.options.retry, initialInterval: '100 ms', maximumInterval: '100 ms' },
+          },
+        }),
+    },
+  ],
+});

@@ -1,0 +1,177 @@
+import { linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { activityInfo } from '@temporalio/activity';
+import type { ActivityExecuteInput, ActivityInboundCallsInterceptor, Next } from '@temporalio/worker';
+import type { Activities } from '../../model/work.js';
+import { watching } from './touches.js';
+
+/** What befalls a worker at an activity. The first of several that fit befalls an attempt, so later ones befall its retries. */
+export interface WorkerFault {
+  activity: keyof Activities;
+  /** `after`: all was done, and nobody hears of it. */
+  when: 'before' | 'during' | 'after';
+  /**
+   * `kill`: SIGKILL. `hang`: SIGSTOP; it wakes, a zombie, when the next attempt at the activity has begun or is over
+   * (`wakes`), whatever became of it.
+   */
+  kind: 'kill' | 'hang';
+  /** Default `over`. */
+  wakes?: 'begun' | 'over';
+  /**
+   * For `during`: at the nth thing that is done to the world, or at the end where it is fewer; a text: at the first whose
+   * description has it (touches.ts), such as `CLUSTER FAILOVER` or `spawn`. Default 1.
+   */
+  at?: number | string;
+  /** How often, retries and the same activity elsewhere included. Default 1. */
+  times?: number;
+  /** Only where it is about this shard, or this node (`host:port`). */
+  shard?: string;
+  node?: string;
+}
+
+/** A fault that befell a worker. */
+export interface Firing {
+  /** Its place in the order in which faults were drawn. */
+  fault: number;
+  activity: string;
+  attempt: number;
+  /** The activity's execution, to be known by its next attempt. */
+  execution: string;
+  kind: WorkerFault['kind'];
+  wakes: 'begun' | 'over';
+  pid: number;
+}
+
+/** The faults of a stage, in a folder that its workers share: each is claimed there, so a restart forgets nothing. */
+export class WorkerFaults {
+  constructor(readonly folder: string) {}
+
+  /** Adds faults, before or while an operation runs: they hold from the next activity on. */
+  async draw(...faults: readonly WorkerFault[]): Promise<void> {
+    await mkdir(this.folder, { recursive: true });
+    const all = [...(await this.read()), ...faults];
+    await writeFile(`${this.file}.partial`, JSON.stringify(all, null, 2));
+    await rename(`${this.file}.partial`, this.file);
+  }
+
+  async read(): Promise<WorkerFault[]> {
+    const text = await readFile(this.file, 'utf8').catch(() => '[]');
+    return JSON.parse(text) as WorkerFault[];
+  }
+
+  /** What has happened so far. */
+  async fired(): Promise<Firing[]> {
+    const names = (await readdir(this.folder).catch(() => [])).filter((name) => name.startsWith('claim-'));
+    return Promise.all(
+      names.map(async (name) => JSON.parse(await readFile(join(this.folder, name), 'utf8')) as Firing),
+    );
+  }
+
+  /** Faults that have not befallen anybody as often as they were to. */
+  async unfired(): Promise<WorkerFault[]> {
+    const fired = await this.fired();
+    return (await this.read()).filter((fault, i) => fired.filter((it) => it.fault === i).length < (fault.times ?? 1));
+  }
+
+  private get file(): string {
+    return join(this.folder, 'faults.json');
+  }
+}
+
+/** Makes the faults of a folder happen to the worker that it runs in. */
+export class FaultInterceptor implements ActivityInboundCallsInterceptor {
+  readonly #faults: WorkerFaults;
+
+  constructor(readonly folder: string) {
+    this.#faults = new WorkerFaults(folder);
+  }
+
+  async execute(input: ActivityExecuteInput, next: Next<ActivityInboundCallsInterceptor, 'execute'>): Promise<unknown> {
+    const { activityType, attempt, activityId, workflowExecution } = activityInfo();
+    const execution = `${workflowExecution?.runId ?? ''}/${activityId}`;
+    const drawn = (await this.#faults.read()).map((fault, index) => ({ ...fault, index }));
+    const mine = drawn.filter((fault) => fault.activity === activityType && concerns(fault, input.args[0]));
+    const befall = (...faults: readonly (WorkerFault & { index: number })[]): void => {
+      const claimed = faults.find((fault) => this.#claim(fault, { activity: activityType, attempt, execution }));
+      if (claimed) process.kill(process.pid, claimed.kind === 'kill' ? 'SIGKILL' : 'SIGSTOP');
+    };
+
+    if (attempt > 1) await this.#wake('begun', execution);
+    befall(...mine.filter(({ when }) => when === 'before'));
+    const during = mine.filter(({ when }) => when === 'during');
+    let touches = 0;
+    const act = (): Promise<unknown> => next(input);
+    try {
+      const result =
+        during.length === 0
+          ? await act()
+          : await watching((what) => {
+              touches++;
+              befall(...during.filter(({ at = 1 }) => (typeof at === 'string' ? what.includes(at) : at === touches)));
+            }, act);
+      befall(...during.filter(({ at = 1 }) => typeof at === 'number' && at > touches));
+      befall(...mine.filter(({ when }) => when === 'after'));
+      return result;
+    } finally {
+      if (attempt > 1) await this.#wake('over', execution);
+    }
+  }
+
+  /** Exclusive by the file system, and written before it strikes: it happens as often as it was drawn, no matter to whom. */
+  #claim(
+    { index, times = 1, kind, wakes = 'over' }: WorkerFault & { index: number },
+    where: Pick<Firing, 'activity' | 'attempt' | 'execution'>,
+  ): boolean {
+    const firing: Firing = { fault: index, ...where, kind, wakes, pid: process.pid };
+    mkdirSync(this.folder, { recursive: true });
+    const own = join(this.folder, `claimant-${process.pid}`);
+    writeFileSync(own, JSON.stringify(firing));
+    try {
+      for (let n = 1; n <= times; n++) if (linked(own, join(this.folder, `claim-${index}-${n}`))) return true;
+      return false;
+    } finally {
+      rmSync(own);
+    }
+  }
+
+  /** Lets earlier attempts at this activity go on that hang since. */
+  async #wake(moment: 'begun' | 'over', execution: string): Promise<void> {
+    for (const firing of await this.#faults.fired()) {
+      const { kind, wakes, pid } = firing;
+      if (kind === 'hang' && wakes === moment && firing.execution === execution && pid !== process.pid)
+        try {
+          process.kill(pid, 'SIGCONT');
+        } catch {
+          // It was ended meanwhile.
+        }
+    }
+  }
+}
+
+function linked(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** What an activity is about, as far as its input tells. */
+interface Subject {
+  shard?: string;
+  place?: { address: string };
+  places?: readonly { address: string }[];
+  nodes?: readonly string[];
+  replica?: string;
+  from?: string;
+}
+
+function concerns({ shard, node }: WorkerFault, input: unknown): boolean {
+  const subject = input as Subject;
+  const { place, places = [], nodes = [], replica, from } = subject;
+  const addresses = [place?.address, replica, from, ...nodes, ...places.map(({ address }) => address)];
+  return (shard === undefined || subject.shard === shard) && (node === undefined || addresses.includes(node));
+}
