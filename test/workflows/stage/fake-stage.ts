@@ -7,6 +7,7 @@ import type { Activities } from '../../../model/work.js';
 import { startTemporal, type TemporalServer } from '../../../scripts/setup/temporal.js';
 import { bundleWorkflows } from '../../../workers/worker.js';
 import { Operation } from '../../../scripts/sandbox/operation.js';
+import { CoverageOfWorkflows } from './coverage.js';
 import { FakeDeployment, type FakeOptions } from './fake-deployment.js';
 
 // Workflows that fail are what these tests are about: they are no news on the terminal.
@@ -17,6 +18,7 @@ export class FakeStage implements AsyncDisposable {
   readonly #deployments = new Map<string, FakeDeployment>();
   #running: Promise<void> | undefined;
   #worker: Worker | undefined;
+  readonly coverage = new CoverageOfWorkflows();
 
   private constructor(
     private readonly temporal: TemporalServer,
@@ -30,13 +32,16 @@ export class FakeStage implements AsyncDisposable {
     const connection = await Connection.connect({ address: temporal.address });
     const native = await NativeConnection.connect({ address: temporal.address });
     const stage = new FakeStage(temporal, connection, native, new Client({ connection }));
-    stage.#worker = await Worker.create({
-      connection: native,
-      taskQueue: TASK_QUEUE,
-      workflowBundle: await bundleWorkflows(),
-      activities: stage.#activities(),
-      interceptors: { activity: [() => ({ inbound: new FailureInterceptor() })] },
-    });
+    const { coverage } = stage;
+    stage.#worker = await Worker.create(
+      coverage.ofWorker({
+        connection: native,
+        taskQueue: TASK_QUEUE,
+        workflowBundle: await bundleWorkflows((options) => coverage.ofBundle(options)),
+        activities: stage.#activities(),
+        interceptors: { activity: [() => ({ inbound: new FailureInterceptor() })] },
+      }),
+    );
     stage.#running = stage.#worker.run();
     return stage;
   }
@@ -89,6 +94,7 @@ export class FakeStage implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#worker?.shutdown();
     await this.#running;
+    await this.coverage.write();
     await this.native.close();
     await this.connection.close();
     await this.temporal.stop();
