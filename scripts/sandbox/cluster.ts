@@ -1,9 +1,11 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { findServers, newestFor } from '../../platforms/process/servers.js';
+import { readStarted } from '../../platforms/process/started.js';
 import { at, connect, type Endpoint, type NodeConnection } from '../../redis/connection.js';
 import { atLeast } from '../../model/release.js';
 import { parseInfo } from '../../redis/info.js';
@@ -23,15 +25,20 @@ export interface SandboxOptions {
   configuration?: readonly string[];
   /** Parent folder; by default a new one under the system's temporary folder. */
   root?: string;
+  /** Gives each node a disk of its own of this size, where the user may mount one (root on Linux). */
+  diskBytes?: number;
   /** For authentication, TLS and renamed commands; host and port are filled in. */
   endpoint?: Omit<Endpoint, 'host' | 'port'>;
 }
+
+const run = promisify(execFile);
 
 /** Servers of this machine, on loopback only, thrown away at the end: for the demo, the benchmarks and the tests. */
 export class Sandbox implements AsyncDisposable {
   readonly nodes: SandboxNode[] = [];
   readonly #claims: (() => void)[] = [];
   readonly #children = new Map<number, ChildProcess>();
+  readonly #mounted: string[] = [];
 
   private constructor(
     readonly root: string,
@@ -79,6 +86,7 @@ export class Sandbox implements AsyncDisposable {
   async stop(): Promise<void> {
     await Promise.all(this.nodes.map((node) => this.kill(node)));
     for (const release of this.#claims) release();
+    await Promise.all(this.#mounted.map((home) => run('umount', ['--lazy', home])));
     await rm(this.root, { recursive: true, force: true, maxRetries: 5 });
   }
 
@@ -92,14 +100,26 @@ export class Sandbox implements AsyncDisposable {
     }
   }
 
-  /** Sends a signal to whatever serves the node (SIGSTOP hangs it, SIGCONT wakes it); the pids that got it. */
-  async signal(node: SandboxNode, signal: NodeJS.Signals): Promise<number[]> {
+  /** Starts a node that was killed as it ran last, by the release that an upgrade started there, else its own. */
+  async start(node: SandboxNode): Promise<void> {
+    if ((await this.pids(node)).length > 0) return;
+    const started = await readStarted({ ...node, configurationFile: join(node.home, 'redis.conf') });
+    await this.#launch(node, started?.release ?? this.options.release);
+  }
+
+  /** Whatever serves the node: the sandbox's own process, or the one an upgrade started in its place. */
+  async pids(node: SandboxNode): Promise<number[]> {
     const pids = new Set<number>();
     const own = this.#children.get(node.port);
     if (own?.pid !== undefined && own.exitCode === null && own.signalCode === null) pids.add(own.pid);
     const written = Number(await readFile(join(node.home, 'redis.pid'), 'utf8').catch(() => ''));
     if (written > 0 && (await runsIn(written, node.home))) pids.add(written);
-    return [...pids].filter((pid) => {
+    return [...pids];
+  }
+
+  /** Sends a signal to whatever serves the node (SIGSTOP hangs it, SIGCONT wakes it); the pids that got it. */
+  async signal(node: SandboxNode, signal: NodeJS.Signals): Promise<number[]> {
+    return (await this.pids(node)).filter((pid) => {
       try {
         return process.kill(pid, signal);
       } catch {
@@ -119,11 +139,6 @@ export class Sandbox implements AsyncDisposable {
   }
 
   async #add(): Promise<void> {
-    const servers = await findServers();
-    const release = newestFor(servers.keys(), this.options.release);
-    const program = release === undefined ? undefined : servers.get(release);
-    if (release === undefined || program === undefined)
-      throw new Error(`no server of release ${this.options.release} here: run \`npm run setup\``);
     const { port, release: giveBack } = await claimPort();
     this.#claims.push(giveBack);
     const home = join(this.root, String(port));
@@ -141,7 +156,28 @@ export class Sandbox implements AsyncDisposable {
       ...(this.options.configuration ?? []),
     ];
     await mkdir(home, { recursive: true });
+    await this.#mount(home);
     await writeFile(join(home, 'redis.conf'), lines.join('\n') + '\n', { mode: 0o600 });
+    const node = { port, address: `127.0.0.1:${port}`, home };
+    this.nodes.push(node);
+    await this.#launch(node, this.options.release);
+  }
+
+  async #mount(home: string): Promise<void> {
+    const { diskBytes } = this.options;
+    if (diskBytes === undefined || process.platform !== 'linux' || process.getuid?.() !== 0) return;
+    await run('mount', ['-t', 'tmpfs', '-o', `size=${diskBytes}`, 'redis-rollout', home]);
+    this.#mounted.push(home);
+  }
+
+  /** Starts a server in a node's folder and waits until it answers. */
+  async #launch(node: SandboxNode, wanted: string): Promise<void> {
+    const { home, port } = node;
+    const servers = await findServers();
+    const release = newestFor(servers.keys(), wanted);
+    const program = release === undefined ? undefined : servers.get(release);
+    if (release === undefined || program === undefined)
+      throw new Error(`no server of release ${wanted} here: run \`npm run setup\``);
     const log = await open(join(home, 'stdout.log'), 'a');
     const child = spawn(program, [join(home, 'redis.conf')], {
       detached: true,
@@ -150,16 +186,15 @@ export class Sandbox implements AsyncDisposable {
     });
     child.unref();
     await log.close();
-    const node = { port, address: `127.0.0.1:${port}`, home };
-    this.nodes.push(node);
     this.#children.set(port, child);
-    // A pid file of our own: some of the servers write theirs only when they daemonize.
-    await writeFile(join(home, 'redis.pid'), `${child.pid ?? 0}\n`);
     const deadline = Date.now() + 15_000;
     for (;;) {
       try {
         // In a function of its own: esbuild's `await using` keeps the error of a loop's earlier round and throws it again.
         await this.#answers(node);
+        // A pid file of our own: some of the servers write theirs only when they daemonize. Not where an upgrade was
+        // quicker: then it is that one's.
+        if (child.exitCode === null) await writeFile(join(home, 'redis.pid'), `${child.pid ?? 0}\n`);
         return;
       } catch (error) {
         if (Date.now() > deadline || child.exitCode !== null) {
