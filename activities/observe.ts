@@ -6,9 +6,10 @@ import type { ProbeRecent } from '../model/evidence.js';
 import type { GateObservation, NodeResources, ProbeWindow, QueryResult } from '../model/gates/observation.js';
 import { mayHandOver, type ShardObservation } from '../model/handover.js';
 import { satisfies } from '../model/release.js';
-import { allNodes, type ShardView, type TopologyView } from '../model/topology.js';
+import { allNodes, type ShardView } from '../model/topology.js';
 import type { Verdict } from '../model/verdict.js';
 import { fail } from '../model/verdict.js';
+import { measureLatencies } from '../redis/latency.js';
 import { observePrimaries, readAccounts, type NodeAccount } from '../redis/topology.js';
 import { platformNode, type Context } from './context.js';
 import { placeOf } from './places.js';
@@ -21,17 +22,31 @@ export interface Observed {
   accounts: NodeAccount[];
 }
 
-/** Everything that gates look at, at one moment. With `shard`, its nodes' machines and its probe only. */
-export async function observe(context: Context, gates: readonly string[], shard?: string): Promise<Observed> {
+/** How long each node's latency is looked at where nobody asked for longer, ms. */
+const WATCH_MS = 100;
+
+export interface Asked {
+  gates: readonly string[];
+  shard?: string;
+  watchMs?: number;
+}
+
+/** Everything that gates look at, at one moment. With `shard`, its nodes, their machines and its probe only. */
+export async function observe(context: Context, { gates, shard, watchMs = WATCH_MS }: Asked): Promise<Observed> {
   const { topology, accounts } = await readAccounts(context.endpoint, context.deployment.seeds);
   const concerned = shard === undefined ? topology.shards : topology.shards.filter((it) => it.name === shard);
   const wants = (name: string): boolean => gates.includes(name);
-  const [resources, probe, prometheus] = await Promise.all([
+  const addresses = allNodes({ shards: concerned }).map(({ address }) => address);
+  const [resources, latencies, probe, prometheus] = await Promise.all([
     wants('memory') || wants('disk') ? readResources(context, concerned) : {},
+    wants('latency') ? measureLatencies(context.endpoint, addresses, watchMs) : {},
     readProbe(context, concerned),
     readQueries(context, gates),
   ]);
-  return { observation: { topology: { ...topology, shards: concerned }, resources, probe, prometheus }, accounts };
+  return {
+    observation: { topology: { ...topology, shards: concerned }, resources, latencies, probe, prometheus },
+    accounts,
+  };
 }
 
 /** May the candidate take over its shard's primary role now? */
@@ -56,7 +71,7 @@ export function judgeHandover(
 }
 
 async function readResources(context: Context, shards: readonly ShardView[]): Promise<Record<string, NodeResources>> {
-  const nodes = allNodes({ shards } as TopologyView);
+  const nodes = allNodes({ shards });
   const found = await Promise.all(
     nodes.map(async ({ address }) => {
       try {

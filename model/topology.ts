@@ -60,7 +60,7 @@ export interface TopologyView {
 
 export const SLOTS = 16384;
 
-export const allNodes = (topology: TopologyView): NodeView[] =>
+export const allNodes = (topology: { shards: readonly ShardView[] }): NodeView[] =>
   topology.shards.flatMap((shard) => [shard.primary, ...shard.replicas]);
 
 export const slotCount = (ranges: readonly SlotRange[]): number =>

@@ -1,6 +1,8 @@
 import type { GatePolicy, Policy } from '../deployment.js';
 import { formatDuration } from '../duration.js';
+import { allNodes } from '../topology.js';
 import { fail, pass, wait, type Verdict } from '../verdict.js';
+import { list } from './cluster-gates.js';
 import type { GateObservation, ProbeWindow } from './observation.js';
 
 type ProbePolicy = Pick<Policy, 'gates' | 'probe'>;
@@ -29,8 +31,36 @@ function windows(
   });
 }
 
-/** Do clients get answers in time? The probe counts from the scheduled time, so a stall can't hide. */
+/**
+ * Do clients get answers in time, and does every node give them? The probe counts from the scheduled time, so a stall
+ * can't hide. It follows the primaries: an upgraded replica that nobody reads from shows only when it is asked itself.
+ */
 export function latencyGate(observation: GateObservation, policy: ProbePolicy): Verdict {
+  const nodes = nodesAnswer(observation, policy);
+  const clients = clientsAnswer(observation, policy);
+  if (nodes.state !== 'pass' && clients.state !== 'pass')
+    return wait(`${nodes.reason}; ${clients.reason}`, `${nodes.clears}; ${clients.clears}`);
+  if (nodes.state !== 'pass') return nodes;
+  return clients.state === 'pass' ? pass([clients.reason, nodes.reason].join('; ')) : clients;
+}
+
+function nodesAnswer({ topology, latencies }: GateObservation, { gates: { maxLatency } }: ProbePolicy): Verdict {
+  const nodes = allNodes(topology);
+  if (nodes.length === 0) return wait('no node was seen', 'a node answers with its topology');
+  const silent = nodes.filter(({ address }) => latencies[address] === undefined).map(({ address }) => address);
+  if (silent.length > 0) return wait(`${list(silent)} did not answer PING`, 'every node answers');
+  // Written so that a number which is none doesn't pass.
+  const slow = nodes.filter(({ address }) => !((latencies[address] ?? 0) <= maxLatency));
+  const told = (ms: number): string => formatDuration(Math.ceil(ms));
+  if (slow.length === 0) return pass(`every node answers within ${told(Math.max(0, ...Object.values(latencies)))}`);
+  const others = nodes.filter((node) => !slow.includes(node)).map(({ address }) => latencies[address] ?? 0);
+  return wait(
+    `${list(slow.map(({ address, release, role }) => `${role} ${address} (${release}) takes ${told(latencies[address] ?? 0)} to answer PING`))}${others.length > 0 ? `, the others at most ${told(Math.max(...others))}` : ''}`,
+    `every node answers within ${formatDuration(maxLatency)} (policy.gates.maxLatency)`,
+  );
+}
+
+function clientsAnswer(observation: GateObservation, policy: ProbePolicy): Verdict {
   const seen = windows(observation, policy);
   if (!Array.isArray(seen)) return seen;
   const limit = policy.gates.maxLatency;

@@ -6,7 +6,7 @@ import { fail, pass, wait, type Verdict } from '../verdict.js';
 import type { GateObservation } from './observation.js';
 
 /** `a`, `a and b`, `a, b and 3 more`: a message stays a sentence in a cluster of 600 nodes. */
-function list(items: readonly string[]): string {
+export function list(items: readonly string[]): string {
   const shown = items.slice(0, 3);
   const rest = items.length - shown.length;
   if (rest > 0) return `${shown.join('; ')} and ${rest} more`;

@@ -5,6 +5,8 @@ export interface GateObservation {
   topology: TopologyView;
   /** By `host:port`; a node that is missing here could not be asked. */
   resources: Readonly<Record<string, NodeResources>>;
+  /** 90th percentile of PING, ms, asked at each node itself, by `host:port`; a node that is missing here did not answer. */
+  latencies: Readonly<Record<string, number>>;
   /** By shard name; a shard that is missing here has no probe data. */
   probe: Readonly<Record<string, ProbeWindow>>;
   /** By query name; a query that is missing here was not asked. */

@@ -21,6 +21,7 @@ const good: GateObservation = {
       { diskFreeBytes: 50 * GB, memoryFreeBytes: 4 * GB, memoryTotalBytes: 8 * GB },
     ]),
   ),
+  latencies: Object.fromEntries(allNodes(view).map(({ address }) => [address, 0.4])),
   probe: { 'shard-1': window, 'shard-2': window },
   prometheus: {
     checkout: { ok: true, samples: [{ labels: {}, value: 0.1 }] },
@@ -49,6 +50,10 @@ const link = { primary: '10.0.1.0:6379', link: 'up' as const, offset: 1_000_000,
 const withProbe = (change: Partial<ProbeWindow>): GateObservation => ({
   ...good,
   probe: { ...good.probe, 'shard-2': { ...window, ...change } },
+});
+const withLatency = (change: Record<string, number>): GateObservation => ({
+  ...good,
+  latencies: { ...good.latencies, ...change },
 });
 const withSamples = (...values: number[]): GateObservation => ({
   ...good,
@@ -92,6 +97,20 @@ test.each([
   ['memory', withNode({ maxMemoryBytes: 100, usedMemoryBytes: 120 }), 'fail', /0 %/],
   ['disk', withNode({ usedMemoryBytes: 30 * GB }), 'fail', /50\.0 GB of disk free for 30\.0 GB/],
   ['latency', withProbe({ p99Ms: 250 }), 'wait', /250 ms on shard-2/],
+  [
+    'latency',
+    withLatency({ '10.0.1.1:6379': 800 }),
+    'wait',
+    /replica 10\.0\.1\.1:6379 \(5\.0\.6\) takes 800 ms to answer PING, the others at most 1 ms/,
+  ],
+  ['latency', withLatency({ '10.0.1.1:6379': Number.NaN }), 'wait', /10\.0\.1\.1:6379/],
+  ['latency', { ...good, latencies: {} }, 'wait', /10\.0\.1\.0:6379.* did not answer PING/],
+  [
+    'latency',
+    { ...withLatency({ '10.0.1.1:6379': 800 }), probe: { 'shard-1': window } },
+    'wait',
+    /takes 800 ms.*; the probe has nothing .* on shard-2/,
+  ],
   ['errors', withProbe({ failed: 1 }), 'wait', /1 of 2000 on shard-2/],
   ['traffic', withSamples(5, 0.5), 'wait', /0\.5 \(shop=1\)/],
   ['traffic', withSamples(9), 'wait', /rate is 9/],
@@ -109,6 +128,7 @@ test.each([
 const nothing: GateObservation = {
   topology: { shards: [], disagreements: [], nodeTimeoutMs: 5000 },
   resources: {},
+  latencies: {},
   probe: {},
   prometheus: {},
 };
@@ -156,11 +176,13 @@ test('Prometheus that can’t be reached fails its gates with its own words, and
 
 test('a probe that is switched off passes, and says that nothing was measured', () => {
   const off = deployment('probe: { enabled: false }').policy;
-  for (const { verdict } of evaluateGates(nothing, off, ['latency', 'errors']))
-    expect(verdict).toEqual({
+  for (const { verdict } of evaluateGates({ ...good, probe: {} }, off, ['latency', 'errors']))
+    expect(verdict).toMatchObject({
       state: 'pass',
-      reason: 'not measured: the probe is switched off (policy.probe.enabled)',
+      reason: expect.stringContaining('not measured: the probe is switched off (policy.probe.enabled)') as string,
     });
+  // The nodes themselves are asked all the same.
+  expect(evaluateGates({ ...good, probe: {}, latencies: {} }, off, ['latency'])[0]?.verdict.state).toBe('wait');
 });
 
 test('a slip in a gate’s name does not open the way', () => {
