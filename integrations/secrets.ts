@@ -1,21 +1,12 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { Deployment } from '../model/deployment.js';
+import { splitAddress, type Endpoint } from '../model/endpoint.js';
 import { RolloutError } from '../model/failures.js';
 
 /** Tells of something that is not an error yet; by default a warning of the process. */
 export type Warn = (message: string) => void;
 
 const warnProcess: Warn = (message) => process.emitWarning(message, 'RolloutWarning');
-
-/** A deployment's first seed with every secret resolved: redis/'s Endpoint. Never to be logged or returned. */
-export interface ResolvedEndpoint {
-  host: string;
-  port: number;
-  username?: string;
-  password?: string;
-  tls?: { ca?: Buffer; cert?: Buffer; key?: Buffer; serverName?: string; verify: boolean };
-  commands?: Readonly<Record<string, string>>;
-}
 
 /**
  * The secret that a reference names, read now: called at the last moment, so that a rotated secret is taken up and none
@@ -52,10 +43,9 @@ export async function resolveSecret(reference: string, warn: Warn = warnProcess)
 export async function endpointFor(
   deployment: Pick<Deployment, 'name' | 'seeds' | 'credentials' | 'tls' | 'commands'>,
   warn: Warn = warnProcess,
-): Promise<ResolvedEndpoint> {
+): Promise<Endpoint> {
   const seed = deployment.seeds[0];
   if (seed === undefined) throw new RolloutError('BadDeploymentFile', `${deployment.name} names no seed`);
-  const colon = seed.lastIndexOf(':');
   const { username, password } = deployment.credentials;
   const commands = await Promise.all(
     Object.entries(deployment.commands).map(
@@ -63,8 +53,7 @@ export async function endpointFor(
     ),
   );
   return {
-    host: seed.slice(0, colon).replace(/^\[|\]$/g, ''),
-    port: Number(seed.slice(colon + 1)),
+    ...splitAddress(seed),
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password: await resolveSecret(password, warn) }),
     ...(deployment.tls === undefined ? {} : { tls: await readTls(deployment.tls) }),
@@ -72,7 +61,7 @@ export async function endpointFor(
   };
 }
 
-async function readTls(tls: NonNullable<Deployment['tls']>): Promise<NonNullable<ResolvedEndpoint['tls']>> {
+async function readTls(tls: NonNullable<Deployment['tls']>): Promise<NonNullable<Endpoint['tls']>> {
   const { ca, cert, key, serverName, verify } = tls;
   return {
     verify,

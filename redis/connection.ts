@@ -1,28 +1,11 @@
 import { Redis, ReplyError } from 'ioredis';
+import { addressOf, type Endpoint } from '../model/endpoint.js';
 import { RolloutError } from '../model/failures.js';
 
-/** How to reach one node, with every secret resolved: never to be logged or returned from an activity. */
-export interface Endpoint {
-  host: string;
-  port: number;
-  username?: string;
-  password?: string;
-  tls?: { ca?: Buffer; cert?: Buffer; key?: Buffer; serverName?: string; verify: boolean };
-  /** `rename-command`: the name to send for an upper-case command. */
-  commands?: Readonly<Record<string, string>>;
-}
+export { addressOf, at, type Endpoint } from '../model/endpoint.js';
 
 /** Refusals of PING by a server that is there and took the password: INFO and CONFIG work all the same. */
 const ANSWERS_ALL_THE_SAME = /^(LOADING|MASTERDOWN)\b/;
-
-/** The same credentials, another `host:port`. */
-export function at(endpoint: Endpoint, address: string): Endpoint {
-  const colon = address.lastIndexOf(':');
-  return { ...endpoint, host: address.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(address.slice(colon + 1)) };
-}
-
-export const addressOf = ({ host, port }: Pick<Endpoint, 'host' | 'port'>): string =>
-  `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
 export interface NodeConnection extends AsyncDisposable {
   readonly address: string;

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { splitAddress } from '../../model/endpoint.js';
 import type { PlatformNode } from '../platform.js';
 import { ourFolder } from './fence.js';
 import { replaceFile } from './files.js';
@@ -62,10 +63,9 @@ export async function findProcess(node: PlatformNode): Promise<{ view: ProcessVi
 /** Is it over with a process that was seen? */
 export const isGone = async (view: ProcessView): Promise<boolean> => !(await stillRuns(view));
 
-export const portOf = (node: PlatformNode): number => Number(node.address.slice(node.address.lastIndexOf(':') + 1));
+export const portOf = (node: PlatformNode): number => splitAddress(node.address).port;
 
-export const hostOf = (node: PlatformNode): string =>
-  node.address.slice(0, node.address.lastIndexOf(':')).replace(/^\[|\]$/g, '');
+export const hostOf = (node: PlatformNode): string => splitAddress(node.address).host;
 
 /** A record without pid was written moments before its process was: this is it. With another pid, it is somebody's. */
 const adopt = (view: ProcessView, record: Started | undefined): { view: ProcessView; ours?: Started } =>

@@ -1,3 +1,4 @@
+import { splitAddress } from '../../model/endpoint.js';
 import { addressOf, at, type Endpoint } from '../connection.js';
 import { ConnectionLost, RawConnection } from './raw-connection.js';
 import type { Reply } from './resp.js';
@@ -210,9 +211,6 @@ const text = (reply: Reply | undefined): string => (typeof reply === 'string' ? 
 
 /** A node that does not know its own address, or must not tell it (`?`, 7.0 and newer), leaves the host out. */
 function absolute(address: string, from: string): string {
-  const colon = address.lastIndexOf(':');
-  const host = address.slice(0, colon);
-  const port = address.slice(colon + 1);
-  if (host !== '' && host !== '?') return addressOf({ host: host.replace(/^\[|\]$/g, ''), port: Number(port) });
-  return `${from.slice(0, from.lastIndexOf(':'))}:${port}`;
+  const { host, port } = splitAddress(address);
+  return addressOf({ host: host !== '' && host !== '?' ? host : splitAddress(from).host, port });
 }
