@@ -1,6 +1,7 @@
 import { Redis, ReplyError } from 'ioredis';
 import { addressOf, type Endpoint } from '../model/endpoint.js';
 import { RolloutError } from '../model/failures.js';
+import { tlsOptions } from './socket.js';
 
 export { addressOf, at, type Endpoint } from '../model/endpoint.js';
 
@@ -31,17 +32,7 @@ export function redisOptions(endpoint: Endpoint) {
     protocol: 2 as const,
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
-    ...(tls === undefined
-      ? {}
-      : {
-          tls: {
-            ...(tls.ca === undefined ? {} : { ca: tls.ca }),
-            ...(tls.cert === undefined ? {} : { cert: tls.cert }),
-            ...(tls.key === undefined ? {} : { key: tls.key }),
-            ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
-            rejectUnauthorized: tls.verify,
-          },
-        }),
+    ...(tls === undefined ? {} : { tls: tlsOptions(endpoint) }),
   };
 }
 

@@ -1,6 +1,6 @@
-import { connect as connectTcp, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
-import type { Endpoint } from '../connection.js';
+import type { Socket } from 'node:net';
+import { addressOf, type Endpoint } from '../connection.js';
+import { dial, readyEvent } from '../socket.js';
 import { encodeCommand, ReplyParser, type Reply } from './resp.js';
 
 /** The connection ended before the reply came: whether the command was carried out is not known. */
@@ -26,26 +26,13 @@ export class RawConnection {
     onClosed: () => void,
     connectTimeoutMs = 2000,
   ) {
-    const { host, port, tls } = endpoint;
-    this.#socket =
-      tls === undefined
-        ? connectTcp({ host, port, noDelay: true })
-        : connectTls({
-            host,
-            port,
-            rejectUnauthorized: tls.verify,
-            ...(tls.ca === undefined ? {} : { ca: tls.ca }),
-            ...(tls.cert === undefined ? {} : { cert: tls.cert }),
-            ...(tls.key === undefined ? {} : { key: tls.key }),
-            ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
-          });
-    if (tls !== undefined) this.#socket.setNoDelay(true);
+    this.#socket = dial(endpoint);
     let cause = 'the server closed the connection';
     const giveUp = setTimeout(
       () => this.#socket.destroy(new Error(`no connection within ${connectTimeoutMs} ms`)),
       connectTimeoutMs,
     );
-    this.#socket.once(tls === undefined ? 'connect' : 'secureConnect', () => clearTimeout(giveUp));
+    this.#socket.once(readyEvent(endpoint), () => clearTimeout(giveUp));
     this.#socket.on('error', (error) => (cause = error.message));
     this.#socket.on('data', (chunk: Buffer) => this.#read(chunk));
     this.#socket.on('close', () => {
@@ -55,7 +42,7 @@ export class RawConnection {
       const lost = this.#waiting.slice(this.#answered);
       this.#waiting = [];
       this.#answered = 0;
-      for (const { done } of lost) done(new ConnectionLost(`${host}:${port}: ${cause}`));
+      for (const { done } of lost) done(new ConnectionLost(`${addressOf(endpoint)}: ${cause}`));
     });
     const { username, password } = endpoint;
     // A refused AUTH shows in every later reply as NOAUTH; nothing else has to be done about it here.

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { connect as connectPlain, isIP, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import type { Socket } from 'node:net';
 import { RolloutError } from '../../model/failures.js';
 import { addressOf, type Endpoint } from '../connection.js';
+import { dial, readyEvent } from '../socket.js';
 
 /**
  * One raw socket to a node, read chunk by chunk. Nothing is read ahead of the caller beyond the socket's own buffer:
@@ -30,31 +30,13 @@ export class Link implements AsyncDisposable {
   static async open(endpoint: Endpoint, options: { timeoutMs: number; signal?: AbortSignal }): Promise<Link> {
     const { timeoutMs, signal } = options;
     signal?.throwIfAborted();
-    const { host, port, tls } = endpoint;
-    const socket =
-      tls === undefined
-        ? connectPlain({ host, port })
-        : connectTls({
-            host,
-            port,
-            ...(tls.ca === undefined ? {} : { ca: tls.ca }),
-            ...(tls.cert === undefined ? {} : { cert: tls.cert }),
-            ...(tls.key === undefined ? {} : { key: tls.key }),
-            // SNI has no place for an IP address; the certificate is checked against the host all the same.
-            ...(tls.serverName === undefined
-              ? isIP(host) === 0
-                ? { servername: host }
-                : {}
-              : { servername: tls.serverName }),
-            rejectUnauthorized: tls.verify,
-          });
-    socket.setNoDelay(true);
+    const socket = dial(endpoint);
     const abort = (): void => void socket.destroy();
     signal?.addEventListener('abort', abort, { once: true });
     socket.once('close', () => signal?.removeEventListener('abort', abort));
     const timer = setTimeout(() => socket.destroy(new Error(`no connection within ${timeoutMs} ms`)), timeoutMs);
     try {
-      await once(socket, tls === undefined ? 'connect' : 'secureConnect', signal ? { signal } : {});
+      await once(socket, readyEvent(endpoint), signal ? { signal } : {});
     } catch (error) {
       socket.destroy();
       signal?.throwIfAborted();

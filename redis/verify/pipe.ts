@@ -1,7 +1,7 @@
-import { connect as connectTcp, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import type { Socket } from 'node:net';
 import { RolloutError } from '../../model/failures.js';
 import { addressOf, type Endpoint } from '../connection.js';
+import { dial } from '../socket.js';
 import { encode, ErrorReply, ReplyParser, type Command, type Reply } from './wire.js';
 
 export interface PipeOptions {
@@ -36,7 +36,6 @@ export class Pipe implements Disposable {
     readonly socket: Socket,
     readonly options: PipeOptions,
   ) {
-    socket.setNoDelay(true);
     socket.setTimeout(options.timeoutMs);
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('error', (error) => this.#fail(this.#unreachable(error.message, error)));
@@ -51,19 +50,7 @@ export class Pipe implements Disposable {
   /** @throws RolloutError Unreachable, Unauthorized or NodeHung; the signal's reason when it was aborted */
   static async open(endpoint: Endpoint, options: PipeOptions): Promise<Pipe> {
     options.signal?.throwIfAborted();
-    const { host, port, tls } = endpoint;
-    const socket = tls
-      ? connectTls({
-          host,
-          port,
-          rejectUnauthorized: tls.verify,
-          ...(tls.ca === undefined ? {} : { ca: tls.ca }),
-          ...(tls.cert === undefined ? {} : { cert: tls.cert }),
-          ...(tls.key === undefined ? {} : { key: tls.key }),
-          ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
-        })
-      : connectTcp({ host, port });
-    const pipe = new Pipe(addressOf(endpoint), endpoint, socket, options);
+    const pipe = new Pipe(addressOf(endpoint), endpoint, dial(endpoint), options);
     try {
       await pipe.#greet();
     } catch (error) {
