@@ -3,6 +3,7 @@ import type { Route } from './route.js';
 import { chromiumNames } from './search-path.js';
 import { sourceBuild } from './source-build.js';
 import { temporalByGo, temporalDownload } from './temporal-cli.js';
+import { TEST_SERVER, testServerByMaven } from './test-server.js';
 import { TOXIPROXY, toxiproxyByGo, toxiproxyDownload } from './toxiproxy.js';
 import { pypiWheel, type Wheel } from './wheel.js';
 
@@ -86,6 +87,13 @@ export const components: readonly Component[] = [
     programs: ['temporal'],
     routes: [temporalDownload, temporalByGo],
     byHand: 'install the Temporal CLI (macOS: brew install temporal; others: docs.temporal.io/cli)',
+  },
+  {
+    name: 'temporal-test-server',
+    neededFor: 'tests',
+    programs: [TEST_SERVER],
+    routes: [testServerByMaven],
+    byHand: 'install a JDK (17 or newer) and Maven (Debian: apt-get install maven; macOS: brew install maven)',
   },
   redis(
     '5.0.6',

@@ -4,9 +4,11 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Connection } from '@temporalio/client';
 import { cacheFolder } from '../../platforms/process/cache.js';
 import { searchAttributes } from '../../model/names.js';
 import { locate } from './search-path.js';
+import { testServerProgram } from './test-server.js';
 import { claimPort } from '../sandbox/ports.js';
 
 export interface TemporalOptions {
@@ -16,6 +18,11 @@ export interface TemporalOptions {
   dbFile?: string;
   /** gRPC port; by default a free one. */
   port?: number;
+  /**
+   * Temporal's test server in the place of the dev server: nobody waits for a timer, since time skips to it whenever no
+   * task is under way. It has no listing, no UI, and forgets all when it ends.
+   */
+  timeSkipping?: boolean;
   /** Let it outlive this process (`demo --keep`); otherwise it is ended when this process exits. */
   detached?: boolean;
 }
@@ -33,14 +40,20 @@ export interface TemporalServer {
 /** Path of the Temporal CLI: the one on PATH, else that of set-up's cache; undefined when there is none. */
 export const temporalProgram = (): Promise<string | undefined> => locate('temporal');
 
+async function programFor({ timeSkipping }: TemporalOptions): Promise<string> {
+  const program = timeSkipping === true ? await testServerProgram() : await temporalProgram();
+  if (program !== undefined) return program;
+  const [what, component] =
+    timeSkipping === true ? ['time-skipping server', 'temporal-test-server'] : ['Temporal CLI', 'temporal'];
+  throw new Error(`no ${what} on PATH or in ${cacheFolder()}: run \`npm run setup -- --only ${component}\``);
+}
+
 /**
  * A Temporal dev server on loopback, with the search attributes registered; ready when this returns.
  * Throws when there is no Temporal CLI, or with the end of its log when it doesn't come up within 60 s.
  */
 export async function startTemporal(options: TemporalOptions = {}): Promise<TemporalServer> {
-  const program = await temporalProgram();
-  if (program === undefined)
-    throw new Error(`no Temporal CLI on PATH or in ${cacheFolder()}: run \`npm run setup -- --only temporal\``);
+  const program = await programFor(options);
   const releases: (() => void)[] = [];
   const claim = async (): Promise<number> => {
     const { port, release } = await claimPort();
@@ -77,7 +90,7 @@ export async function startTemporal(options: TemporalOptions = {}): Promise<Temp
     };
     const address = `127.0.0.1:${port}`;
     try {
-      await ready(address, child, log);
+      await ready(address, child, log, options.timeSkipping === true);
     } catch (error) {
       await stop();
       throw error;
@@ -97,12 +110,14 @@ async function spawnServer(
   try {
     const child = spawn(
       program,
-      [
-        ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(at.port), '--log-level', 'warn'],
-        ...(at.uiPort === undefined ? ['--headless'] : ['--ui-ip', '127.0.0.1', '--ui-port', String(at.uiPort)]),
-        ...(at.dbFile === undefined ? [] : ['--db-filename', at.dbFile]),
-        ...Object.values(searchAttributes).flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
-      ],
+      at.timeSkipping === true
+        ? [String(at.port)]
+        : [
+            ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(at.port), '--log-level', 'warn'],
+            ...(at.uiPort === undefined ? ['--headless'] : ['--ui-ip', '127.0.0.1', '--ui-port', String(at.uiPort)]),
+            ...(at.dbFile === undefined ? [] : ['--db-filename', at.dbFile]),
+            ...Object.values(searchAttributes).flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
+          ],
       { detached: true, stdio: ['ignore', output.fd, output.fd] },
     );
     // A group of its own: Ctrl-C on the terminal is for us, who stop it after the workers. It doesn't keep us alive.
@@ -115,16 +130,21 @@ async function spawnServer(
 }
 
 /** The frontend answers before the namespace and the search attributes are there: all three are waited for. */
-async function ready(address: string, child: ChildProcess, log: string): Promise<void> {
+async function ready(address: string, child: ChildProcess, log: string, register: boolean): Promise<void> {
   // Loaded here: `setup` and `doctor` need only the path of the program, and the client takes a while to load.
-  const { Connection } = await import('@temporalio/client');
+  const { Connection: Client } = await import('@temporalio/client');
   const deadline = Date.now() + 60_000;
   let missing = 'its frontend does not answer';
   for (;;) {
     try {
-      const connection = await Connection.connect({ address, connectTimeout: 2000 });
+      const connection = await Client.connect({ address, connectTimeout: 2000 });
       try {
         await connection.workflowService.describeNamespace({ namespace: 'default' });
+        if (register) {
+          // It can't list them, and the dev server is told on its command line.
+          await registerKeywords(connection, Object.values(searchAttributes));
+          return;
+        }
         const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace: 'default' });
         const absent = Object.values(searchAttributes).filter((name) => customAttributes[name] === undefined);
         if (absent.length === 0) return;
@@ -141,6 +161,14 @@ async function ready(address: string, child: ChildProcess, log: string): Promise
     }
     await sleep(50);
   }
+}
+
+async function registerKeywords(connection: Connection, names: readonly string[]): Promise<void> {
+  const KEYWORD = 2;
+  await connection.operatorService.addSearchAttributes({
+    namespace: 'default',
+    searchAttributes: Object.fromEntries(names.map((name) => [name, KEYWORD])),
+  });
 }
 
 function isFree(port: number): Promise<boolean> {

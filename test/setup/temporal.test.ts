@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
@@ -55,6 +55,20 @@ test('a port on which another Temporal listens is refused, not mistaken for the 
   }
 });
 
+test('the time-skipping server listens on loopback alone', async () => {
+  const server = await startTemporal({ timeSkipping: true });
+  try {
+    const port = Number(server.address.split(':')[1]);
+    const elsewhere = Object.values(networkInterfaces())
+      .flatMap((all) => all ?? [])
+      .filter(({ family, internal }) => family === 'IPv4' && !internal);
+    for (const { address } of elsewhere) expect(await listens(port, address), address).toBe(false);
+    expect(await listens(port)).toBe(true);
+  } finally {
+    await server.stop();
+  }
+});
+
 const deployment = defineSearchAttributeKey('RedisDeployment', SearchAttributeType.KEYWORD);
 
 async function start(address: string, workflowId: string): Promise<void> {
@@ -68,9 +82,9 @@ async function start(address: string, workflowId: string): Promise<void> {
   await connection.close();
 }
 
-function listens(port: number): Promise<boolean> {
+function listens(port: number, host = '127.0.0.1'): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => {
+    const socket = connect(port, host, () => {
       socket.destroy();
       resolve(true);
     });
