@@ -1,6 +1,7 @@
 import { deploymentSchema, type ApprovalPolicy, type Deployment } from './deployment.js';
-import { gateNames } from './gates/names.js';
+import { reservedGates } from './gates/names.js';
 import { nearest } from './nearest.js';
+import { timeOfDayMs, type MaintenanceWindow } from './windows.js';
 
 export type Path = readonly (string | number)[];
 
@@ -28,6 +29,7 @@ export function rulesBetweenFields(file: unknown): Problem[] {
   const policy = part(file, 'policy');
   const roles = policyShape.roles.safeParse(part(policy, 'roles'));
   const gates = policyShape.gates.safeParse(part(policy, 'gates'));
+  const windows = policyShape.windows.safeParse(part(policy, 'windows'));
   const seeds = shape.seeds.safeParse(part(file, 'seeds'));
   const tls = shape.tls.safeParse(part(file, 'tls'));
   const approvals = Object.entries(approvalShape).flatMap(([name, schema]) => {
@@ -37,6 +39,7 @@ export function rulesBetweenFields(file: unknown): Problem[] {
   return [
     ...approvals,
     ...(gates.success ? queryRules(gates.data) : []),
+    ...(windows.success ? windowRules(windows.data) : []),
     ...(seeds.success ? seedRules(seeds.data) : []),
     ...(tls.success ? certificateRules(tls.data) : []),
   ];
@@ -66,14 +69,14 @@ function approvalRules(name: string, approval: ApprovalPolicy, roles: Deployment
 
 function queryRules(gates: Deployment['policy']['gates']): Problem[] {
   const problems: Problem[] = [];
-  const seen = new Set<string>(gateNames);
+  const seen = new Set<string>(reservedGates);
   for (const [i, { name, below, above }] of (gates.prometheus?.queries ?? []).entries()) {
     const path = ['policy', 'gates', 'prometheus', 'queries', i];
     if (seen.has(name))
       problems.push({
         path: [...path, 'name'],
-        expected: (gateNames as readonly string[]).includes(name)
-          ? `expected another name than the built-in gates have (${gateNames.join(', ')})`
+        expected: (reservedGates as readonly string[]).includes(name)
+          ? `expected another name than the built-in gates have (${reservedGates.join(', ')})`
           : 'expected a name that no other query has',
       });
     seen.add(name);
@@ -87,6 +90,18 @@ function queryRules(gates: Deployment['policy']['gates']): Problem[] {
   }
   return problems;
 }
+
+const windowRules = (windows: readonly MaintenanceWindow[]): Problem[] =>
+  windows.flatMap(({ from, to }, i) =>
+    timeOfDayMs(from) === timeOfDayMs(to)
+      ? [
+          {
+            path: ['policy', 'windows', i, 'to'],
+            expected: "expected another time than from; a whole day is from '00:00' to '24:00'",
+          },
+        ]
+      : [],
+  );
 
 const seedRules = (seeds: Deployment['seeds']): Problem[] =>
   seeds.flatMap((seed, i) =>

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseDuration, parseSize } from './duration.js';
+import { isTimezone, weekdays } from './windows.js';
 
 // Every message of a rule of ours says what was expected; what was found is added by deployment-file.ts, which has the
 // text of the file.
@@ -130,6 +131,25 @@ const handoverApproval = approval.extend({
   per: z.enum(['upgrade', 'shard']).default('upgrade').describe('Ask once, before the first handover, or before each.'),
 });
 
+const window = z.strictObject({
+  days: z
+    .array(z.enum(weekdays))
+    .min(1)
+    .describe('Days on which it opens: sun, mon, tue, wed, thu, fri, sat. One over midnight closes on the day after.'),
+  from: z
+    .string('expected a time of day such as 22:00')
+    .regex(/^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$/, 'expected a time of day such as 22:00')
+    .describe('When it opens, on the clocks of its time zone. A time that comes twice is the first of both.'),
+  to: z
+    .string('expected a time of day such as 04:00')
+    .regex(/^(([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?|24:00)$/, 'expected a time of day such as 04:00, or 24:00')
+    .describe('When it closes: the same day, or, where that is not later than it opens, the day after.'),
+  timezone: z
+    .string('expected the name of a time zone such as Europe/Berlin or UTC')
+    .refine(isTimezone, 'expected the name of a time zone such as Europe/Berlin or UTC')
+    .describe('Whose clocks: Europe/Berlin, America/New_York, UTC.'),
+});
+
 export const probePolicy = z.strictObject({
   enabled: z
     .boolean()
@@ -182,6 +202,12 @@ const policy = z.strictObject({
       'Where a key expires later than that on a node which was away (up to 6.x), have its primary say the point in time again: PEXPIREAT with the same expiry. Needs EVAL.',
     ),
   verify: z.enum(['all', 'sample']).default('all').describe('Compare every key, or 10,000 random keys a node.'),
+  windows: z
+    .array(window)
+    .default([])
+    .describe(
+      'Maintenance windows: outside of them no node and no handover is begun, nor where the time left is shorter than the plan expects. None: any time will do.',
+    ),
   gates: gates.prefault({}).describe('What must hold before each step.'),
   roles: z
     .record(name, z.array(z.string().min(1)).min(1))

@@ -36,6 +36,18 @@ export interface ShardPlan {
   steps: PlanStep[];
 }
 
+/** The maintenance window that is, or the next, and whether the whole upgrade fits into what is left of it. */
+export interface WindowOutlook {
+  /** ISO 8601 in UTC. */
+  opens: string;
+  closes: string;
+  timezone: string;
+  isOpen: boolean;
+  /** From the first node to the last, ms, without people's time. */
+  neededMs: number;
+  fits: boolean;
+}
+
 /** What `rollout plan` prints and the `plan` query answers. Nothing in it was touched. */
 export interface Plan {
   deployment: string;
@@ -53,4 +65,15 @@ export interface Plan {
   gates: { gate: string; verdict: Verdict }[];
   warnings: PlanWarning[];
   approvals: { approval: string; roles: string[]; quorum: number }[];
+  /** Where the policy has maintenance windows and whoever reads the plan knows what time it is. */
+  window?: WindowOutlook;
+  /** Of a way in several hops: the plan of the next, on the cluster as this one is going to leave it. */
+  then?: Plan;
 }
+
+/** The plan of every hop of a way, in order; one where one step does. */
+export const hopsOf = (plan: Plan): Plan[] => [plan, ...(plan.then ? hopsOf(plan.then) : [])];
+
+/** What keeps a plan from being carried out, whichever hop it is about. */
+export const blockersOf = (plan: Plan): PlanWarning[] =>
+  hopsOf(plan).flatMap(({ warnings }) => warnings.filter(({ severity }) => severity === 'blocker'));
