@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { access, mkdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { explainRefusal, leftToUpgrade } from '../model/compatibility/upgrade-path.js';
+import { explainRefusal, leftToUpgrade, stopsLeft } from '../model/compatibility/upgrade-path.js';
 import { RolloutError } from '../model/failures.js';
 import { evaluateGates } from '../model/gates/evaluate.js';
 import { compareNumbers, release, satisfies } from '../model/release.js';
@@ -28,11 +28,19 @@ export function assessActivities(dependencies: Dependencies): AssessActivities {
         const context = await contextFor(dependencies, input);
         const { deployment, endpoint, folder } = context;
         const whole = await readSettled(() => readTopology(endpoint, deployment.seeds));
-        const to = await exactTarget(context, input.to);
+        const way = await Promise.all([...(input.via ?? []), input.to].map((stop) => exactTarget(context, stop)));
         const topology = input.shard === undefined ? whole : onlyShard(whole, input.shard);
-        const running = allNodes(topology).map((node) => node.release);
+        const pending = await pendingAmong(context, topology);
+        const nodes = allNodes(topology).map(({ address, release }) => ({
+          release,
+          pending: pending.includes(address),
+        }));
+        const stops = stopsLeft(nodes, way);
+        const [to, target] = [stops[0] ?? '', stops.at(-1) ?? ''];
+        const running = nodes.map((node) => node.release);
         const from = leftToUpgrade(running, to)[0] ?? to;
-        const refusal = from === to ? undefined : explainRefusal(deployment.name, from, to);
+        const between = stops.slice(0, -1).filter((stop) => stop !== from);
+        const refusal = from === target ? undefined : explainRefusal(deployment.name, from, target, between);
         if (refusal !== undefined) throw new RolloutError('BadTarget', refusal);
         await mayAct(context, topology);
         await mayWrite(deployment.backup.directory);
@@ -43,9 +51,10 @@ export function assessActivities(dependencies: Dependencies): AssessActivities {
           policy,
           from,
           to,
+          way,
           topology,
           facts,
-          pending: await pendingAmong(context, topology),
+          pending,
           searchable: dependencies.searchable,
           artefacts: folder,
         } satisfies Assessment;

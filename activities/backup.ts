@@ -26,7 +26,7 @@ export function backupActivities(
         const context = await contextFor(dependencies, input);
         const { deployment, endpoint, signal } = context;
         const { shard, primary, replicas } = input;
-        const folder = join(allBackups(deployment), basename(input.operation));
+        const folder = join(allBackups(deployment), folderOf(input));
         const manifest = join(folder, `${shard}.json`);
         await mkdir(folder, { recursive: true, mode: 0o700 });
         const known = await readFile(manifest, 'utf8').catch(() => undefined);
@@ -48,12 +48,16 @@ export function backupActivities(
       heartbeating(async () => {
         const { deployment } = await contextFor(dependencies, input);
         const all = allBackups(deployment);
-        const own = join(all, basename(input.operation));
+        const own = join(all, folderOf(input));
         await writeWhole(join(own, COMPLETE), { deployment: deployment.name, shards: input.shards });
         await prune(all, own, deployment.backup.keep);
       }),
   };
 }
+
+/** One an operation; of several hops, one before each. */
+const folderOf = ({ operation, hop }: { operation: string; hop?: string }): string =>
+  `${basename(operation)}${hop === undefined ? '' : `-before-${hop}`}`;
 
 const allBackups = ({ backup, name }: { backup: { directory: string }; name: string }): string =>
   resolve(backup.directory, name);

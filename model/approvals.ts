@@ -21,7 +21,7 @@ export interface Refused {
 }
 
 export interface AskInput {
-  /** `start`, `handover`, `handover:shard-2`, `finalize`. */
+  /** As `approvalName` builds it. */
   approval: string;
   question: string;
   policy: ApprovalPolicy;
@@ -36,6 +36,10 @@ export interface AnswerInput {
   comment?: string;
   now: Instant;
 }
+
+/** `handover`, `handover:shard-2`; of one hop of several `handover:7.0.15`, so that no answer serves for another hop. */
+export const approvalName = (question: string, { hop, shard }: { hop?: string; shard?: string }): string =>
+  [question, hop, shard].filter((it) => it !== undefined).join(':');
 
 export const openDesk = (startedBy: string, roles: ApprovalDesk['roles']): ApprovalDesk => ({
   startedBy,

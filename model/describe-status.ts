@@ -10,9 +10,12 @@ const MOST_WAITS = 5;
  * go on: by `rollout`, and by a signal for those who have nothing but Temporal.
  */
 export function describeStatus(status: OperationStatus): string {
-  const { deployment, from, to, phase, reason, progress, artefacts, statement, endedAt } = status;
-  const nodes = progress.nodes === 0 ? '' : ` · ${progress.upgraded} of ${progress.nodes} nodes upgraded`;
-  const paragraphs = [`**${deployment}: ${from === '' ? '' : `${from} → `}${to}**${nodes}`];
+  const { deployment, from, to, via = [], hop, phase, reason, progress, artefacts, statement, endedAt } = status;
+  const nodes =
+    progress.nodes === 0
+      ? ''
+      : ` · ${progress.upgraded} of ${progress.nodes} nodes ${hop === undefined ? 'upgraded' : `on ${hop}`}`;
+  const paragraphs = [`**${deployment}: ${[...(from === '' ? [] : [from]), ...via, to].join(' → ')}**${nodes}`];
   if (statement === undefined) paragraphs.push(`**${phase}**: ${reason}`);
   else
     paragraphs.push(

@@ -6,17 +6,31 @@ const deployment = z
   .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'expected the name of a deployment: lower-case letters, digits and dashes')
   .describe('Name of a deployment file that the worker can read.');
 
-const target = z
+const release = z
   .string()
-  .refine((text) => parseRelease(text) !== undefined, 'expected a release, for example 8.0, 7.2.4 or valkey-9.1')
-  .describe('The release to go to: 8.0 (the newest patch at hand), 7.2.4, valkey-9.1.');
+  .refine((text) => parseRelease(text) !== undefined, 'expected a release, for example 8.0, 7.2.4 or valkey-9.1');
+
+const target = release.describe('The release to go to: 8.0 (the newest patch at hand), 7.2.4, valkey-9.1.');
 
 const startedBy = z.string().min(1).default('unknown').describe('Who starts it; does not count as an approver of it.');
 
 /** Input of the `upgrade` workflow: one JSON object, as the Temporal UI and CLI send it. */
-export const upgradeInput = z.strictObject({ deployment, to: target, startedBy });
+export const upgradeInput = z.strictObject({
+  deployment,
+  to: target,
+  via: z
+    .array(release)
+    .default([])
+    .describe('Releases to go through one after the other, where one step can’t be: ["7.0"] for 5.0 to 7.2.'),
+  startedBy,
+});
 
-export const rollingUpgradeInput = z.strictObject({ deployment, to: target, startedBy });
+const hop = z
+  .boolean()
+  .default(false)
+  .describe('One hop of several: the question of the handover carries its release.');
+
+export const rollingUpgradeInput = z.strictObject({ deployment, to: target, startedBy, hop });
 
 export const upgradeShardInput = z.strictObject({
   deployment,
@@ -27,6 +41,7 @@ export const upgradeShardInput = z.strictObject({
     .regex(/^shard-\d+$/, 'expected shard-1, shard-2, … as `rollout plan` names them')
     .describe('shard-1, shard-2, … as `rollout plan` names them.'),
   canary: z.boolean().default(false).describe('Soak after the first replica.'),
+  hop,
 });
 
 const by = z.string().min(1).describe('Who: as policy.roles of the deployment file name them.');

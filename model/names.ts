@@ -7,7 +7,9 @@ export type WorkflowType = (typeof workflowTypes)[number];
 
 /** The id is the lock: one operation that changes a deployment at a time. */
 export const operationId = (deployment: string): string => `redis/${deployment}`;
-export const rollingId = (parent: string): string => `${parent}/rolling`;
+/** @param hop of one hop of several, the release that it goes to: `redis/orders/7.0.15/rolling` */
+export const rollingId = (parent: string, hop?: string): string =>
+  `${parent}${hop === undefined ? '' : `/${hop}`}/rolling`;
 export const shardId = (parent: string, shard: string): string => `${parent.replace(/\/rolling$/, '')}/${shard}`;
 
 /** Signals that steer, and updates of the same name that answer. */

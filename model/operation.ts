@@ -103,6 +103,10 @@ export interface OperationStatus {
   workflowId: string;
   from: string;
   to: string;
+  /** Releases to go through before `to`, one after the other; absent where one step does. */
+  via?: string[];
+  /** Of several hops, the release that this one goes to: `progress` and the nodes' states are about it. */
+  hop?: string;
   phase: OperationPhase;
   /** Why it is in this phase, in one sentence. */
   reason: string;

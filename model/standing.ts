@@ -1,27 +1,42 @@
+import { targetOptions } from './compatibility/upgrade-path.js';
 import type { OperationStatus } from './operation.js';
 
 /** Where everything stands at the end and what to do now: true of what was seen, node by node. */
 export function standingOf(status: OperationStatus, reason: string, untouched: boolean): string {
-  const { deployment, to, result, progress, shards } = status;
+  const { deployment, to, via = [], hop = to, result, progress, shards } = status;
   if (result === 'completed') return `${deployment} runs ${to} on all ${progress.nodes} nodes.`;
   if (untouched) return `${reason.startsWith(deployment) ? reason : `${deployment}: ${reason}`}\nNothing was touched.`;
   const lines = [
     `${deployment} was ${result === 'aborted' ? 'aborted' : 'stopped'}: ${reason}.`,
-    `${progress.upgraded} of ${progress.nodes} nodes run ${to}.`,
+    `${[...via, to].map((release) => countOf(status, release)).join(', ')}.`,
   ];
   for (const shard of shards) {
     const odd = shard.nodes.filter(
       (node) => node.state === 'failed' || node.state === 'in progress' || node.state === 'reverted',
     );
     for (const node of odd) {
-      const away = node.state === 'reverted' ? '' : ` ${ifAway(node.release, to)}`;
+      const away = node.state === 'reverted' ? '' : ` ${ifAway(node.release, hop)}`;
       lines.push(`${shard.shard}: ${node.address} is ${node.state} (${node.release}).${away}`);
     }
   }
   if (progress.upgraded > 0 && progress.upgraded < progress.nodes)
     lines.push('Both versions run side by side meanwhile; replicas of the new version follow primaries of either.');
-  lines.push(`To go on where it stands: rollout start ${deployment} --to ${to}`);
+  lines.push(`To go on where it stands: ${startCommand(status)}`);
   return lines.join('\n');
+}
+
+/** Starting the same once more goes on from where it stood. */
+export const startCommand = ({ deployment, to, via }: Pick<OperationStatus, 'deployment' | 'to' | 'via'>): string =>
+  `rollout start ${deployment} ${targetOptions(to, via)}`;
+
+/** `3 of 6 nodes run 7.0.15`, and of a way's other releases `none 7.2.4`. */
+function countOf({ via = [], to, hop = to, progress, shards }: OperationStatus, release: string): string {
+  const whole = shards
+    .flatMap(({ nodes }) => nodes)
+    .filter((node) => node.state !== 'failed' && node.state !== 'in progress');
+  const count = release === hop ? progress.upgraded : whole.filter((node) => node.release === release).length;
+  if (release === (via[0] ?? to)) return `${count} of ${progress.nodes} nodes run ${release}`;
+  return `${count === 0 ? 'none' : count} ${release}`;
 }
 
 /**

@@ -43,13 +43,16 @@ export interface SyncBaseline {
 export interface Assessment {
   name: string;
   policy: Policy;
-  /** Exact releases; `from` is the oldest that runs. */
+  /** Exact releases; `from` is the oldest that runs, `to` the one that is next on the way. */
   from: string;
   to: string;
+  /** Exact releases of the whole way, the target last; one where one step does. */
+  way: string[];
   topology: TopologyView;
   facts: PlanFacts;
   /** Addresses of nodes that an operation has isolated and never released. */
   pending: string[];
+  /** Members of the cluster that can't be read; absent where there are none. */
   /** Are the search attributes registered? Upserting an unknown one would block the workflow for ever. */
   searchable: boolean;
   artefacts: string;
@@ -69,8 +72,8 @@ export interface GateResult {
 
 /** The activities as workflows see them: one interface a capability, implemented in activities/. */
 export interface AssessActivities {
-  /** With `shard`, the topology and facts of that shard only. */
-  assess(input: Order & { to: string; shard?: string }): Promise<Assessment>;
+  /** With `shard`, the topology and facts of that shard only; with `via`, of what is left of the way its next stop. */
+  assess(input: Order & { to: string; via?: string[]; shard?: string }): Promise<Assessment>;
   /** Fails for another try while a member of the shard can't be read: what is planned without it would leave it behind. */
   readShard(input: Order & { shard: string }): Promise<ShardNow>;
   /** Looks again by itself until all pass or the patience (ms) is over. `handover`: may this candidate take over? */
@@ -120,10 +123,12 @@ export interface HandoverActivities {
 }
 
 export interface EvidenceActivities {
-  /** From whichever of the shard's nodes is the best source now. */
-  backUpShard(input: Order & { shard: string; primary: string; replicas: string[] }): Promise<BackupRecord>;
+  /** From whichever of the shard's nodes is the best source now. `hop`: the release that it is taken before, of several. */
+  backUpShard(
+    input: Order & { shard: string; primary: string; replicas: string[]; hop?: string },
+  ): Promise<BackupRecord>;
   /** Every shard's is in: from now on it is one of `backup.keep`, and older ones go. */
-  completeBackup(input: Order & { shards: string[] }): Promise<void>;
+  completeBackup(input: Order & { shards: string[]; hop?: string }): Promise<void>;
   /** Compares a replica with its present primary, once no node has anything done to it any more. */
   compareReplica(input: Order & { shard: string; primary: string; replica: string }): Promise<VerifyResult>;
   runProbe(input: Order): Promise<void>;

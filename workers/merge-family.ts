@@ -7,7 +7,9 @@ import type { OperationStatus, ShardStatus, TimelineEntry } from '../model/opera
 export function mergeStatuses(root: OperationStatus, children: readonly OperationStatus[]): OperationStatus {
   const all = [root, ...children];
   const shards = new Map<string, ShardStatus>();
-  for (const { operation, phase, shards: known } of [...all].sort((a, b) => depth[a.operation] - depth[b.operation]))
+  // What an earlier hop made of a shard is no word about this one.
+  const now = all.filter((it) => it === root || root.hop === undefined || it.to === root.hop);
+  for (const { operation, phase, shards: known } of now.sort((a, b) => depth[a.operation] - depth[b.operation]))
     // The phase of a shard's own workflow is the shard's.
     for (const shard of known) shards.set(shard.shard, operation === 'upgradeShard' ? { ...shard, phase } : shard);
   const merged = [...shards.values()].sort((a, b) => a.shard.localeCompare(b.shard, 'en', { numeric: true }));
@@ -34,7 +36,8 @@ export function mergeStatuses(root: OperationStatus, children: readonly Operatio
     ),
     gates: unique(
       all.flatMap(({ gates }) => gates),
-      ({ gate, before, shard }) => `${gate} ${before} ${shard ?? ''}`,
+      // A later hop holds the same gates at the same places.
+      ({ gate, before, shard, since }) => `${gate} ${before} ${shard ?? ''} ${since}`,
     ),
   };
 }

@@ -1,6 +1,6 @@
 import { WorkflowNotFoundError, type WorkflowClient } from '@temporalio/client';
 import type { OperationStatus, TimelineEntry } from '../model/operation.js';
-import { shardId } from '../model/names.js';
+import { rollingId, shardId } from '../model/names.js';
 import { mergeStatuses, mergeTimelines } from './merge-family.js';
 import { settleAll } from './settle-all.js';
 
@@ -72,7 +72,7 @@ export class OperationReader {
     // A quick shard may have come and gone since the last read, and is no running child any more. Looked for once: it
     // may as well have been upgraded by an earlier operation.
     for (const { shard, state } of root.status.shards) {
-      const workflowId = shardId(this.#root.workflowId, shard);
+      const workflowId = shardId(rollingId(this.#root.workflowId, root.status.hop), shard);
       if ((state !== 'upgraded' && state !== 'stopped') || this.#lookedFor.has(workflowId)) continue;
       this.#lookedFor.add(workflowId);
       pending.push({ workflowId });

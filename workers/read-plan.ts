@@ -9,7 +9,8 @@ import type { Deployment } from '../model/deployment.js';
 import { RolloutError } from '../model/failures.js';
 import { evaluateGates, gatesOf } from '../model/gates/evaluate.js';
 import type { Plan, PlanWarning } from '../model/plan.js';
-import { makePlan } from '../model/planning/make-plan.js';
+import { stopsLeft } from '../model/compatibility/upgrade-path.js';
+import { planWay } from '../model/planning/plan-way.js';
 import { compareNumbers, parseRelease, release, satisfies } from '../model/release.js';
 import { allNodes, type TopologyView } from '../model/topology.js';
 import { at, connect } from '../redis/connection.js';
@@ -25,16 +26,25 @@ const probeGates = ['latency', 'errors'];
  *
  * @throws RolloutError BadInput, Unreachable, Unauthorized, MissingPermission, …
  */
-export async function readPlan(deployment: Deployment, target: string): Promise<Plan> {
-  if (parseRelease(target) === undefined)
-    throw new RolloutError('BadTarget', `'${target}' is no release: expected for example 8.0, 7.2.4 or valkey-9.1`);
+export async function readPlan(deployment: Deployment, target: string, via: readonly string[] = []): Promise<Plan> {
+  const wanted = [...via, target];
+  for (const it of wanted)
+    if (parseRelease(it) === undefined)
+      throw new RolloutError('BadTarget', `'${it}' is no release: expected for example 8.0, 7.2.4 or valkey-9.1`);
   // Where the probe's findings would lie; nothing is kept.
   const folder = await mkdtemp(join(tmpdir(), 'redis-rollout-plan-'));
   try {
     const context = await looking(deployment, folder);
     const topology = await readTopology(context.endpoint, deployment.seeds);
     const servers = await context.platform.releases();
-    const to = servers.filter((it) => satisfies(it, target)).sort((a, b) => compareNumbers(release(b), release(a)))[0];
+    const newest = (stop: string): string | undefined =>
+      servers.filter((it) => satisfies(it, stop)).sort((a, b) => compareNumbers(release(b), release(a)))[0];
+    const missing = wanted.filter((stop) => newest(stop) === undefined);
+    const running = allNodes(topology).map((node) => ({ release: node.release, pending: false }));
+    const stops = stopsLeft(
+      running,
+      wanted.map((stop) => newest(stop) ?? stop),
+    );
     const names = gatesOf(deployment.policy).filter((name) => !probeGates.includes(name));
     const [facts, { observation }, refused] = await Promise.all([
       readFacts(context, topology),
@@ -42,10 +52,10 @@ export async function readPlan(deployment: Deployment, target: string): Promise<
       permissionWarnings(context, topology),
     ]);
     const gates = evaluateGates(observation, deployment.policy, names);
-    const plan = makePlan({ deployment, topology, to: to ?? target, facts, gates });
+    const plan = planWay({ deployment, topology, facts, gates }, stops);
     return {
       ...plan,
-      warnings: [...refused, ...(to === undefined ? [noServer(target, servers)] : []), ...plan.warnings],
+      warnings: [...refused, ...missing.map((stop) => noServer(stop, servers)), ...plan.warnings],
     };
   } finally {
     await rm(folder, { recursive: true, force: true });

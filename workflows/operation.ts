@@ -68,7 +68,7 @@ export class Operation {
   /** Called with every change of what is waited for: a child tells its root. */
   onWaiting: (() => void) | undefined;
 
-  constructor(type: WorkflowType, input: { deployment: string; to: string; startedBy: string }) {
+  constructor(type: WorkflowType, input: { deployment: string; to: string; via?: string[]; startedBy: string }) {
     const info = workflowInfo();
     this.status = {
       deployment: input.deployment,
@@ -76,6 +76,7 @@ export class Operation {
       workflowId: info.workflowId,
       from: '',
       to: input.to,
+      ...(input.via === undefined || input.via.length === 0 ? {} : { via: input.via }),
       phase: 'assessing',
       reason: 'reading the deployment',
       startedAt: info.startTime.toISOString(),

@@ -15,7 +15,7 @@ export interface RollingResult {
 
 /** All shards: the canary's first and alone, then the others, as many at once as the policy allows. */
 export async function rollingUpgrade(raw: unknown): Promise<Ended<RollingResult>> {
-  return Run.of('rollingUpgrade', raw, async (run, { deployment, startedBy }) => {
+  return Run.of('rollingUpgrade', raw, async (run, { deployment, startedBy, hop }) => {
     const { policy, topology, to, pending } = await run.assess();
     const canary = chooseCanary(topology.shards, to);
     const order = shardOrder(topology.shards, to, pending).map((shard) => shard.name);
@@ -35,7 +35,7 @@ export async function rollingUpgrade(raw: unknown): Promise<Ended<RollingResult>
         const result = await run.child<ShardResult>(
           'upgradeShard',
           shardId(workflowInfo().workflowId, shard),
-          { deployment, to, startedBy, shard, canary: isCanary },
+          { deployment, to, startedBy, shard, canary: isCanary, hop },
           `${deployment} ${shard}: → ${to}`,
         );
         results.push(result);

@@ -1,10 +1,11 @@
 import { ApplicationFailure, CancellationScope, executeChild, workflowInfo } from '@temporalio/workflow';
 import type { z } from 'zod';
-import { mayReachQuorum } from '../model/approvals.js';
+import { approvalName, mayReachQuorum } from '../model/approvals.js';
 import { failures, type FailureType } from '../model/failures.js';
 import { inputProblems, inputSchemas } from '../model/inputs.js';
 import { operationId, type WorkflowType } from '../model/names.js';
-import { makePlan } from '../model/planning/make-plan.js';
+import { blockersOf } from '../model/plan.js';
+import { planWay } from '../model/planning/plan-way.js';
 import { satisfies } from '../model/release.js';
 import { standingOf } from '../model/standing.js';
 import type { ApprovalPolicy } from '../model/deployment.js';
@@ -48,6 +49,8 @@ export class Run extends Operation {
   readonly gates = new Gates(this);
   readonly people = new People(this, this.gates);
   readonly #places = new Map<string, NodePlace>();
+  /** One hop of several: what people are asked carries its release. */
+  #isHop = false;
   #assessment: Assessment | undefined;
 
   /**
@@ -65,6 +68,7 @@ export class Run extends Operation {
     holdTheLock(input.deployment);
     const run = new Run(type, input);
     if ('shard' in input) run.home = { shard: input.shard };
+    if ('hop' in input) run.#isHop = input.hop;
     // A request to cancel is an abort: a node that is out must come back first.
     CancellationScope.current().cancelRequested.catch(() =>
       run.people.stop('a request to cancel', 'the workflow was cancelled'),
@@ -101,19 +105,25 @@ export class Run extends Operation {
     return error instanceof Aborted || failureTypeOf(error) === 'Aborted';
   }
 
-  /** Reads the deployment, refuses what can't be done, and plans; nothing is touched. */
+  /**
+   * Reads the deployment, refuses what can't be done, and plans; nothing is touched. On a way in several hops, the next
+   * of them: `to` of what it finds.
+   */
   async assess(shard?: string): Promise<Assessment> {
-    const { deployment, to } = this.status;
+    const { deployment, to, via } = this.status;
     this.phase('assessing', `reading ${shard ?? deployment}, changing nothing`);
     const summary = `assess ${shard ?? deployment}`;
-    const input = { ...this.order, to, ...(shard === undefined ? {} : { shard }) };
-    const found = await (this.people.isRoot ? look(summary, input) : act('assess', summary, input));
+    const input = { ...this.order, to, ...(via ? { via } : {}), ...(shard === undefined ? {} : { shard }) };
+    const found = await (this.people.isRoot && this.untouched ? look(summary, input) : act('assess', summary, input));
     this.#assessment = found;
     this.searchable = found.searchable;
     this.people.policy = found.policy;
     this.gates.queries = found.policy.gates.prometheus?.queries.map(({ name }) => name) ?? [];
-    Object.assign(this.status, { from: found.from, to: found.to, artefacts: found.artefacts });
-    this.plan = makePlan({ deployment: found, topology: found.topology, to: found.to, facts: found.facts });
+    const { way, facts } = found;
+    const hops = way.length > 1 ? { via: way.slice(0, -1), hop: found.to } : {};
+    const from = this.status.from || found.from;
+    Object.assign(this.status, { from, to: way.at(-1), ...hops, artefacts: found.artefacts });
+    this.plan = planWay({ deployment: found, topology: found.topology, facts }, way.slice(way.indexOf(found.to)));
     this.status.shards = found.topology.shards.map((it) => ({
       shard: it.name,
       state: 'waiting',
@@ -127,7 +137,7 @@ export class Run extends Operation {
     }));
     this.count();
     if (this.people.isRoot) this.#mayBeDecided(found);
-    const blockers = this.plan.warnings.filter((it) => it.severity === 'blocker');
+    const blockers = blockersOf(this.plan);
     // Every node runs the target, and some were never compared or released: that is left to do.
     const onlyPending = found.pending.length > 0 && found.from === found.to;
     if (blockers.length > 0 && !onlyPending)
@@ -198,7 +208,7 @@ export class Run extends Operation {
     this.phase('awaiting approval', question, shard === undefined ? {} : { shard });
     const each = policy.per === 'shard' && shard !== undefined;
     await this.people.approval(
-      each ? `${name}:${shard}` : name,
+      approvalName(name, { ...(this.#isHop ? { hop: this.status.to } : {}), ...(each ? { shard } : {}) }),
       policy,
       each ? question : overall(name, this.status),
       shard,

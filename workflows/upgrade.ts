@@ -1,10 +1,11 @@
 import { workflowInfo } from '@temporalio/workflow';
 import { rollingId } from '../model/names.js';
 import type { LedgerResult } from '../model/evidence.js';
+import type { Assessment } from '../model/work.js';
 import { Run, stopped, type Ended } from './run.js';
 import type { RollingResult } from './rolling-upgrade.js';
 import { compareAll, expectEveryNode } from './validate.js';
-import { asClientsSee, withEvidence } from './with-evidence.js';
+import { asClientsSee, beforeHop, withEvidence } from './with-evidence.js';
 
 export interface UpgradeResult {
   from: string;
@@ -13,35 +14,54 @@ export interface UpgradeResult {
   ledger?: LedgerResult;
 }
 
-/** The whole programme: assess, approve, back up, roll shard by shard, validate, soak, finalize. */
+/**
+ * The whole programme: assess, approve, back up, roll shard by shard, validate, soak, finalize. Where one step can't be,
+ * hop by hop: each is assessed, backed up, rolled, validated and soaked by itself; start and finalize are asked once.
+ */
 export async function upgrade(raw: unknown): Promise<Ended<UpgradeResult>> {
   return Run.of('upgrade', raw, async (run, { deployment, startedBy }) => {
-    const { policy, topology, from, to } = await run.assess();
-    const { nodes, upgraded } = run.status.progress;
-    if (upgraded === nodes)
+    const first = await run.assess();
+    const { from, to, progress } = run.status;
+    const { nodes, upgraded } = progress;
+    if (upgraded === nodes && first.to === to)
       throw stopped(
         `to: expected a release newer than what runs, found ${to}: all ${nodes} nodes of ${deployment} run it already`,
         undefined,
         'BadTarget',
       );
-    return withEvidence(run, topology, async () => {
-      run.phase('rolling shards', `${topology.shards.length} shards, ${policy.parallelShards} at once`);
-      const rolled = await run.child<RollingResult>(
-        'rollingUpgrade',
-        rollingId(workflowInfo().workflowId),
-        { deployment, to, startedBy },
-        `${deployment}: all shards → ${to}`,
-      );
-      run.people.tellNodes({ addresses: rolled.upgraded, release: to, state: 'upgraded' });
-
-      run.phase('validating', 'every node’s release, and every replica against its primary');
-      await run.gates.hold(['topology', 'replication', ...asClientsSee], 'after the last node');
-      await compareAll(run, await expectEveryNode(run), rolled.compared);
-      await run.soak('soaking', policy.soak, `every node runs ${to}; watched before it is final`);
-      await run.approval('finalize', policy.approvals.finalize, `Finalize ${deployment} on ${to}?`);
+    return withEvidence(run, first.topology, async () => {
+      await hop(run, first, startedBy);
+      for (let last = first; last.to !== to;) {
+        last = await run.assess();
+        await beforeHop(run, last.topology);
+        await hop(run, last, startedBy);
+      }
+      await run.approval('finalize', first.policy.approvals.finalize, `Finalize ${deployment} on ${to}?`);
       run.phase('finalizing', 'reading every node’s release, and back every acknowledged write');
       await expectEveryNode(run);
       return { from, to, nodes };
     });
   });
+}
+
+/** Every shard on the release that is next, validated and soaked. */
+async function hop(run: Run, { name, policy, topology, to }: Assessment, startedBy: string): Promise<void> {
+  const isHop = run.status.via !== undefined;
+  run.phase('rolling shards', `${topology.shards.length} shards, ${policy.parallelShards} at once`);
+  const rolled = await run.child<RollingResult>(
+    'rollingUpgrade',
+    rollingId(workflowInfo().workflowId, isHop ? to : undefined),
+    { deployment: name, to, startedBy, hop: isHop },
+    `${name}: all shards → ${to}`,
+  );
+  run.people.tellNodes({ addresses: rolled.upgraded, release: to, state: 'upgraded' });
+
+  run.phase('validating', 'every node’s release, and every replica against its primary');
+  await run.gates.hold(
+    ['topology', 'replication', ...asClientsSee],
+    isHop ? `after the last node on ${to}` : 'after the last node',
+  );
+  await compareAll(run, await expectEveryNode(run), rolled.compared);
+  const before = to === run.status.to ? 'it is final' : `the next hop, to ${run.status.to}`;
+  await run.soak('soaking', policy.soak, `every node runs ${to}; watched before ${before}`);
 }

@@ -17,7 +17,7 @@ export interface Compared {
  * @throws Stopped, naming the nodes that run something else
  */
 export async function expectEveryNode(run: Run): Promise<TopologyView> {
-  const { deployment, to } = run.status;
+  const { name: deployment, to } = run.assessment;
   const { topology } = await act('assess', `every node of ${deployment} runs ${to}`, { ...run.order, to });
   const others = allNodes(topology).filter((node) => !satisfies(node.release, to));
   if (others.length > 0)

@@ -55,14 +55,25 @@ async function beginToWatch(run: Run, clients: ClientWatch): Promise<void> {
   run.gates.hopeless = undefined;
 }
 
-async function backUp(run: Run, { shards }: TopologyView): Promise<void> {
-  run.phase('backing up', 'a verified snapshot of every shard, before anything changes');
+/** Between two hops: gates, and a backup of its own, from which the release that runs now can be restored. */
+export async function beforeHop(run: Run, topology: TopologyView): Promise<void> {
+  const { to } = run.assessment;
+  await run.gates.hold([...beforeStart, ...asClientsSee], `before the hop to ${to}`);
+  await backUp(run, topology, to);
+}
+
+async function backUp(run: Run, { shards }: TopologyView, hop?: string): Promise<void> {
+  run.phase(
+    'backing up',
+    `a verified snapshot of every shard, before anything ${hop === undefined ? 'changes' : `of ${hop} starts`}`,
+  );
+  const order = { ...run.order, ...(hop === undefined ? {} : { hop }) };
   const atOnce = Math.max(BACKUPS_AT_ONCE, run.assessment.policy.parallelShards);
   await inParallel(shards, atOnce, async ({ name: shard, primary, replicas }) => {
     await run.checkpoint();
     const record = await run.step('back up', { shard }, () =>
       act('backUpShard', `back up ${shard}`, {
-        ...run.order,
+        ...order,
         shard,
         primary: primary.address,
         replicas: replicas.map((it) => it.address),
@@ -70,7 +81,7 @@ async function backUp(run: Run, { shards }: TopologyView): Promise<void> {
     );
     run.record.backups.push(record);
   });
-  await act('completeBackup', 'keep the newest backups', { ...run.order, shards: shards.map(({ name }) => name) });
+  await act('completeBackup', 'keep the newest backups', { ...order, shards: shards.map(({ name }) => name) });
 }
 
 const lost = (ledger: LedgerResult, also = ''): Error =>

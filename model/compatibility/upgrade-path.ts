@@ -1,6 +1,6 @@
 import { nameRelease, parseRelease, release, satisfies } from '../release.js';
 import type { Verdict } from '../verdict.js';
-import { lineOf, releaseLines } from './release-lines.js';
+import { lineOf, olderLine, releaseLines } from './release-lines.js';
 import { isForward, isKnown, readsSnapshotOf, shareBus } from './rules.js';
 
 export type UpgradePath =
@@ -85,26 +85,74 @@ function straightTo(from: string, to: string): string | undefined {
 }
 
 /**
- * The refusal as `rollout` prints it, with the commands that go on.
+ * The refusal as `rollout` prints it, with the commands that go on; undefined where every step of the way is allowed.
  *
  * @param name the deployment's name, as the commands take it
+ * @param via releases to go through before the target, one after the other
  */
-export function explainRefusal(name: string, from: string, to: string): string | undefined {
-  const path = upgradePath(from, to);
-  if (path.ok) return undefined;
-  const ways = [
-    ...(path.hop?.slice(0, -1).map((line, i) => [`${i === 0 ? 'Go' : 'Then'} by way of ${line}:`, line]) ?? []),
+export function explainRefusal(
+  name: string,
+  from: string,
+  to: string,
+  via: readonly string[] = [],
+): string | undefined {
+  const stops = [...via, to];
+  for (const [i, stop] of stops.entries()) {
+    const at = stops[i - 1] ?? from;
+    const path = upgradePath(at, stop);
+    if (path.ok) continue;
+    const ways = waysOn(name, upgradePath(from, to), to);
+    const width = Math.max(0, ...ways.map(({ what }) => what.length)) + 5;
+    return [
+      `${name} can't go from ${at} to ${stop}${path.hop ? ' in one step' : ''}.`,
+      `  ${sentence(path.refused)}`,
+      ...(ways.length === 0 ? [`  ${sentence(path.clears)}`] : []),
+      ...ways.map(({ what, command }, n) => {
+        const text = n === 0 ? `G${what.slice(1)}:` : `Or ${what.replace(/^go /, '')}:`;
+        return `  ${text.padEnd(width)}${command}`;
+      }),
+    ].join('\n');
+  }
+  return undefined;
+}
+
+/** What works instead of a refused step, and the command that shows it: by way of other releases, or straight on. */
+export function waysOn(name: string, path: UpgradePath, to: string): { what: string; command: string }[] {
+  if (path.ok) return [];
+  const between = path.hop?.slice(0, -1) ?? [];
+  return [
+    ...(between.length === 0
+      ? []
+      : [
+          {
+            what: `go by way of ${between.join(' and ')}`,
+            command: `rollout plan ${name} ${targetOptions(to, between)}`,
+          },
+        ]),
     ...(path.straight === undefined
       ? []
-      : [[`${path.hop ? 'Or straight' : 'Straight'} to ${path.straight}:`, path.straight]]),
-  ] as [string, string][];
-  const width = Math.max(0, ...ways.map(([text]) => text.length)) + 4;
-  return [
-    `${name} can't go from ${from} to ${to}${path.hop ? ' in one cluster' : ''}.`,
-    `  ${sentence(path.refused)}`,
-    ...(ways.length === 0 ? [`  ${sentence(path.clears)}`] : []),
-    ...ways.map(([text, line]) => `  ${text.padEnd(width)}rollout plan ${name} --to ${line}`),
-  ].join('\n');
+      : [{ what: `go straight to ${path.straight}`, command: `rollout plan ${name} ${targetOptions(path.straight)}` }]),
+  ];
+}
+
+/** The way as `rollout plan` and `rollout start` take it: `--to 7.2 --via 7.0`. */
+export const targetOptions = (to: string, via: readonly string[] = []): string =>
+  [`--to ${to}`, ...via.map((stop) => `--via ${stop}`)].join(' ');
+
+/**
+ * What is left of a way: stops that every node has reached are behind, the last one never is. While nothing newer runs,
+ * a node that was never released keeps the stop: it is compared and released on the release that it came for.
+ *
+ * @param nodes what runs now; `pending`: an operation has isolated it and not released it
+ * @param stops exact releases, one behind the other, the target last
+ */
+export function stopsLeft(nodes: readonly { release: string; pending: boolean }[], stops: readonly string[]): string[] {
+  const behind = stops.slice(0, -1).filter((stop) => {
+    const reached = nodes.every(({ release: it }) => !olderLine(it, stop));
+    const passed = nodes.some(({ release: it }) => olderLine(stop, it));
+    return reached && (passed || !nodes.some(({ pending }) => pending));
+  });
+  return stops.slice(behind.length);
 }
 
 const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;

@@ -1,3 +1,4 @@
+import { approvalName } from '../approvals.js';
 import { leftToUpgrade, upgradePath } from '../compatibility/upgrade-path.js';
 import type { Deployment } from '../deployment.js';
 import { formatSize } from '../duration.js';
@@ -22,6 +23,8 @@ export interface PlanInput {
   facts: PlanFacts;
   /** The gates as they stand, for the reader; the plan does not depend on them. */
   gates?: readonly { gate: string; verdict: Verdict }[];
+  /** Of a way in several hops, which part this is. */
+  hop?: { first: boolean; last: boolean };
 }
 
 /**
@@ -29,7 +32,7 @@ export interface PlanInput {
  * upgraded deployment it is the plan of what is left. A plan with a blocker has the steps all the same where there are
  * safe ones, and must not be carried out.
  */
-export function makePlan({ deployment, topology, to, facts, gates = [] }: PlanInput): Plan {
+export function makePlan({ deployment, topology, to, facts, gates = [], hop }: PlanInput): Plan {
   const { policy } = deployment;
   const nodes = allNodes(topology);
   const left = leftToUpgrade(
@@ -80,7 +83,7 @@ export function makePlan({ deployment, topology, to, facts, gates = [] }: PlanIn
         ? []
         : [...moduleWarnings(nodes, facts, to), ...clientWarnings(topology, facts), ...probeNote(policy), assumptions]),
     ]),
-    approvals: approvalsOf(deployment, shards),
+    approvals: approvalsOf(deployment, shards, to, hop),
   };
 }
 
@@ -97,19 +100,30 @@ function expectedMs(shards: readonly ShardPlan[], { policy }: Pick<Deployment, '
   );
 }
 
-function approvalsOf({ policy }: Pick<Deployment, 'policy'>, shards: readonly ShardPlan[]): Plan['approvals'] {
+/** Start is asked once and finalize once; each hop's handover is a question of its own, since each hop has its canary. */
+function approvalsOf(
+  { policy }: Pick<Deployment, 'policy'>,
+  shards: readonly ShardPlan[],
+  to: string,
+  hop: PlanInput['hop'],
+): Plan['approvals'] {
   const { start, handover, finalize } = policy.approvals;
   const handovers = shards.filter(({ steps }) => steps.some(({ kind }) => kind === 'approval'));
   return [
-    ...(start ? [{ approval: 'start', roles: start.roles, quorum: start.quorum }] : []),
+    ...(start && (hop?.first ?? true) ? [{ approval: 'start', roles: start.roles, quorum: start.quorum }] : []),
     ...(handover
       ? handovers.map(({ shard }) => ({
-          approval: handover.per === 'shard' ? `handover:${shard}` : 'handover',
+          approval: approvalName('handover', {
+            ...(hop ? { hop: to } : {}),
+            ...(handover.per === 'shard' ? { shard } : {}),
+          }),
           roles: handover.roles,
           quorum: handover.quorum,
         }))
       : []),
-    ...(finalize ? [{ approval: 'finalize', roles: finalize.roles, quorum: finalize.quorum }] : []),
+    ...(finalize && (hop?.last ?? true)
+      ? [{ approval: 'finalize', roles: finalize.roles, quorum: finalize.quorum }]
+      : []),
   ];
 }
 

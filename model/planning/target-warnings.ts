@@ -1,5 +1,5 @@
 import { shareBus } from '../compatibility/rules.js';
-import { leftToUpgrade, upgradePath } from '../compatibility/upgrade-path.js';
+import { leftToUpgrade, upgradePath, waysOn } from '../compatibility/upgrade-path.js';
 import type { PlanWarning } from '../plan.js';
 import { nameRelease, satisfies } from '../release.js';
 import { allNodes, type NodeView, type TopologyView } from '../topology.js';
@@ -24,13 +24,8 @@ export function targetWarnings(name: string, topology: TopologyView, to: string)
   const blockers = left.flatMap((from): PlanWarning[] => {
     const path = upgradePath(from, to);
     if (path.ok) return [];
-    const ways = [
-      ...(path.hop?.slice(0, -1).map((line) => `by way of ${line}: rollout plan ${name} --to ${line}`) ?? []),
-      ...(path.straight === undefined
-        ? []
-        : [`straight to ${path.straight}: rollout plan ${name} --to ${path.straight}`]),
-    ];
-    const text = ways.length === 0 ? path.clears : `Go ${ways.join(', or ')}`;
+    const ways = waysOn(name, path, to).map(({ what, command }) => `${what}: ${command}`);
+    const text = ways.length === 0 ? path.clears : ways.join(', or ');
     return [
       {
         severity: 'blocker',

@@ -1,6 +1,8 @@
 import { formatDuration } from '../duration.js';
 import { failures } from '../failures.js';
+import type { OperationStatus } from '../operation.js';
 import type { ReportData } from '../report.js';
+import { startCommand } from '../standing.js';
 import { parseRelease } from '../release.js';
 import { count, countOf, fromTo, latency } from './quantities.js';
 import { totalsOf, type Totals } from './totals.js';
@@ -33,7 +35,7 @@ export function reportVerdict(data: ReportData): ReportVerdict {
   if (end === 'completed') {
     const bad = (totals.lost ?? 0) > 0 || (totals.different ?? 0) > 0;
     const proven = totals.operations !== undefined && totals.acknowledged !== undefined && totals.keys !== undefined;
-    const sentence = `${status.deployment} went from ${fromTo(status.from, reached(data))} in ${formatDuration(totals.elapsedMs)}`;
+    const sentence = `${status.deployment} went from ${fromTo(status.from, reached(data))}${byWayOf(status)} in ${formatDuration(totals.elapsedMs)}`;
     return {
       ...common,
       tone: bad ? 'bad' : findings.length > 0 || !proven ? 'caution' : 'good',
@@ -51,7 +53,7 @@ export function reportVerdict(data: ReportData): ReportVerdict {
     };
   }
   const { upgraded, nodes } = status.progress;
-  const way = fromTo(status.from, status.to);
+  const way = `${fromTo(status.from, status.to)}${byWayOf(status)}`;
   const after = formatDuration(totals.elapsedMs);
   if (end === 'stopped' || end === 'aborted') {
     const what = end === 'stopped' ? 'stopped' : 'was aborted';
@@ -81,6 +83,8 @@ export function reportVerdict(data: ReportData): ReportVerdict {
     next: nextCommands(data),
   };
 }
+
+const byWayOf = ({ via }: OperationStatus): string => (via ? ` by way of ${via.join(' and ')}` : '');
 
 const ended = (phase: string): string | undefined =>
   phase === 'completed' || phase === 'stopped' || phase === 'aborted' ? phase : undefined;
@@ -177,6 +181,6 @@ function nextCommands({ status, next }: ReportData): ReportVerdict['next'] {
   if (waiting.length > 0) return waiting;
   if (next !== undefined) return [{ why: 'To go on', command: next }];
   if ((status.result ?? ended(status.phase)) === undefined) return [];
-  const command = `rollout start ${status.deployment} --to ${status.to}`;
+  const command = startCommand(status);
   return [{ why: 'Starting the same upgrade again continues where it stood', command }];
 }

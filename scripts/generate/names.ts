@@ -29,11 +29,11 @@ const workflows: Record<WorkflowType, { id: string; what: string }> = {
   },
   rollingUpgrade: {
     id: rollingId(operationId('<deployment>')),
-    what: 'all shards; the child of `upgrade`, without its backup, probe and soak',
+    what: 'all shards; the child of `upgrade`, without its backup, probe and soak; of several hops `redis/<deployment>/<release>/rolling`',
   },
   upgradeShard: {
     id: shardId(operationId('<deployment>'), '<shard>'),
-    what: 'one shard; the child of `rollingUpgrade`',
+    what: 'one shard; the child of `rollingUpgrade`; of several hops `redis/<deployment>/<release>/<shard>`',
   },
 };
 const controls: Record<ControlName, string> = {
@@ -104,7 +104,7 @@ function inputRows(): string[][] {
     return Object.entries(properties).map(([field, it]) => [
       code(name),
       code(field),
-      it.type === 'boolean' ? 'true or false' : 'text',
+      it.type === 'boolean' ? 'true or false' : it.type === 'array' ? 'list of texts' : 'text',
       required.includes(field)
         ? '**required**'
         : it.default === undefined

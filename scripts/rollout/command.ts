@@ -20,4 +20,8 @@ export function command(
 export const shared = {
   as: () =>
     new Option('--as <name>', 'who you are; goes on record (default: ROLLOUT_AS, else your user name at this host)'),
+  via: () =>
+    new Option('--via <release>', 'release to go through first, where one step can’t be; may be given several times')
+      .default([], 'none')
+      .argParser((release: string, before: string[]) => [...before, release]),
 };

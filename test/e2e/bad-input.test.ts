@@ -59,7 +59,7 @@ const refusals: Refusal[] = [
   { what: 'an older target', deployment: 'locked', to: '7.2', type: 'BadTarget', says: [/7\.4\.1/, /older/] },
   { what: 'the release that runs', deployment: 'locked', to: '7.4', type: 'BadTarget', says: [/7\.4\.1/, /already/] },
   { what: 'a release without a server', deployment: 'old', to: '6.2.1', type: 'MissingServer', says: [/6\.2\.1/] },
-  { what: 'a pair that shares no bus', deployment: 'old', to: '7.2', type: 'BadTarget', says: [/redis#13401/, /--to 7\.0/, /--to 8\.0/] },
+  { what: 'a pair that shares no bus', deployment: 'old', to: '7.2', type: 'BadTarget', says: [/redis#13401/, /--to 7\.2\.4 --via 7\.0/, /--to 8\.0/] },
   { what: 'a target that reads no such snapshot', deployment: 'locked', to: 'valkey-9.1', type: 'BadTarget', says: [/7\.4\.1/, /RDB/] },
   { what: 'a seed that does not answer', deployment: 'nowhere', to: '8.0', type: 'Unreachable', says: [/127\.0\.0\.1:1/] },
   { what: 'a wrong password', deployment: 'wrong-password', to: '8.0', type: 'Unauthorized', says: [/refused the password/] },

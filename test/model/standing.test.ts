@@ -23,6 +23,27 @@ test.each(['failed', 'in progress'] as const)(
   },
 );
 
+test('between two hops: how many nodes run which release, and the command that goes on', () => {
+  const node = (release: string, state: NodeStatus['state']): NodeStatus => ({
+    ...{ address: '10.0.1.1:6379', role: 'replica', release, state },
+  });
+  const standing = (hop: string, nodes: NodeStatus[], upgraded: number): string =>
+    standingOf(
+      {
+        ...{ deployment: 'orders', via: ['7.0.15'], to: '7.2.4', hop, result: 'stopped' },
+        ...{ progress: { upgraded, nodes: nodes.length }, shards: [{ shard: 'shard-1', nodes }] },
+      } as unknown as OperationStatus,
+      'it failed',
+      false,
+    );
+  const first = standing('7.0.15', [node('7.0.15', 'upgraded'), node('5.0.6', 'waiting')], 1);
+  expect(first).toContain('1 of 2 nodes run 7.0.15, none 7.2.4.');
+  expect(first).toContain('rollout start orders --to 7.2.4 --via 7.0.15');
+  const second = [node('7.2.4', 'upgraded'), node('7.0.15', 'waiting'), node('7.0.15', 'failed')];
+  expect(standing('7.2.4', second, 1)).toContain('1 of 3 nodes run 7.0.15, 1 7.2.4.');
+  expect(standing('7.2.4', second, 1)).toContain('the server of 7.2.4');
+});
+
 test('a node of the target already is started with that alone; one that is back needs nothing', () => {
   expect(statement('failed', '8.0.6')).not.toContain('.previous');
   expect(statement('reverted')).toContain('10.0.1.1:6379 is reverted (5.0.6).\n');

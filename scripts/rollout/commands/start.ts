@@ -19,6 +19,7 @@ import { watch, type WatchOptions } from './watch.js';
 
 interface StartOptions extends WatchOptions {
   to: string;
+  via: string[];
   as?: string;
   watch?: true;
 }
@@ -32,12 +33,14 @@ export function startCommand(): Command {
       'code 4 and says what is running.',
     examples: [
       ['rollout start orders --to 8.0', 'to the newest 8.0 that the worker has'],
+      ['rollout start orders --to 7.2 --via 7.0', 'in two hops, where one step is refused'],
       ['rollout start orders --to 8.0 --watch', 'and follow it to its end'],
       ['rollout start orders --to valkey-9.1 --as ana', 'ana does not count as an approver of it'],
     ],
   })
     .argument('<deployment>', 'name of a deployment file that the worker can read')
     .requiredOption('--to <release>', 'release to go to: 8.0, 7.2.4, valkey-9.1')
+    .addOption(shared.via())
     .addOption(shared.as())
     .option('--watch', 'follow it, as `rollout watch` does')
     .option('--exit-when-waiting', 'with --watch: leave with exit code 6 when it waits for a person')
@@ -46,7 +49,7 @@ export function startCommand(): Command {
 }
 
 async function start(deployment: string, options: StartOptions): Promise<void> {
-  const raw = { deployment, to: options.to, startedBy: identity(options.as) };
+  const raw = { deployment, to: options.to, via: options.via, startedBy: identity(options.as) };
   const input = upgradeInput.safeParse(raw);
   if (!input.success)
     throw new Complaint('usage', `the upgrade can't be started:\n${inputProblems(input.error, raw)}`, [
@@ -61,13 +64,16 @@ async function start(deployment: string, options: StartOptions): Promise<void> {
     else if (options.json) printJson(started);
     else
       print([
-        `Started ${workflowId}: ${deployment} → ${nameRelease(input.data.to)}, as ${input.data.startedBy}.`,
+        `Started ${workflowId}: ${deployment} ${arrows(input.data)}, as ${input.data.startedBy}.`,
         ...(options.watch ? [] : [`Follow it: rollout watch ${deployment}`]),
       ]);
     if (!running) note('No worker has taken it yet. It goes on as soon as one runs: rollout worker');
     if (options.watch) await watch(temporal, deployment, options);
   });
 }
+
+/** `→ Redis 7.0 → Redis 7.2` */
+const arrows = ({ via, to }: UpgradeInput): string => [...via, to].map((stop) => `→ ${nameRelease(stop)}`).join(' ');
 
 /** Starts the workflow under the id that is the deployment's lock. */
 async function startUpgrade(
@@ -83,7 +89,7 @@ async function startUpgrade(
     args: [input],
     workflowIdConflictPolicy: 'FAIL' as const,
     workflowIdReusePolicy: 'ALLOW_DUPLICATE' as const,
-    staticSummary: `${input.deployment}: ${nameRelease(input.to).replace(' ', ' → ')}, rolling`,
+    staticSummary: `${input.deployment}: ${arrows(input)}, rolling`,
   };
   const attributes = new TypedSearchAttributes([
     { key: keyword(searchAttributes.deployment), value: input.deployment },

@@ -1,5 +1,5 @@
 import { formatDuration, formatSize } from '../../../model/duration.js';
-import type { Plan, PlanStep, PlanWarning, ShardPlan } from '../../../model/plan.js';
+import { blockersOf, hopsOf, type Plan, type PlanStep, type PlanWarning, type ShardPlan } from '../../../model/plan.js';
 import { wrap, type Paint } from '../terminal.js';
 import { columns } from './columns.js';
 
@@ -8,12 +8,14 @@ import { columns } from './columns.js';
  * are left out, since nobody will see them happen; the blockers are said by whoever refuses.
  */
 export function planView(plan: Plan, { paint, width }: { paint: Paint; width: number }): string[] {
+  const hops = hopsOf(plan);
+  const way = hops.length > 1 ? hops.map(({ to }) => to).join(' → ') : plan.to;
   const via = plan.hops.length === 0 ? '' : ` by way of ${plan.hops.join(', ')}`;
   const shards = `${plan.shards.length} ${plan.shards.length === 1 ? 'shard' : 'shards'}`;
   const blocked = blockersOf(plan).length > 0;
   return [
-    `${paint('bold', plan.deployment)}: ${plan.from} → ${plan.to}${via}, ${plan.nodes} nodes in ${shards}, ${plan.parallelShards} at a time`,
-    ...(blocked ? [paint('red', 'Blocked: no step of it would be carried out.')] : stepsView(plan, paint, width)),
+    `${paint('bold', plan.deployment)}: ${plan.from} → ${way}${via}, ${plan.nodes} nodes in ${shards}, ${plan.parallelShards} at a time`,
+    ...(blocked ? [paint('red', 'Blocked: no step of it would be carried out.')] : stepsView(hops, paint, width)),
     '',
     'Gates as they stand',
     ...columns(
@@ -24,22 +26,29 @@ export function planView(plan: Plan, { paint, width }: { paint: Paint; width: nu
       ]),
       { width, indent: 2 },
     ),
-    ...plan.warnings
+    // What every hop says alike is said once.
+    ...[...new Map(hops.flatMap(({ warnings }) => warnings).map((it) => [JSON.stringify(it), it])).values()]
       .filter(({ severity }) => severity !== 'blocker')
       .flatMap((warning) => warningView(warning, paint, width)),
   ];
 }
 
-/** What keeps the plan from being carried out. */
-export const blockersOf = ({ warnings }: Plan): PlanWarning[] =>
-  warnings.filter(({ severity }) => severity === 'blocker');
-
-function stepsView(plan: Plan, paint: Paint, width: number): string[] {
+function stepsView(hops: readonly Plan[], paint: Paint, width: number): string[] {
+  const expectedMs = hops.reduce((sum, hop) => sum + hop.expectedMs, 0);
+  const approvals = hops.flatMap((hop) => hop.approvals);
   return [
-    `Expected: ${formatDuration(plan.expectedMs)} with soaks, without the time that people take. Nothing was touched.`,
-    ...plan.shards.flatMap((shard) => shardView(shard, paint, width)),
-    ...(plan.approvals.length === 0 ? [] : ['', 'Approvals']),
-    ...plan.approvals.map(({ approval, roles, quorum }) => `  ${approval}: ${quorum} of ${roles.join(' or ')}`),
+    `Expected: ${formatDuration(expectedMs)} with soaks, without the time that people take. Nothing was touched.`,
+    ...hops.flatMap((hop, i) => [
+      ...(hops.length === 1
+        ? []
+        : [
+            '',
+            paint('bold', `Hop ${i + 1} of ${hops.length}: ${hop.from} → ${hop.to}, backed up before, soaked after`),
+          ]),
+      ...hop.shards.flatMap((shard) => shardView(shard, paint, width)),
+    ]),
+    ...(approvals.length === 0 ? [] : ['', 'Approvals']),
+    ...approvals.map(({ approval, roles, quorum }) => `  ${approval}: ${quorum} of ${roles.join(' or ')}`),
   ];
 }
 

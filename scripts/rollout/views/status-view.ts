@@ -33,9 +33,9 @@ function header(status: OperationStatus, { paint, width, now }: ViewOptions): st
   const size = Math.max(6, Math.min(24, width - 40));
   const done = nodes === 0 ? 0 : Math.round((upgraded / nodes) * size);
   return [
-    `${paint('bold', status.deployment)}: ${words(status.operation)} ${status.from} → ${status.to}`,
+    `${paint('bold', status.deployment)}: ${words(status.operation)} ${[status.from, ...(status.via ?? []), status.to].join(' → ')}`,
     ...wrap(headline(status), width, '  ').map((line, i) => (i === 0 ? phasePaint(status, paint, line) : line)),
-    `[${'='.repeat(done)}${' '.repeat(size - done)}] ${upgraded} of ${nodes} nodes, ${took}`,
+    `[${'='.repeat(done)}${' '.repeat(size - done)}] ${upgraded} of ${nodes} nodes${status.hop === undefined ? '' : ` on ${status.hop}`}, ${took}`,
     paint('dim', `started ${clock(status.startedAt)} by ${status.startedBy}`),
   ];
 }

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { releaseLines } from '../../../model/compatibility/release-lines.js';
 import { canPauseWrites, readsSnapshotOf, shareBus } from '../../../model/compatibility/rules.js';
-import { explainRefusal, leftToUpgrade, oneStep, upgradePath } from '../../../model/compatibility/upgrade-path.js';
+import { explainRefusal, leftToUpgrade, oneStep, stopsLeft, upgradePath } from '../../../model/compatibility/upgrade-path.js';
 
 // Every pair of this list was carried through on real servers.
 test.each([
@@ -76,12 +76,38 @@ test('every step of a suggested way, and the straight one, is a step that is all
 test('the refusal reads like a message and ends in commands', () => {
   expect(explainRefusal('orders', '5.0.6', '7.2.4')).toBe(
     [
-      "orders can't go from 5.0.6 to 7.2.4 in one cluster.",
+      "orders can't go from 5.0.6 to 7.2.4 in one step.",
       '  Nodes before 7.0 drop the bus messages that 7.2 sends, so Redis 7.2.4 would never join (redis#13401).',
-      '  Go by way of 7.0:      rollout plan orders --to 7.0',
+      '  Go by way of 7.0:      rollout plan orders --to 7.2.4 --via 7.0',
       '  Or straight to 8.0:    rollout plan orders --to 8.0',
     ].join('\n'),
   );
+});
+
+describe('a way in several hops', () => {
+  test('is allowed when each hop is, and refused with the one that isn’t', () => {
+    expect(explainRefusal('orders', '5.0.6', '7.2.4', ['7.0.15'])).toBeUndefined();
+    expect(explainRefusal('orders', '5.0.6', '8.2.3', ['6.2.14', '7.0.15'])).toBeUndefined();
+    const refusal = explainRefusal('orders', '5.0.6', '7.2.4', ['6.2.14']);
+    expect(refusal).toContain("orders can't go from 6.2.14 to 7.2.4 in one step.");
+    expect(refusal).toContain('rollout plan orders --to 7.2.4 --via 7.0');
+    expect(explainRefusal('orders', '5.0.6', '7.0.15', ['7.2.4'])).toContain('from 5.0.6 to 7.2.4');
+    expect(explainRefusal('orders', '7.0.15', '7.0.15', ['7.4.1'])).toContain('Redis 7.0.15 is older than Redis 7.4.1');
+  });
+
+  const way = ['7.0.15', '7.2.4'];
+  test.each([
+    ['nothing was begun', ['5.0.6', '5.0.6'], [], ['7.0.15', '7.2.4']],
+    ['the first hop is under way', ['7.0.15', '5.0.6'], [], ['7.0.15', '7.2.4']],
+    ['the first hop is done', ['7.0.15', '7.0.15'], [], ['7.2.4']],
+    ['another patch of its line will do', ['7.0.9', '7.0.15'], [], ['7.2.4']],
+    ['one node was never released', ['7.0.15', '7.0.15'], [1], ['7.0.15', '7.2.4']],
+    ['the second hop is under way', ['7.2.4', '7.0.15'], [1], ['7.2.4']],
+    ['all is done', ['7.2.4', '7.2.4'], [], ['7.2.4']],
+  ] as [string, string[], number[], string[]][])('what is left when %s', (_, running, pending, left) => {
+    const nodes = running.map((release, i) => ({ release, pending: pending.includes(i) }));
+    expect(stopsLeft(nodes, way)).toEqual(left);
+  });
 });
 
 describe('cluster-announce-hostname', () => {

@@ -81,7 +81,7 @@ test('a pair that can’t share a bus is a blocker with the hop that works', () 
   expect(it.hops).toEqual(['7.0']);
   expect(about(it, /redis#13401/)).toMatchObject({
     severity: 'blocker',
-    next: 'Go by way of 7.0: rollout plan orders --to 7.0, or straight to 8.0: rollout plan orders --to 8.0.',
+    next: 'Go by way of 7.0: rollout plan orders --to 7.2.4 --via 7.0, or go straight to 8.0: rollout plan orders --to 8.0.',
   });
 });
 

@@ -1,3 +1,4 @@
+import { leftToUpgrade, stopsLeft } from '../../../model/compatibility/upgrade-path.js';
 import { parseDeployment } from '../../../model/deployment-file.js';
 import type { Deployment } from '../../../model/deployment.js';
 import type { LedgerResult, VerifyResult } from '../../../model/evidence.js';
@@ -8,6 +9,7 @@ import type { Activities, Assessment, GateResult, NodePlace, ShardNow, Order } f
 
 const OLD = '5.0.6';
 const NEW = '8.0.6';
+const newest: Readonly<Record<string, string>> = { '7.0': '7.0.15', '7.2': '7.2.4', '8.0': NEW };
 
 interface FakeNode {
   address: string;
@@ -76,6 +78,11 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
     this.#failures.set(act, error);
   }
 
+  /** It fails no more. */
+  mend(act: string): void {
+    this.#failures.delete(act);
+  }
+
   /** Makes an act take until the returned function is called. */
   hold(act: string): () => void {
     let release = (): void => undefined;
@@ -91,16 +98,21 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
     return this.#shards.flat().flatMap((node) => (node.primary ? [node.address] : []));
   }
 
-  assess = ({ operation, shard }: Order & { shard?: string }): Promise<Assessment> => {
+  assess = (input: Parameters<Activities['assess']>[0]): Promise<Assessment> => {
+    const { operation, shard, to: target, via = [] } = input;
     const topology = this.#topology();
     const shards = topology.shards.filter((it) => shard === undefined || it.name === shard);
-    const from = this.releases().includes(OLD) ? OLD : NEW;
+    const way = [...via, target].map((stop) => newest[stop] ?? stop);
+    const nodes = this.releases().map((release) => ({ release, pending: false }));
+    const [to = NEW] = stopsLeft(nodes, way);
+    const from = leftToUpgrade(this.releases(), to)[0] ?? to;
     const { name, policy } = this.deployment;
     return Promise.resolve({
       name,
       policy,
       from,
-      to: NEW,
+      to,
+      way,
       topology: { ...topology, shards },
       facts: { nodes: {} },
       searchable: this.#searchable,
