@@ -8,6 +8,7 @@ import type { NodePlace, Order } from '../model/work.js';
 import type { FencingToken, Platform, PlatformNode } from '../platforms/platform.js';
 import { processPlatform } from '../platforms/process/platform.js';
 import { at, connect, type Endpoint, type NodeConnection } from '../redis/connection.js';
+import { closeEarlier, openToAct } from './acting.js';
 import type { Dependencies } from './dependencies.js';
 
 /** One attempt at one activity: the deployment with its secrets resolved, its platform, and the right to act. */
@@ -20,7 +21,10 @@ export interface Context {
   folder: string;
   token: FencingToken;
   signal: AbortSignal;
+  /** For looking. What changes a node goes over `connectToAct`. */
   connect(address: string): Promise<NodeConnection>;
+  /** For changing something at a node that this attempt has taken; refuses (Fenced) when a later attempt has it. */
+  connectToAct(place: NodePlace): Promise<NodeConnection>;
 }
 
 export async function contextFor({ deployments, state }: Dependencies, order: Order): Promise<Context> {
@@ -28,14 +32,23 @@ export async function contextFor({ deployments, state }: Dependencies, order: Or
   const endpoint: Endpoint = await endpointFor(deployment);
   const folder = join(state, order.operation);
   await mkdir(folder, { recursive: true, mode: 0o700 });
+  const platform = platformFor(deployment);
+  const token = fencingToken();
+  const signal = cancellationSignal();
+  const look = (address: string): Promise<NodeConnection> => connect(at(endpoint, address));
   return {
     deployment,
     endpoint,
-    platform: platformFor(deployment),
+    platform,
     folder,
-    token: fencingToken(),
-    signal: cancellationSignal(),
-    connect: (address) => connect(at(endpoint, address)),
+    token,
+    signal,
+    connect: look,
+    connectToAct: (place) => {
+      signal.throwIfAborted();
+      const fence = (): Promise<void> => platform.fence(platformNode(place), token);
+      return openToAct(token, () => look(place.address), fence);
+    },
   };
 }
 
@@ -66,7 +79,7 @@ export function platformNode({ address, home, configurationFile, logFile, pid }:
 /** Heartbeats while something takes its time, so that an attempt whose worker died is given to another soon. */
 export async function heartbeating<T>(act: (progress: (details: unknown) => void) => Promise<T>): Promise<T> {
   let details: unknown;
-  const timer = setInterval(() => heartbeat(details), 2000);
+  const timer = setInterval(() => heartbeat(details), (activityInfo().heartbeatTimeoutMs ?? 10_000) / 5);
   try {
     return await act((latest) => {
       details = latest;
@@ -77,7 +90,12 @@ export async function heartbeating<T>(act: (progress: (details: unknown) => void
   }
 }
 
-/** Takes the nodes for this attempt before it changes anything: an earlier one that wakes up late is refused here. */
-export async function fenceAll({ platform, token }: Context, places: readonly NodePlace[]): Promise<void> {
-  await Promise.all(places.map((place) => platform.fence(platformNode(place), token)));
+/** Takes nodes for this attempt before it changes anything: an earlier one that wakes up late finds itself shut out. */
+export async function fenceAll(context: Context, places: readonly NodePlace[]): Promise<void> {
+  await Promise.all(
+    places.map(async (place) => {
+      await context.platform.fence(platformNode(place), context.token);
+      await closeEarlier(context.token, () => context.connect(place.address));
+    }),
+  );
 }

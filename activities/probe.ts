@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { link, readFile, rename, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RolloutError } from '../model/failures.js';
@@ -28,8 +29,6 @@ export function probeActivities(dependencies: Dependencies): Pick<EvidenceActivi
         const { policy, seeds } = deployment;
         if (!policy.probe.enabled) return;
         const shards = await wholeCluster(endpoint, seeds);
-        const write = (name: string, content: unknown): Promise<void> =>
-          replace(join(folder, name), JSON.stringify(content));
         await using probe = await startProbe({
           seeds,
           endpoint,
@@ -42,14 +41,14 @@ export function probeActivities(dependencies: Dependencies): Pick<EvidenceActivi
         void probe.ended.then((why) => (ended = why ?? 'the probe ended'));
         while (!signal.aborted) {
           if (ended !== undefined) throw new RolloutError('Unreachable', ended);
-          await write(RECENT, { at: Date.now(), recent: probe.recent() });
+          await replace(join(folder, RECENT), JSON.stringify({ at: Date.now(), recent: probe.recent() }));
           if (performance.now() > due) {
-            await write(PROBE_REPORT, await probe.report());
+            await writeProbeReport(folder, await probe.report());
             due = performance.now() + REPORT_EVERY_MS;
           }
           await sleep(1000, undefined, { signal }).catch(() => undefined);
         }
-        await write(PROBE_REPORT, await probe.stop());
+        await writeProbeReport(folder, await probe.stop());
         signal.throwIfAborted();
       }),
 
@@ -59,18 +58,14 @@ export function probeActivities(dependencies: Dependencies): Pick<EvidenceActivi
         const ledger = { seeds: deployment.seeds, endpoint, folder: join(folder, PROBE_FOLDER), onProgress: progress };
         if (!existsSync(ledger.folder)) return undefined;
         const file = join(folder, LEDGER);
-        // Read before its keys are removed, and never again after: a second attempt would find them all lost.
-        const known = await readFile(file, 'utf8').catch(() => undefined);
-        const result = known === undefined ? await readBackLedger(ledger) : (JSON.parse(known) as LedgerResult);
-        if (known === undefined) await replace(file, JSON.stringify(result));
+        // Read before its keys are removed, and never again after: a second attempt would find them all lost. So would
+        // one that hung while it read: the first result stays.
+        if (!existsSync(file)) await keepFirst(file, JSON.stringify(await readBackLedger(ledger)));
+        const result = JSON.parse(await readFile(file, 'utf8')) as LedgerResult;
         // What is left of a lost write is evidence.
         if (result.lost === 0) await removeProbeKeys(ledger);
         const report = await readFile(join(folder, PROBE_REPORT), 'utf8').catch(() => undefined);
-        if (report !== undefined)
-          await replace(
-            join(folder, PROBE_REPORT),
-            JSON.stringify({ ...(JSON.parse(report) as ProbeReport), ledger: result }),
-          );
+        if (report !== undefined) await writeProbeReport(folder, JSON.parse(report) as ProbeReport);
         return result;
       }),
   };
@@ -91,8 +86,28 @@ export async function wholeCluster(endpoint: Endpoint, seeds: readonly string[])
   );
 }
 
+/** With the ledger once it is read back: a probe whose worker hung until then must not take it out again. */
+async function writeProbeReport(folder: string, report: ProbeReport): Promise<void> {
+  const ledger = await readFile(join(folder, LEDGER), 'utf8').catch(() => undefined);
+  const whole = ledger === undefined ? report : { ...report, ledger: JSON.parse(ledger) as LedgerResult };
+  await replace(join(folder, PROBE_REPORT), JSON.stringify(whole));
+}
+
+/** Writes a file that isn't there yet, whole; one that is there stays. */
+async function keepFirst(path: string, text: string): Promise<void> {
+  const own = `${path}.${randomUUID()}`;
+  await writeFile(own, text, { mode: 0o600 });
+  try {
+    await link(own, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    await unlink(own);
+  }
+}
+
 /** Whole or not at all: the gates and the report read it while it is written. */
 async function replace(path: string, text: string): Promise<void> {
-  await writeFile(`${path}.partial`, text, { mode: 0o600 });
-  await rename(`${path}.partial`, path);
+  await writeFile(`${path}.${process.pid}.partial`, text, { mode: 0o600 });
+  await rename(`${path}.${process.pid}.partial`, path);
 }

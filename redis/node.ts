@@ -142,6 +142,8 @@ const needed: readonly (readonly string[])[] = [
   ['CLUSTER', 'FAILOVER', 'redis-rollout-asks'],
   ['CLUSTER', 'REPLICATE', 'redis-rollout-asks'],
   ['CLIENT', 'LIST'],
+  ['CLIENT', 'SETNAME', 'redis rollout asks'],
+  ['CLIENT', 'KILL', 'ID', 'redis-rollout-asks'],
   ['BGSAVE', 'redis-rollout-asks'],
   ['SHUTDOWN', 'redis-rollout-asks', 'redis-rollout-asks'],
   ['REPLCONF', 'redis-rollout-asks', '1'],

@@ -8,6 +8,8 @@ import { observePrimaries, readAccount } from './topology.js';
 
 export interface TakeoverInput {
   endpoint: Endpoint;
+  /** Opens what the commands that change something go over; an attempt that was overtaken gets none. */
+  connectToAct?: (address: string) => Promise<NodeConnection>;
   /** The primary that gives its role away, and the replica that takes it. */
   from: string;
   to: string;
@@ -21,6 +23,9 @@ const PAUSE_MS = 2000;
 const TAKEOVER_WITHIN_MS = 500;
 /** How long writes are held at most while it is not known who is primary. */
 const KNOWN_WITHIN_MS = 10_000;
+
+export const openToAct = ({ endpoint, connectToAct }: TakeoverInput, address: string): Promise<NodeConnection> =>
+  connectToAct ? connectToAct(address) : connect(at(endpoint, address));
 
 /** The takeover skips the vote: it is allowed only where nobody could see things differently. */
 export async function whyNotFast({ endpoint, from, to, nodes }: TakeoverInput): Promise<string | undefined> {
@@ -58,10 +63,11 @@ export async function whyNotFast({ endpoint, from, to, nodes }: TakeoverInput): 
  * @throws RolloutError HandoverFailed when the old primary serves on; RolesUnsettled when it is not known who does; Lost
  */
 export async function takeOver(
-  { endpoint, from, to }: TakeoverInput,
+  input: TakeoverInput,
   successor: NodeConnection,
 ): Promise<{ ms: number } | { refused: string }> {
-  await using primary = await connect(at(endpoint, from));
+  const { from, to } = input;
+  await using primary = await openToAct(input, from);
   const start = performance.now();
   const age = (): number => performance.now() - start;
   const pause = (): Promise<unknown> => primary.call('CLIENT', 'PAUSE', PAUSE_MS, 'WRITE');

@@ -73,6 +73,7 @@ async function looking(deployment: Deployment, folder: string): Promise<Context>
     token: { epoch: 0, holder: 'plan' },
     signal: new AbortController().signal,
     connect: (address) => connect(at(endpoint, address)),
+    connectToAct: ({ address }) => Promise.reject(new RolloutError('Fenced', `${address}: a plan changes nothing`)),
   };
 }
 

@@ -1,13 +1,17 @@
 import { RolloutError } from '../../model/failures.js';
-import type { FromChild, ProbeInput, ToChild } from './input.js';
+import { LEASE_MS, type FromChild, type ProbeInput, type ToChild } from './input.js';
 import { ProbeRun } from './run.js';
 
 /**
  * The probe's process. It is told everything over IPC, secrets too, and lives no longer than its parent: when the channel
- * closes, however the parent ended, it keeps what it knows and exits.
+ * closes, however the parent ended, or nothing is heard over it any more, it keeps what it knows and exits. A worker that
+ * hangs would otherwise leave it writing after the ledger was read back.
  */
 let run: ProbeRun | undefined;
 let beat: NodeJS.Timeout | undefined;
+/** Beats since the parent was heard: time in which this process stood still itself is not counted. */
+let unheard = 0;
+const BEAT_MS = 500;
 
 const tell = (message: FromChild): Promise<void> =>
   new Promise((resolve) => {
@@ -24,7 +28,10 @@ async function start(input: ProbeInput): Promise<void> {
   const started = await ProbeRun.start(input);
   run = started;
   await tell({ kind: 'started' });
-  beat = setInterval(() => void tell({ kind: 'recent', recent: started.recent() }), 500);
+  beat = setInterval(() => {
+    if (++unheard * BEAT_MS > LEASE_MS) leave();
+    else void tell({ kind: 'recent', recent: started.recent() });
+  }, BEAT_MS);
 }
 
 async function stop(): Promise<void> {
@@ -35,8 +42,19 @@ async function stop(): Promise<void> {
   process.disconnect();
 }
 
+function leave(): void {
+  try {
+    run?.abandon();
+  } finally {
+    process.exit(0);
+  }
+}
+
 process.on('message', (message: ToChild) => {
+  unheard = 0;
   switch (message.kind) {
+    case 'alive':
+      break;
     case 'start':
       start(message.input).catch(async (error: unknown) => {
         await fail(error);
@@ -53,13 +71,7 @@ process.on('message', (message: ToChild) => {
   }
 });
 
-process.on('disconnect', () => {
-  try {
-    run?.abandon();
-  } finally {
-    process.exit(0);
-  }
-});
+process.on('disconnect', leave);
 
 // Ctrl-C reaches the whole group of processes: the parent decides when the probe ends.
 process.on('SIGINT', () => undefined);

@@ -30,7 +30,15 @@ export const defaultLimits: ProbeLimits = { deadlineMs: 10_000, inFlight: 4096, 
 /** One process measures well up to here; with more shards than that allows each stream becomes slower. */
 export const MOST_OPERATIONS_A_SECOND = 16_000;
 
-export type ToChild = { kind: 'start'; input: ProbeInput } | { kind: 'save' } | { kind: 'stop' };
+/** A parent that has said nothing for so long hangs, and another may measure in its place: the probe ends. */
+export const LEASE_MS = 10_000;
+
+export type ToChild =
+  | { kind: 'start'; input: ProbeInput }
+  /** Said once a second. */
+  | { kind: 'alive' }
+  | { kind: 'save' }
+  | { kind: 'stop' };
 
 export type FromChild =
   | { kind: 'started' }

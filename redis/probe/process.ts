@@ -4,7 +4,7 @@ import { extname } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { ProbeRecent, ProbeReport } from '../../model/evidence.js';
 import { RolloutError } from '../../model/failures.js';
-import type { FromChild, ProbeInput, ToChild } from './input.js';
+import { LEASE_MS, type FromChild, type ProbeInput, type ToChild } from './input.js';
 import { loadProbeReport } from './report.js';
 
 export interface ProbeHandle extends AsyncDisposable {
@@ -35,6 +35,9 @@ export async function startProbe(
 ): Promise<ProbeHandle> {
   const { onHeartbeat, ...told } = input;
   const child = forkProbe();
+  const alive = setInterval(() => {
+    if (child.connected) child.send({ kind: 'alive' } satisfies ToChild, () => undefined);
+  }, LEASE_MS / 10);
   let recent: ProbeRecent[] = [];
   let stopping: Promise<ProbeReport> | undefined;
   let failure: string | undefined;
@@ -48,6 +51,7 @@ export async function startProbe(
   const ended = new Promise<string | undefined>((resolve) =>
     child.once('exit', (code, signal) => {
       gone = true;
+      clearInterval(alive);
       resolve(stopping ? undefined : (failure ?? `the probe's process ended with ${signal ?? `exit code ${code}`}`));
     }),
   );
