@@ -52,8 +52,20 @@ async function libraryFolders(root: string): Promise<{ path: string; hasLua: boo
       if (name.endsWith('-linux-gnu')) {
         const path = join(parent, name);
         found.push({ path, hasLua: (await readdir(path)).includes('lua') });
+        for (const inside of await foldersOfLibraries(path)) found.push({ path: inside, hasLua: false });
       }
   return found;
+}
+
+/** A library that only some need lies one folder deeper, which an absolute RUNPATH names: `pulseaudio/libpulsecommon…`. */
+async function foldersOfLibraries(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const inside = await Promise.all(
+    entries
+      .filter((it) => it.isDirectory())
+      .map(async ({ name }) => ({ path: join(folder, name), files: await readdir(join(folder, name)) })),
+  );
+  return inside.filter(({ files }) => files.some((it) => /^lib.*\.so/.test(it))).map(({ path }) => path);
 }
 
 /** The dynamic loader itself: the links to it are absolute and lead out of the root. */

@@ -74,14 +74,21 @@ export function suits({ server }: Component, release: string): boolean {
   );
 }
 
-/** What the program says of itself; undefined when it can't be run. */
-export async function versionOf(component: Component, path: string): Promise<string | undefined> {
+/** What the program says of itself; undefined when it can't be run: `complain` hears why. */
+export async function versionOf(
+  component: Component,
+  path: string,
+  complain?: (why: string) => void,
+): Promise<string | undefined> {
   if (component.server !== undefined) return releaseOf(path);
   try {
     const argument = component.name === 'openssl' ? 'version' : '--version';
-    const { stdout, stderr } = await promisify(execFile)(path, [argument], { timeout: 15_000 });
+    // The first start of a browser reads some hundred megabytes from a disk that others may be busy with.
+    const { stdout, stderr } = await promisify(execFile)(path, [argument], { timeout: 60_000 });
     return /\d+\.\d+[\w.+-]*/.exec(stdout + stderr)?.[0];
-  } catch {
+  } catch (error) {
+    const { stderr = '', message } = error as Error & { stderr?: string };
+    complain?.(stderr.trim().split('\n').at(-1) || message);
     return undefined;
   }
 }

@@ -130,8 +130,9 @@ async function take(
   const folder = await store.workFolder(component.name);
   const sources = await route.obtain(folder, tools);
   const [program] = component.programs;
-  const release = await versionOf(component, join(folder, 'bin', program));
-  if (release === undefined) throw new Error(`its ${program} does not run on this machine`);
+  let why = '';
+  const release = await versionOf(component, join(folder, 'bin', program), (told) => (why = `: ${told}`));
+  if (release === undefined) throw new Error(`its ${program} does not run on this machine${why}`);
   if (!suits(component, release))
     throw new Error(`it is ${release}, ${component.server?.release ?? 'another'} was expected`);
   const link = component.server ? join('servers', linkName(release)) : join('bin', program);
