@@ -3,7 +3,7 @@ import { handOver } from '../redis/handover.js';
 import { readAccounts } from '../redis/topology.js';
 import { contextFor, fenceAll, heartbeating } from './context.js';
 import type { Dependencies } from './dependencies.js';
-import { noteRoleChange } from './role-change.js';
+import { madePrimary, noteRoleChange } from './role-change.js';
 
 /** How long every node concerned may take to show the new roles: gossip reaches the last one with its next pings, ms. */
 const CONFIRM_WITHIN_MS = 30_000;
@@ -17,8 +17,13 @@ export function handoverActivities(dependencies: Dependencies): HandoverActiviti
         const { endpoint, deployment, signal } = context;
         await fenceAll(context, input.places);
         const { memberAddresses: nodes } = await readAccounts(endpoint, [to, ...deployment.seeds]);
+        const successor = input.places.find((it) => it.address === to);
         const result = await handOver({
           endpoint,
+          connectToAct: (address) => {
+            const place = input.places.find((it) => it.address === address);
+            return place ? context.connectToAct(place) : context.connect(address);
+          },
           from,
           to,
           siblings,
@@ -26,9 +31,11 @@ export function handoverActivities(dependencies: Dependencies): HandoverActiviti
           mode,
           confirmWithinMs: CONFIRM_WITHIN_MS,
           signal,
+          ...(successor && {
+            tookOver: await madePrimary(context, successor),
+            onTakenOver: () => noteRoleChange(context, successor),
+          }),
         });
-        const successor = input.places.find((it) => it.address === to);
-        if (successor && !result.already) await noteRoleChange(context, successor);
         return {
           shard,
           from,

@@ -8,7 +8,7 @@ import { mayHandOver, type ShardObservation } from '../model/handover.js';
 import { satisfies } from '../model/release.js';
 import { allNodes, type ShardView } from '../model/topology.js';
 import type { Verdict } from '../model/verdict.js';
-import { fail } from '../model/verdict.js';
+import { fail, pass } from '../model/verdict.js';
 import { measureLatencies } from '../redis/latency.js';
 import { observePrimaries, readAccounts, type NodeAccount } from '../redis/topology.js';
 import { platformNode, type Context } from './context.js';
@@ -49,14 +49,25 @@ export async function observe(context: Context, { gates, shard, watchMs = WATCH_
   };
 }
 
-/** May the candidate take over its shard's primary role now? */
+export interface Candidate {
+  candidate: string;
+  sinceRoleChangeMs?: number | undefined;
+  sinceRelinkMs?: number | undefined;
+}
+
+/**
+ * May the candidate take over its shard's primary role now? One that is primary already holds nobody up: what is left to
+ * do is decided anew on the roles as they are.
+ */
 export function judgeHandover(
   { deployment }: Context,
   { observation, accounts }: Observed,
-  { candidate, sinceRoleChangeMs }: { candidate: string; sinceRoleChangeMs?: number },
+  { candidate, sinceRoleChangeMs, sinceRelinkMs }: Candidate,
   to: string,
 ): Verdict {
   const shard = observation.topology.shards.find((it) => it.replicas.some((node) => node.address === candidate));
+  const self = accounts.find(({ node }) => node.address === candidate)?.node;
+  if (self?.role === 'primary') return pass(`${candidate} is primary already: somebody else has handed over`);
   if (!shard) return fail(`${candidate} is no replica of any shard`, 'it replicates a primary again');
   const failingOver = accounts.find(({ failoverUnderWay }) => failoverUnderWay)?.node.address;
   const seen: ShardObservation = {
@@ -64,6 +75,7 @@ export function judgeHandover(
     primaries: observePrimaries(accounts),
     verified: shard.replicas.filter((node) => satisfies(node.release, to)).map((node) => node.address),
     sinceRoleChangeMs,
+    ...(sinceRelinkMs === undefined ? {} : { sinceRelinkMs }),
     ...(failingOver === undefined ? {} : { failoverUnderWay: failingOver }),
     nodeTimeoutMs: observation.topology.nodeTimeoutMs,
   };

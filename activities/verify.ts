@@ -3,6 +3,7 @@ import { RolloutError } from '../model/failures.js';
 import type { VerifyResult } from '../model/evidence.js';
 import type { EvidenceActivities, NodePlace } from '../model/work.js';
 import { at } from '../redis/connection.js';
+import { servingPrimary } from '../redis/roles.js';
 import type { VerifyProgress } from '../redis/verify/progress.js';
 import { verifyReplica } from '../redis/verify/verify-replica.js';
 import { contextFor, heartbeating, type Context } from './context.js';
@@ -14,12 +15,20 @@ export const compareReplica =
   (input) =>
     heartbeating(async (progress) => compare(await contextFor(dependencies, input), input, progress));
 
-/** Compares a node with its primary, key by key; goes on where an attempt that died had come to. */
-export const verifyNode = (
+/**
+ * Compares a node with its primary, key by key: the one that serves now, whoever it was when the node was begun. Goes on
+ * where an attempt that died had come to.
+ */
+export const verifyNode = async (
   context: Context,
   { place, primary, shard }: { place: NodePlace; primary: string; shard: string },
   progress: (details: unknown) => void,
-): Promise<VerifyResult> => compare(context, { shard, primary, replica: place.address }, progress);
+): Promise<VerifyResult> =>
+  compare(
+    context,
+    { shard, primary: await servingPrimary(context.endpoint, primary), replica: place.address },
+    progress,
+  );
 
 async function compare(
   { deployment, endpoint, signal }: Context,

@@ -25,6 +25,8 @@ export interface ShardObservation {
   verified: readonly string[];
   /** Since a role of this shard changed last, ms; undefined when nobody saw it change. */
   sinceRoleChangeMs: number | undefined;
+  /** Since the shard's replicas linked to this primary, ms, where that was not when they were started. */
+  sinceRelinkMs?: number;
   /** Address of a node that reports a failover under way (`master_failover_state`, or a vote asked for). */
   failoverUnderWay?: string;
   nodeTimeoutMs: number;
@@ -38,7 +40,7 @@ export type HandoverPolicy = Pick<Policy, 'settle'> & { gates: Pick<Policy['gate
  * @param candidate address of the replica that would take over
  */
 export function mayHandOver(observation: ShardObservation, candidate: string, policy: HandoverPolicy): Verdict {
-  const { shard, primaries, verified, sinceRoleChangeMs, failoverUnderWay, nodeTimeoutMs } = observation;
+  const { shard, primaries, verified, sinceRoleChangeMs, sinceRelinkMs, failoverUnderWay, nodeTimeoutMs } = observation;
   const node = shard.replicas.find(({ address }) => address === candidate);
   if (!node) return fail(`${candidate} is no replica of ${shard.name}`, 'choose one of its replicas');
   const ready = isReady(shard, node, policy);
@@ -71,6 +73,11 @@ export function mayHandOver(observation: ShardObservation, candidate: string, po
     return wait(
       `roles changed ${formatDuration(sinceRoleChangeMs)} ago`,
       `${formatDuration(settle - sinceRoleChangeMs)} more pass`,
+    );
+  if (sinceRelinkMs !== undefined && sinceRelinkMs < settle)
+    return wait(
+      `the replicas of ${shard.primary.address} linked to it ${formatDuration(sinceRelinkMs)} ago: somebody may have failed ${shard.name} over then`,
+      `${formatDuration(settle - sinceRelinkMs)} more pass`,
     );
   return pass();
 }

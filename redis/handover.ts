@@ -3,24 +3,22 @@ import { ReplyError } from 'ioredis';
 import { RolloutError } from '../model/failures.js';
 import { couldReplace } from '../model/handover.js';
 import { fail, pass, type Verdict } from '../model/verdict.js';
-import { at, connect, type Endpoint, type NodeConnection } from './connection.js';
+import { at, connect, type NodeConnection } from './connection.js';
 import { parseInfo } from './info.js';
 import { poll, roleDoubts, roleOf } from './roles.js';
-import { takeOver, whyNotFast } from './takeover.js';
+import { openToAct, takeOver, whyNotFast, type TakeoverInput } from './takeover.js';
 import { readAccount, type NodeAccount } from './topology.js';
 
-export interface HandoverInput {
-  endpoint: Endpoint;
-  /** The primary that gives its role away, and the replica that takes it. */
-  from: string;
-  to: string;
+export interface HandoverInput extends TakeoverInput {
   /** The shard's other replicas, which must follow `to` afterwards. */
   siblings: readonly string[];
-  /** Every node of the cluster, the shard's included. */
-  nodes: readonly string[];
   mode: 'safe' | 'fast';
   /** How long every node may take to show the new roles, ms. */
   confirmWithinMs: number;
+  /** An earlier attempt has seen `to` as primary: if it is none now, somebody took the role from it. */
+  tookOver?: boolean;
+  /** Called as soon as `to` is seen as primary, before the others are asked. */
+  onTakenOver?: () => Promise<void>;
   signal?: AbortSignal;
 }
 
@@ -48,16 +46,17 @@ const FAILOVER_GIVES_UP_MS = 5500;
  * - `safe` is CLUSTER FAILOVER: the primary stops writes, the replica catches up to its offset and is elected.
  * - `fast` (both ends ≥ 6.2) pauses writes, waits for equal offsets and takes over without a vote; measured at 4–6 ms.
  *
- * @throws RolloutError HandoverFailed when nothing was done, or the old primary still serves; RolesUnsettled, Lost;
- *   NodeHung, Unreachable
+ * @throws RolloutError HandoverFailed when nothing was done, or the old primary still serves; Stopped when somebody took
+ *   the role from the successor at once; RolesUnsettled, Lost; NodeHung, Unreachable
  */
 export async function handOver(input: HandoverInput): Promise<HandoverResult> {
   const { endpoint, from, to, confirmWithinMs, signal } = input;
-  await using successor = await connect(at(endpoint, to));
+  await using successor = await openToAct(input, to);
   const begun = Date.now();
   let result: HandoverResult;
-  if ((await roleOf(successor)) === 'primary' || (await isDone(input)))
-    result = { mode: input.mode, ms: 0, at: begun, already: true };
+  const role = await roleOf(successor);
+  if (role === 'replica' && input.tookOver === true) throw await failedBack(input);
+  if (role === 'primary' || (await isDone(input))) result = { mode: input.mode, ms: 0, at: begun, already: true };
   else {
     const reason = input.mode === 'fast' ? await whyNotFast(input) : undefined;
     if (input.mode === 'fast' && reason === undefined) {
@@ -68,23 +67,37 @@ export async function handOver(input: HandoverInput): Promise<HandoverResult> {
           : { mode: 'fast', ms: outcome.ms, at: begun, already: false };
     } else result = { ...(await failOver(input, successor)), ...(reason === undefined ? {} : { fellBack: reason }) };
   }
+  await input.onTakenOver?.();
 
   const replicas = [from, ...input.siblings];
+  const back = `${to} calls itself a replica`;
   const doubts = await poll(
     async () => {
       const left = await roleDoubts(endpoint, { primary: to, replicas });
-      await unchain(endpoint, to, input.siblings, left);
+      await unchain(input, left);
       return left;
     },
-    (left) => left.length === 0,
+    (left) => left.length === 0 || left.includes(back),
     { everyMs: 100, withinMs: confirmWithinMs, ...(signal ? { signal } : {}) },
   );
+  if (doubts.includes(back)) throw await failedBack(input);
   if (doubts.length > 0)
     throw new RolloutError(
       'RolesUnsettled',
       `${to} is primary, but after ${confirmWithinMs} ms not everyone shows it: ${doubts.slice(0, 5).join('; ')}`,
     );
   return result;
+}
+
+/**
+ * Never handed over again: what the successor has now it took from whoever is primary, and nobody has compared it since.
+ */
+async function failedBack({ endpoint, from, to }: HandoverInput): Promise<RolloutError> {
+  const { node } = await readAccount(at(endpoint, to));
+  return new RolloutError(
+    'Stopped',
+    `${to} took over from ${from} and replicates ${node.replication?.primary ?? 'nobody'} again: somebody else failed the shard over at once; find out who, and start again`,
+  );
 }
 
 /** CLUSTER FAILOVER, tried twice: its OK only means accepted (redis#11750), and a second vote needs 2 × node timeout. */
@@ -178,18 +191,14 @@ function judgePair(old: NodeAccount, next: NodeAccount, from: string): Verdict {
 const plain = (address: string): string => address.toLowerCase().replace(/[[\]]/g, '');
 
 /** A sibling can stay chained to the old primary (redis#15472): point it at the new one. */
-async function unchain(
-  endpoint: Endpoint,
-  primary: string,
-  siblings: readonly string[],
-  doubts: readonly string[],
-): Promise<void> {
-  const chained = siblings.filter((address) => doubts.some((doubt) => doubt.startsWith(`${address} replicates `)));
-  if (chained.length === 0 || doubts.some((doubt) => doubt.includes(`doesn't know ${primary}`))) return;
-  const { node } = await readAccount(at(endpoint, primary));
+async function unchain(input: HandoverInput, doubts: readonly string[]): Promise<void> {
+  const { endpoint, to } = input;
+  const chained = input.siblings.filter((address) => doubts.some((it) => it.startsWith(`${address} replicates `)));
+  if (chained.length === 0 || doubts.some((doubt) => doubt.includes(`doesn't know ${to}`))) return;
+  const { node } = await readAccount(at(endpoint, to));
   await Promise.all(
     chained.map(async (address) => {
-      await using sibling = await connect(at(endpoint, address));
+      await using sibling = await openToAct(input, address);
       await sibling.call('CLUSTER', 'REPLICATE', node.id).catch(() => {
         // It may have turned by itself in between; the next look tells.
       });

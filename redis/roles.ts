@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatSlots } from '../model/topology.js';
-import { at, type Endpoint, type NodeConnection } from './connection.js';
+import { addressOf, at, connect, type Endpoint, type NodeConnection } from './connection.js';
 import { observePrimaries, readAccount, type NodeAccount } from './topology.js';
 
 export interface RoleExpectation {
@@ -68,6 +68,21 @@ export async function roleDoubts(endpoint: Endpoint, { primary, replicas }: Role
 export async function roleOf(connection: NodeConnection): Promise<'primary' | 'replica'> {
   const [role] = (await connection.call('ROLE')) as [string];
   return role === 'master' ? 'primary' : 'replica';
+}
+
+/** A replica of a replica of a replica: longer chains are somebody's experiment. */
+const LONGEST_CHAIN = 3;
+
+/** Who serves a node's shard by now: the node itself, or whoever it replicates. Somebody may have failed it over. */
+export async function servingPrimary(endpoint: Endpoint, address: string): Promise<string> {
+  let serving = address;
+  for (let links = 0; links < LONGEST_CHAIN; links++) {
+    await using node = await connect(at(endpoint, serving));
+    const [role, host, port] = (await node.call('ROLE')) as [string, string, number];
+    if (role === 'master') return serving;
+    serving = addressOf({ host, port: Number(port) });
+  }
+  return serving;
 }
 
 /** Asks again until `read` says yes or the time is up; the last answer either way. */

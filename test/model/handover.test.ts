@@ -70,6 +70,13 @@ test.each([
   ['no primary was asked', { ...good, primaries: [] }, candidate, 'wait', /0 of 0 primaries/],
   ['roles changed just now', { ...good, sinceRoleChangeMs: 1500 }, candidate, 'wait', /roles changed 1\.5 s ago/],
   [
+    'its links were made anew just now, by nobody of ours',
+    { ...good, sinceRoleChangeMs: undefined, sinceRelinkMs: 2000 },
+    candidate,
+    'wait',
+    /replicas of 10\.0\.1\.0:6379 linked to it 2\.0 s ago: somebody may have failed shard-1 over/,
+  ],
+  [
     'the node timeout asks for longer than policy.settle',
     { ...good, nodeTimeoutMs: 15_000, sinceRoleChangeMs: 20_000 },
     candidate,

@@ -1,0 +1,109 @@
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { findServers } from '../../platforms/process/servers.js';
+import { Sandbox, type SandboxNode } from '../../scripts/sandbox/cluster.js';
+import { Stage } from '../../scripts/sandbox/stage.js';
+import { Dataset } from './stage/dataset.js';
+import { expectCompleted, expectNothingLost } from './stage/evidence.js';
+import { expectWhole, readNodes, type NodeState } from './stage/nodes.js';
+
+// The new version starts and is not what was asked for: other settings, slow answers, a death minutes later.
+let stage: Stage;
+let cluster: Sandbox;
+let before: NodeState[];
+let dataset: Dataset;
+let canary: SandboxNode;
+
+beforeAll(async () => {
+  stage = await Stage.open();
+  cluster = await Sandbox.cluster({ release: '7.0', primaries: 1 });
+  dataset = await Dataset.write(cluster, 200);
+  before = await readNodes(cluster);
+  const [, replica] = cluster.nodes;
+  if (!replica) throw new Error('the sandbox has two nodes');
+  canary = replica;
+});
+afterAll(async () => {
+  await stage[Symbol.asyncDispose]();
+  await cluster.stop();
+});
+
+test.each([
+  { setting: '--maxmemory-policy allkeys-lru', says: 'maxmemory-policy noeviction → allkeys-lru' },
+  // Its append-only file is empty: a full resync, and then a setting that nobody asked for.
+  { setting: '--appendonly yes', says: 'appendonly no → yes' },
+])(
+  'a server that starts with $setting of its own is not released, and taken back',
+  async ({ setting, says }) => {
+    const server = (await findServers()).get('8.0.6') ?? '';
+    const program = join(stage.root, `redis-server${setting.replaceAll(/\W/g, '-')}`);
+    await writeFile(program, `#!/bin/sh\nexec "${server}" "$@" ${setting}\n`);
+    await chmod(program, 0o755);
+    await stage.deploy('orders', cluster, { platform: { kind: 'process', servers: { '8.0.6': program } } });
+
+    const operation = await stage.start('orders', '8.0');
+    const { type, message } = await operation.failure();
+
+    expect(type).toBe('Different');
+    expect(message).toContain(`${canary.address} failed on the new version and is back on 7.0.15`);
+    expect(message).toContain(`${canary.address} runs 8.0.6 with another configuration than it had: ${says}`);
+    expect(message).toContain('0 of 2 nodes run 8.0.6');
+    await expectNothingLost(operation);
+    await expectWhole(cluster, { release: '7.0.15', before });
+    expect((await readNodes(cluster)).map(({ role }) => role)).toEqual(before.map(({ role }) => role));
+  },
+  120_000,
+);
+
+test('a canary that nobody reads from and that stutters, then dies, holds the soak until it is well', async () => {
+  await stage.deploy('orders', cluster, { policy: { canarySoak: '2s', gates: { maxLatency: '500ms' } } });
+  const operation = await stage.start('orders', '8.0');
+  await operation.waits('soak', 'canary');
+  const stutter = stuttering(canary);
+  const slow = await operation.until('the latency gate names the canary', ({ waiting }) =>
+    waiting.some((it) => it.name === 'latency' && it.reason.includes(canary.address)),
+  );
+  expect(slow.status.waiting.find(({ name }) => name === 'latency')).toMatchObject({
+    reason: expect.stringMatching(
+      /during canary: replica \S+ \(8\.0\.6\) takes .* to answer PING, the others at most/,
+    ) as string,
+    clears: expect.stringContaining('every node answers within 500 ms (policy.gates.maxLatency)') as string,
+    command: expect.stringContaining('rollout override orders --gate latency') as string,
+  });
+
+  // It stands still when it is killed: there was no moment in which it was well.
+  await stutter.end();
+  await cluster.kill(canary);
+  const dead = await operation.until('the topology gate names the canary', ({ waiting }) =>
+    waiting.some((it) => it.name === 'topology' && it.reason.includes(canary.address)),
+  );
+  expect(dead.timeline.filter(({ text }) => text.startsWith('hand over to '))).toEqual([]);
+
+  await cluster.start(canary);
+  const outcome = await operation.result();
+  expectCompleted(outcome);
+  await expectWhole(cluster, { release: '8.0.6', before });
+  await dataset.expectSame(10_000);
+}, 180_000);
+
+/** Stands still for most of the time, but never as long as a node timeout; ends standing still. */
+function stuttering(node: SandboxNode): { end: () => Promise<void> } {
+  let wanted = true;
+  const done = (async () => {
+    for (;;) {
+      await cluster.signal(node, 'SIGSTOP');
+      await sleep(1500);
+      if (!wanted) return;
+      await cluster.signal(node, 'SIGCONT');
+      await sleep(200);
+    }
+  })();
+  return {
+    end: () => {
+      wanted = false;
+      return done;
+    },
+  };
+}
