@@ -1,0 +1,70 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { endAll, type Bench } from './bench/bench.js';
+import { handoverBench } from './bench/handover/command.js';
+import { upgradeBench } from './bench/upgrade/command.js';
+import { columns } from './rollout/views/columns.js';
+
+const benches: Readonly<Record<string, Bench>> = { handover: handoverBench, upgrade: upgradeBench };
+
+const help = `npm run bench NAME [-- OPTIONS]     measures on real servers of this machine, on loopback
+
+  handover   what clients see of a primary's handover, ours beside what people do by hand
+  upgrade    how long a whole upgrade takes, beside the bare restarts and loads of its nodes
+
+npm run bench NAME -- --help tells the options. How to read them: docs/benchmarks.md`;
+
+async function main([name = '', ...args]: string[]): Promise<number> {
+  const bench = benches[name];
+  if (!bench) {
+    (name === '--help' ? console.log : console.error)(
+      name === '--help' ? help : `bench: expected a benchmark\n${help}`,
+    );
+    return name === '--help' ? 0 : 2;
+  }
+  const { json, summary, rest } = outputs(args);
+  if (rest.includes('--help')) {
+    console.log(bench.help);
+    return 0;
+  }
+  const tell = (line: string): void => (json ? console.error : console.log)(line);
+  const outcome = await bench.run(rest, tell);
+  if (json) console.log(JSON.stringify(outcome.summary, null, 2));
+  else
+    console.log(
+      outcome.tables.flatMap((it) => ['', ...columns(it, { width: process.stdout.columns || 160 })]).join('\n'),
+    );
+  if (summary !== undefined) {
+    await mkdir(dirname(resolve(summary)), { recursive: true });
+    await writeFile(summary, JSON.stringify(outcome.summary, null, 2) + '\n');
+  }
+  return outcome.clean ? 0 : 3;
+}
+
+/** `--json` and `--summary FILE`, which every benchmark has. */
+function outputs(args: readonly string[]): { json: boolean; summary?: string; rest: string[] } {
+  const rest = args.filter((it) => it !== '--json');
+  const at = rest.indexOf('--summary');
+  if (at < 0) return { json: rest.length < args.length, rest };
+  const [, summary] = rest.splice(at, 2);
+  if (summary === undefined) throw new RangeError('--summary: expected a file');
+  return { json: args.includes('--json'), summary, rest };
+}
+
+/** Temporal says what failed in the cause of the cause. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message}: ${messageOf(error.cause)}` : error.message;
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => void endAll().then(() => process.exit(130)));
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  const usage = error instanceof RangeError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') === true;
+  console.error(`bench: ${messageOf(error)}`);
+  process.exitCode = usage ? 2 : 1;
+}
+// Nothing that is left open may hold the terminal.
+process.exit();

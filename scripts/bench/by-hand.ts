@@ -1,0 +1,66 @@
+import { spawn } from 'node:child_process';
+import { open, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { findServers, newestFor } from '../../platforms/process/servers.js';
+import { parseInfo } from '../../redis/info.js';
+import { until, type Sandbox, type SandboxNode } from '../sandbox/cluster.js';
+
+/** What is waited for longest by hand: gigabytes to load on a busy machine. */
+const PATIENCE_MS = 600_000;
+
+/** Path of the newest server at hand of a release. */
+export async function serverOf(release: string): Promise<string> {
+  const servers = await findServers();
+  const newest = newestFor(servers.keys(), release);
+  const path = newest === undefined ? undefined : servers.get(newest);
+  if (path === undefined) throw new Error(`no server of ${release} is at hand: run \`npm run setup\``);
+  return path;
+}
+
+/** Starts a release in a node's folder on the configuration that it has. */
+export async function startByHand({ home }: SandboxNode, program: string): Promise<void> {
+  const log = await open(join(home, 'stdout.log'), 'a');
+  const child = spawn(program, [join(home, 'redis.conf')], {
+    detached: true,
+    stdio: ['ignore', log.fd, log.fd],
+    cwd: home,
+  });
+  child.unref();
+  await log.close();
+  await writeFile(join(home, 'redis.pid'), `${child.pid ?? 0}\n`);
+}
+
+/** Ends a node, by SHUTDOWN or as an operator does it, and waits until its process is gone. */
+export async function end(cluster: Sandbox, node: SandboxNode, how: 'SAVE' | 'NOSAVE' | 'SIGTERM'): Promise<void> {
+  const pid = Number((await infoOf(cluster, node))['process_id']);
+  if (how === 'SIGTERM') process.kill(pid, how);
+  else {
+    await using connection = await cluster.connect(node, { timeoutMs: PATIENCE_MS });
+    // It ends the connection instead of answering.
+    await connection.call('SHUTDOWN', how).catch(() => undefined);
+  }
+  await until(`${node.address} has ended`, () => !alive(pid), PATIENCE_MS);
+}
+
+function alive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+/** INFO and CLUSTER INFO of one node. */
+export async function infoOf(cluster: Sandbox, node: SandboxNode): Promise<Record<string, string>> {
+  await using connection = await cluster.connect(node, { timeoutMs: PATIENCE_MS });
+  const [info, state] = [await connection.call('INFO'), await connection.call('CLUSTER', 'INFO')];
+  return { ...parseInfo(String(info)), ...parseInfo(String(state)) };
+}
+
+/** Waits until a node has loaded and replicates. */
+export const linked = (cluster: Sandbox, node: SandboxNode): Promise<void> =>
+  until(
+    `${node.address} has loaded and follows its primary`,
+    async () => (await infoOf(cluster, node))['master_link_status'] === 'up',
+    PATIENCE_MS,
+  );

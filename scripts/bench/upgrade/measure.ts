@@ -1,0 +1,109 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { ReportData } from '../../../model/report.js';
+import { Sandbox } from '../../sandbox/cluster.js';
+import { Stage } from '../../sandbox/stage.js';
+import { holding } from '../bench.js';
+import { rollByHand, type Bare } from './bare.js';
+import { breakdown, type Kind } from './breakdown.js';
+import { fill } from './data.js';
+
+export interface UpgradeRow {
+  from: string;
+  to: string;
+  gigabytes: number;
+  shards: number;
+  nodes: number;
+  parallelShards: number;
+  keys: number;
+  /** From the start of the workflow to its result, ms. */
+  upgradeMs: number;
+  bareMs: Bare;
+  /** Upgrade by bare. */
+  ratio: number;
+  fullResyncs: number;
+  partialResyncs: number;
+  different: number;
+  lost: number;
+  /** What the comparisons read of each of their two nodes. */
+  comparedBytes: number;
+  workerPeakRssMb: number;
+  steps: Kind[];
+}
+
+export interface MeasureInput {
+  from: string;
+  to: string;
+  gigabytes: number;
+  shards: number;
+  parallelShards: number;
+  tell: (line: string) => void;
+}
+
+/** The same data twice: once rolled by hand, once upgraded by a worker. */
+export async function measure(input: MeasureInput): Promise<UpgradeRow> {
+  const { from, to, gigabytes, shards, tell } = input;
+  const what = `${gigabytes} GB in ${shards} ${shards === 1 ? 'shard' : 'shards'}`;
+  tell(`${what}: by hand`);
+  const { bareMs, keys } = await onCluster(input, async (cluster, written) => ({
+    bareMs: await rollByHand(cluster, to),
+    keys: written,
+  }));
+  tell(`${what}: ${seconds(bareMs.total)} by hand; upgrade`);
+  const row = await onCluster(input, (cluster) => upgraded(cluster, input));
+  tell(`${what}: ${seconds(row.upgradeMs)} upgraded`);
+  return {
+    from,
+    to,
+    gigabytes,
+    shards,
+    nodes: shards * 2,
+    parallelShards: input.parallelShards,
+    keys,
+    ...row,
+    bareMs,
+    ratio: Math.round((100 * row.upgradeMs) / bareMs.total) / 100,
+  };
+}
+
+async function onCluster<T>(
+  { from, shards, gigabytes }: MeasureInput,
+  act: (cluster: Sandbox, keys: number) => Promise<T>,
+): Promise<T> {
+  await using held = holding(await Sandbox.cluster({ release: from, primaries: shards }));
+  return await act(held.resource, await fill(held.resource, gigabytes * 1e9));
+}
+
+/** What is measured is the work, not how long a busy machine keeps the gates waiting. */
+const PATIENT = { maxLatency: '1m' };
+
+async function upgraded(cluster: Sandbox, { to, parallelShards }: MeasureInput) {
+  await using held = holding(await Stage.open());
+  const stage = held.resource;
+  const policy = { canarySoak: '0s', soak: '0s', parallelShards, gates: PATIENT };
+  await stage.deploy('bench', cluster, { policy });
+  const begun = performance.now();
+  const outcome = await (await stage.start('bench', to)).result();
+  const upgradeMs = Math.round(performance.now() - begun);
+  if (outcome.result !== 'completed') throw new Error(outcome.statement);
+  const workerPeakRssMb = await peakRssMb(stage.workerPid);
+  const report = JSON.parse(await readFile(join(dirname(outcome.report), 'report.json'), 'utf8')) as ReportData;
+  return {
+    upgradeMs,
+    fullResyncs: report.resyncs.filter(({ kind }) => kind === 'full').length,
+    partialResyncs: report.resyncs.filter(({ kind }) => kind === 'partial').length,
+    different: report.verify.reduce((sum, it) => sum + it.different, 0),
+    lost: outcome.ledger?.lost ?? 0,
+    comparedBytes: report.verify.reduce((sum, it) => sum + it.bytes, 0),
+    workerPeakRssMb,
+    steps: breakdown(report.timeline, upgradeMs),
+  };
+}
+
+/** VmHWM of Linux' /proc: the most that a process ever had in memory. */
+async function peakRssMb(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Math.round(Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) / 1024);
+}
+
+export const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;

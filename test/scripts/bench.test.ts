@@ -1,0 +1,108 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Row } from '../../scripts/bench/handover/rows.js';
+import { longestGap, ratiosOf, rowsOf, type Sample } from '../../scripts/bench/handover/rows.js';
+import { breakdown } from '../../scripts/bench/upgrade/breakdown.js';
+
+const project = join(import.meta.dirname, '..', '..');
+
+function bench(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    const program = [join(project, 'scripts', 'bootstrap.mjs'), 'scripts/bench.ts', ...args];
+    const child = spawn(process.execPath, program, { cwd: project, stdio: ['ignore', 'pipe', 'pipe'] });
+    const text = { stdout: '', stderr: '' };
+    child.stdout.on('data', (data: Buffer) => (text.stdout += data.toString()));
+    child.stderr.on('data', (data: Buffer) => (text.stderr += data.toString()));
+    child.once('close', (code) => resolve({ code: code ?? -1, ...text }));
+  });
+}
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'redis-rollout-bench-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+test('the handover is measured with clients of both libraries, ours beside the one by hand, and nothing is lost', async () => {
+  const file = join(folder, 'handover.json');
+  const small = ['--pairs', '6.2:8.2', '--methods', 'safe,runbook', '--clients', 'ioredis,node-redis'];
+  const { code, stdout, stderr } = await bench(
+    ...['handover', '--runs', '1', '--rate', '100', '--quiet', '300', ...small, '--json', '--summary', file],
+  );
+  expect({ code, end: code === 0 ? '' : stderr.slice(-2000) }).toEqual({ code: 0, end: '' });
+  const summary = JSON.parse(await readFile(file, 'utf8')) as { rows: Row[]; ratios: object[] };
+  expect(JSON.parse(stdout)).toEqual(summary);
+  const [from, to] = ['6.2', '8.2'];
+  expect(summary.rows).toMatchObject([
+    { method: 'safe', client: 'ioredis', from, to, runs: 1, lost: 0 },
+    { method: 'safe', client: 'node-redis', from, to, runs: 1, lost: 0 },
+    { method: 'runbook', client: 'ioredis', from, to, runs: 1, lost: 0 },
+    { method: 'runbook', client: 'node-redis', from, to, runs: 1, lost: 0 },
+  ]);
+  for (const { acknowledged, writeGapMs } of summary.rows) {
+    expect(acknowledged).toBeGreaterThan(0);
+    expect(writeGapMs.min).toBeGreaterThan(0);
+    expect(writeGapMs.max).toBeGreaterThanOrEqual(writeGapMs.median);
+  }
+  expect(summary.ratios).toHaveLength(2);
+}, 180_000);
+
+test('wrong usage is told from what it found, and starts nothing', async () => {
+  const found = await Promise.all([bench('handover', '--runs', 'many'), bench('speed'), bench('upgrade', '--fast')]);
+  expect(found.map(({ code }) => code)).toEqual([2, 2, 2]);
+  expect(found[0].stderr).toContain("--runs: expected a whole number above 0, found 'many'");
+});
+
+test('a gap counts when it touches the window, whichever end lies outside', () => {
+  const at = [0, 10, 500, 510, 900];
+  expect(longestGap(at)).toBe(490);
+  expect(longestGap(at, 505, 600)).toBe(390);
+  expect(longestGap(at, 100, 200)).toBe(490);
+  expect(longestGap(at, 501, 505)).toBe(10);
+  expect(longestGap([1])).toBe(0);
+});
+
+const sample = (it: Partial<Sample>): Sample => ({
+  ...{ method: 'safe', client: 'ioredis', from: '5.0.6', to: '8.0', failedOperations: 0, failures: {}, lost: 0 },
+  ...{ acknowledged: 10, writeGapMs: 1, wholeGapMs: 1, quietGapMs: 1 },
+  ...it,
+});
+
+test('runs of one method, client and pair become one row; what failed and was lost adds up', () => {
+  const rows = rowsOf([
+    sample({ writeGapMs: 100 }),
+    sample({ method: 'restart', writeGapMs: 2000, failedOperations: 3, failures: { MOVED: 3 } }),
+    sample({ writeGapMs: 300, lost: 1 }),
+    sample({ writeGapMs: 200, failedOperations: 1, failures: { MOVED: 1 } }),
+    sample({ client: 'node-redis', writeGapMs: 50 }),
+  ]);
+  expect(rows.map(({ method, client, runs }) => [method, client, runs])).toEqual([
+    ['safe', 'ioredis', 3],
+    ['restart', 'ioredis', 1],
+    ['safe', 'node-redis', 1],
+  ]);
+  expect(rows[0]).toMatchObject({
+    writeGapMs: { min: 100, median: 200, max: 300 },
+    ...{ lost: 1, failedOperations: 1, failures: { MOVED: 1 }, acknowledged: 30 },
+  });
+  expect(ratiosOf(rows)).toEqual([{ method: 'restart', client: 'ioredis', from: '5.0.6', to: '8.0', timesSafe: 10 }]);
+});
+
+test('the time of an upgrade is told by kind of step; steps at the same time are not counted twice in what lies between', () => {
+  const step = (text: string, from: number, to: number) => ({
+    ...{ at: new Date(from).toISOString(), until: new Date(to).toISOString() },
+    ...{ kind: 'step' as const, text },
+  });
+  const kinds = breakdown(
+    [step('verify', 1000, 3000), step('verify', 2000, 3500), step('start 8.0.6', 4000, 5000)],
+    6000,
+  );
+  expect(kinds).toEqual([
+    { what: 'verify', times: 2, totalMs: 3500, longestMs: 2000 },
+    { what: 'start', times: 1, totalMs: 1000, longestMs: 1000 },
+    { what: 'between steps', times: 1, totalMs: 2500, longestMs: 2500 },
+  ]);
+});
