@@ -1,9 +1,11 @@
 import { constants } from 'node:fs';
 import { access, mkdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { cancellationSignal } from '@temporalio/activity';
 import { explainRefusal, leftToUpgrade, stopsLeft } from '../model/compatibility/upgrade-path.js';
 import { RolloutError } from '../model/failures.js';
 import { evaluateGates } from '../model/gates/evaluate.js';
+import { isNews, pollMs } from '../model/gates/looks.js';
 import { compareNumbers, release, satisfies } from '../model/release.js';
 import { allNodes, type TopologyView } from '../model/topology.js';
 import type { Verdict } from '../model/verdict.js';
@@ -16,10 +18,12 @@ import type { Dependencies } from './dependencies.js';
 import { readFacts } from './facts.js';
 import { judgeHandover, observe } from './observe.js';
 import { placeOf } from './places.js';
-import { sinceRoleChange } from './role-change.js';
+import { sinceRelink, sinceRoleChange } from './role-change.js';
 
 /** A node that flickers in another's view for a moment is no degraded cluster, ms. */
 const TOPOLOGY_PATIENCE_MS = 5000;
+/** Gates that could not be looked at for this long are a failure and no verdict, ms. */
+const UNSEEN_MS = 60_000;
 
 export function assessActivities(dependencies: Dependencies): AssessActivities {
   return {
@@ -83,31 +87,41 @@ export function assessActivities(dependencies: Dependencies): AssessActivities {
       }),
 
     checkGates: (input) =>
-      heartbeating(async () => {
-        const context = await contextFor(dependencies, input);
-        const deadline = performance.now() + input.patienceMs;
-        for (;;) {
-          const results = await judge(context, input);
-          if (results.every(({ verdict }) => verdict.state === 'pass') || performance.now() > deadline) return results;
-          context.signal.throwIfAborted();
-          await sleep(250);
+      heartbeating(async (tell) => {
+        const begun = performance.now();
+        for (let lastSeen = begun; ;) {
+          try {
+            // Thresholds are read anew each time: whoever changes one is heeded.
+            const results = await judge(await contextFor(dependencies, input), input);
+            lastSeen = performance.now();
+            tell(results);
+            if (isNews(results, input) || lastSeen - begun > input.patienceMs) return results;
+          } catch (error) {
+            // It may look for hours: what fails for a moment meanwhile is not what it was asked about.
+            if (lastSeen === begun || performance.now() - lastSeen > UNSEEN_MS) throw error;
+          }
+          await sleep(pollMs(input.patienceMs), undefined, { signal: cancellationSignal() });
         }
       }),
   };
 }
 
-async function judge(context: Context, input: Parameters<AssessActivities['checkGates']>[0]): Promise<GateResult[]> {
-  const { gates, shard, handover } = input;
-  const observed = await observe(context, gates, shard);
+type Looking = Parameters<AssessActivities['checkGates']>[0];
+
+async function judge(context: Context, input: Looking): Promise<GateResult[]> {
+  const { gates, handover } = input;
+  const observed = await observe(context, input);
   const results = evaluateGates(observed.observation, context.deployment.policy, gates);
   if (!handover) return results;
   const to = allNodes(observed.observation.topology).find((node) => node.address === handover.candidate)?.release ?? '';
   const shardNow = observed.observation.topology.shards.find((it) =>
     it.replicas.some((node) => node.address === handover.candidate),
   );
-  const since = shardNow && (await sinceRoleChange(context, shardNow.primary.address));
-  const settling = since === undefined ? handover : { ...handover, sinceRoleChangeMs: since };
-  const verdict: Verdict = judgeHandover(context, observed, settling, to);
+  const settling = shardNow && {
+    sinceRoleChangeMs: await sinceRoleChange(context, shardNow.primary.address),
+    sinceRelinkMs: await sinceRelink(context, { primary: shardNow.primary.address, replica: handover.candidate }),
+  };
+  const verdict: Verdict = judgeHandover(context, observed, { ...handover, ...settling }, to);
   return [...results, { gate: 'handover', verdict }];
 }
 

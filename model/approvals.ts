@@ -143,10 +143,10 @@ export function answer(desk: ApprovalDesk, input: AnswerInput): ApprovalDesk | R
     return before.decision === decision
       ? current
       : {
-          refused: `${by} answered '${record.approval}' with ${before.decision} at ${before.at}; an answer can't be changed`,
+          refused: `${by} answered '${record.approval}' with ${before.decision} at ${before.at}; an answer can't be changed${instead(decision)}`,
         };
   if (record.state !== 'open')
-    return { refused: `'${record.approval}' is ${record.state} already; ${openOnes(current)}` };
+    return { refused: `'${record.approval}' is ${record.state} already; ${openOnes(current)}${instead(decision)}` };
 
   const role = record.roles.find((it) => desk.roles[it]?.includes(by));
   if (role === undefined) return { refused: wrongRole(current, record, by) };
@@ -164,6 +164,10 @@ export function answer(desk: ApprovalDesk, input: AnswerInput): ApprovalDesk | R
     records: current.records.map((it) => (it === record ? { ...record, answers, state } : it)),
   };
 }
+
+/** Whoever says no too late wants it to end: that can be had. */
+const instead = (decision: ApprovalAnswer['decision']): string =>
+  decision === 'reject' ? '; to end the operation all the same, abort it' : '';
 
 function find(desk: ApprovalDesk, { approval, by }: AnswerInput): ApprovalRecord | Refused {
   const open = openRecords(desk);

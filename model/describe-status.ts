@@ -25,6 +25,7 @@ export function describeStatus(status: OperationStatus): string {
         .map((line) => `- ${line}`)
         .join('\n'),
     );
+  paragraphs.push(...describeAsked(status));
   const waits = together(status.waiting);
   for (const wait of waits.slice(0, MOST_WAITS)) paragraphs.push(...describeWait(wait, status));
   if (waits.length > MOST_WAITS)
@@ -34,6 +35,15 @@ export function describeStatus(status: OperationStatus): string {
     paragraphs.push('Report and evidence, on the worker’s machine:', `\`\`\`\n${artefacts}\n\`\`\``);
   return paragraphs.join('\n\n');
 }
+
+/** What somebody asked for and the step under way still keeps from happening. */
+function describeAsked({ asked, phase, result }: OperationStatus): string[] {
+  if (!asked || result !== undefined || phase === 'paused') return [];
+  return [`**${asked.what}** asked for by ${asked.by}${asked.reason === '' ? '' : `: ${asked.reason}`}. ${heeded}.`];
+}
+
+/** When a pause or an abort happens that was asked for. */
+export const heeded = 'Heeded as soon as the step under way has ended and the node in hand is back';
 
 /** One thing that is waited for, whoever waits for it. */
 type Wait = Waiting & { shards: string[] };

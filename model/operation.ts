@@ -116,6 +116,8 @@ export interface OperationStatus {
   /** Every node of the deployment that is done, and all. */
   progress: { upgraded: number; nodes: number };
   waiting: Waiting[];
+  /** A pause or an abort that somebody asked for: heeded once the step under way has ended. */
+  asked?: { what: 'pause' | 'abort'; by: string; reason: string; since: Instant };
   shards: ShardStatus[];
   /** Ids of running children, whose own `status` says more. */
   children: string[];

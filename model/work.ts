@@ -76,12 +76,20 @@ export interface AssessActivities {
   assess(input: Order & { to: string; via?: string[]; shard?: string }): Promise<Assessment>;
   /** Fails for another try while a member of the shard can't be read: what is planned without it would leave it behind. */
   readShard(input: Order & { shard: string }): Promise<ShardNow>;
-  /** Looks again by itself until all pass or the patience (ms) is over. `handover`: may this candidate take over? */
+  /**
+   * Looks again by itself until all pass that nobody has overridden, until others block than those of `blocked`, or until
+   * the patience (ms) is over. `handover`: may this candidate take over? `watchMs`: how long each node's latency is looked at.
+   */
   checkGates(
     input: Order & {
       gates: string[];
       shard?: string;
       patienceMs: number;
+      /** Gates that needn't pass. */
+      overridden: string[];
+      /** Gates that are known to block: where it is given, any change of them is told at once. */
+      blocked?: string[];
+      watchMs?: number;
       handover?: { candidate: string; sinceRoleChangeMs?: number };
     },
   ): Promise<GateResult[]>;

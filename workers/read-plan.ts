@@ -48,7 +48,7 @@ export async function readPlan(deployment: Deployment, target: string, via: read
     const names = gatesOf(deployment.policy).filter((name) => !probeGates.includes(name));
     const [facts, { observation }, refused] = await Promise.all([
       readFacts(context, topology),
-      observe(context, names),
+      observe(context, { gates: names }),
       permissionWarnings(context, topology),
     ]);
     const gates = evaluateGates(observation, deployment.policy, names);

@@ -1,14 +1,14 @@
+import { CancellationScope, condition } from '@temporalio/workflow';
+import { lookOf, MOST_CHANGES } from '../model/gates/looks.js';
+import { windowGateName } from '../model/gates/names.js';
 import type { Waiting } from '../model/operation.js';
-import type { GateResult } from '../model/work.js';
 import { formatVerdict } from '../model/verdict.js';
+import { mayBegin, timeNeeded, windowGate, type MaintenanceWindow } from '../model/windows.js';
+import type { AssessActivities, GateResult } from '../model/work.js';
 import type { Operation, PhaseInput } from './operation.js';
 import { act } from './proxies.js';
 
-/** How long an activity looks again by itself before the workflow shows that a gate blocks, ms. */
-const PATIENCE_MS = 5000;
-const FIRST_PAUSE_MS = 5000;
-/** A look costs a dozen events of the history: with this, a gate may block for days before its 51,200 are used up. */
-const LONGEST_PAUSE_MS = 300_000;
+type GatesAsked = Parameters<AssessActivities['checkGates']>[0];
 
 export interface Override {
   gate: string;
@@ -22,6 +22,8 @@ export class Gates {
   #overrides: (Override & { used: boolean })[] = [];
   /** Names of the policy's PromQL gates: every hold asks them too. */
   queries: string[] = [];
+  /** When something may be begun on a node; decided here, by the workflow's clock, and by no worker's. */
+  windows: readonly MaintenanceWindow[] = [];
   /** Why a gate can't pass any more, however long it is held: ends the hold. */
   hopeless: (() => Error | undefined) | undefined;
 
@@ -32,42 +34,57 @@ export class Gates {
   }
 
   /**
-   * Holds until every gate passes or is overridden. Looks again after a growing pause (5 s to 5 min), at once after an
-   * override; shows each gate that blocks with its reason, since when, and what clears it. It is shown during the next
-   * look too: an override that comes then is for it.
+   * Holds until every gate passes or is overridden; shows each that blocks with its reason, since when, and what clears
+   * it. An activity does the looking and comes back when all pass, when others block than before, or when its patience
+   * is over; an override, a pause and an abort end a look at once. A gate is shown during the next look too: an override
+   * that comes then is for it.
    */
   async hold(
     names: readonly string[],
     before: string,
     where: PhaseInput = {},
-    handover?: { candidate: string; sinceRoleChangeMs?: number },
+    asked: Pick<GatesAsked, 'handover' | 'watchMs'> = {},
   ): Promise<void> {
     const { operation } = this;
+    const window = names.includes(windowGateName) && this.windows.length > 0;
+    const neededMs = timeNeeded(operation.plan, where.shard, where.node, asked.handover !== undefined);
+    const gates = [...names.filter((name) => name !== windowGateName), ...this.queries];
     let shown: Waiting[] = [];
+    let changes = 0;
     this.#overrides = [];
     try {
-      for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+      for (let round = 0; ;) {
         await operation.checkpoint();
         const hopeless = this.hopeless?.();
         if (hopeless) throw hopeless;
-        const results = await act('checkGates', `gates ${before}`, {
-          ...operation.order,
-          gates: [...names, ...this.queries],
-          ...(handover === undefined ? {} : { handover }),
-          ...(where.shard === undefined ? {} : { shard: where.shard }),
-          patienceMs: PATIENCE_MS,
+        const given = this.#overrides.length;
+        const disturbed = (): boolean =>
+          this.#overrides.length > given || operation.paused !== undefined || this.hopeless?.() !== undefined;
+        const { patienceMs, pauseMs } = lookOf(round);
+        const heeded = round > 0 && changes < MOST_CHANGES;
+        const looked = await this.#look(before, where, disturbed, {
+          ...{ ...asked, gates },
+          // What is shown of the window is true until it opens.
+          patienceMs: Math.min(patienceMs, (window && this.#untilOpenMs(neededMs)) || Infinity),
+          ...(heeded ? { blocked: shown.map(({ name }) => name).filter((name) => name !== windowGateName) } : {}),
         });
-        const seen = this.#overrides.length;
+        if (looked === undefined) {
+          round = 0;
+          continue;
+        }
+        const verdict = windowGate(this.windows, Date.now(), neededMs);
+        const results = window ? [...looked, { gate: windowGateName, verdict }] : looked;
         const blocking = results.filter((result) => !this.#passes(result, before, where));
         if (blocking.length === 0) return;
         const waiting = blocking.map((result) => this.#waiting(result, before, where));
+        if (namesOf(waiting) !== namesOf(shown)) changes++;
         operation.show(waiting, shown);
         shown = waiting;
-        await operation.until(
-          () => this.#overrides.length > seen || operation.paused !== undefined || this.hopeless?.() !== undefined,
-          pauseMs,
-          `looks again at ${blocking.map(({ gate }) => gate).join(', ')} ${before}`,
-        );
+        // While the window alone is closed nothing else is looked at; once it opens, everything is.
+        const onlyWindow = blocking.every(({ gate }) => gate === windowGateName);
+        const pause = onlyWindow ? this.#untilOpenMs(neededMs) : pauseMs;
+        const said = await operation.until(disturbed, pause, `looks again at ${namesOf(waiting)} ${before}`);
+        round = said || onlyWindow ? 0 : round + 1;
       }
     } finally {
       operation.show([], shown);
@@ -75,20 +92,43 @@ export class Gates {
     }
   }
 
+  /** One look; given up, and undefined, as soon as somebody wants something. */
+  async #look(
+    before: string,
+    where: PhaseInput,
+    disturbed: () => boolean,
+    input: Omit<GatesAsked, 'deployment' | 'operation' | 'overridden'>,
+  ): Promise<GateResult[] | undefined> {
+    const { operation } = this;
+    const overridden = this.#overrides.filter((it) => isFor(it, where)).map(({ gate }) => gate);
+    const shard = where.shard === undefined ? {} : { shard: where.shard };
+    return CancellationScope.cancellable(async () => {
+      const found = await Promise.race([
+        act('checkGates', `gates ${before}`, { ...operation.order, ...input, ...shard, overridden }),
+        condition(() => disturbed() || operation.aborted !== undefined).then(() => undefined),
+      ]);
+      CancellationScope.current().cancel();
+      return found;
+    });
+  }
+
+  /** Until an opening that is long enough, ms: 0 while it is open, undefined where there is none. */
+  #untilOpenMs(neededMs: number): number | undefined {
+    const opens = mayBegin(this.windows, Date.now(), neededMs);
+    return opens === undefined ? undefined : opens - Date.now();
+  }
+
   #passes({ gate, verdict }: GateResult, before: string, where: PhaseInput): boolean {
     const place = { ...(where.shard === undefined ? {} : { shard: where.shard }) };
     const known = this.operation.status.gates.find((it) => it.gate === gate && it.before === before);
+    const was = known?.verdict.state;
     const record = this.operation.recordGate({ gate, before, verdict, ...place });
-    if (known === undefined ? verdict.state !== 'pass' : false)
-      this.operation.note('gate', `${gate}: ${formatVerdict(verdict)}`, where);
     if (verdict.state === 'pass') {
-      if (known && known.since === record.since) return true;
-      if (known) this.operation.note('gate', `${gate} passes now`, where);
+      if (was !== undefined && was !== 'pass') this.operation.note('gate', `${gate} passes now`, where);
       return true;
     }
-    const given = this.#overrides.find(
-      (it) => it.gate === gate && (it.shard === undefined || it.shard === where.shard),
-    );
+    if (was === undefined) this.operation.note('gate', `${gate}: ${formatVerdict(verdict)}`, where);
+    const given = this.#overrides.find((it) => it.gate === gate && isFor(it, where));
     if (!given) return false;
     if (given.used) return true;
     given.used = true;
@@ -115,3 +155,7 @@ export class Gates {
     };
   }
 }
+
+const isFor = ({ shard }: Override, where: PhaseInput): boolean => shard === undefined || shard === where.shard;
+
+const namesOf = (waiting: readonly Waiting[]): string => waiting.map(({ name }) => name).join(', ');

@@ -147,7 +147,7 @@ export class Operation {
 
   /** Holds while paused; throws Aborted once an abort was asked for. */
   async checkpoint(): Promise<void> {
-    if (this.aborted) throw new Aborted(`aborted by ${this.aborted.by}: ${this.aborted.reason}`);
+    this.heedAbort();
     const { paused } = this;
     if (!paused) return;
     const { phase, reason } = this.status;
@@ -168,6 +168,10 @@ export class Operation {
     this.status.phase = phase;
     this.status.reason = reason;
     this.publish();
+  }
+
+  heedAbort(): void {
+    if (this.aborted) throw new Aborted(`aborted by ${this.aborted.by}: ${this.aborted.reason}`);
   }
 
   /** Shows what is waited for, and waits until it is so; an abort ends the wait. */
@@ -199,7 +203,7 @@ export class Operation {
       }).catch((error: unknown) => {
         if (!isCancellation(error) || CancellationScope.current().consideredCancelled) throw error;
       });
-    if (this.aborted) throw new Aborted(`aborted by ${this.aborted.by}: ${this.aborted.reason}`);
+    this.heedAbort();
     return cleared();
   }
 

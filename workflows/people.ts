@@ -129,7 +129,11 @@ export class People {
   ): void {
     const checked = (raw: unknown): Outcome => {
       const parsed = schema.safeParse(raw);
-      return parsed.success ? carryOut(parsed.data) : { refused: inputProblems(parsed.error, raw) };
+      if (!parsed.success) return { refused: inputProblems(parsed.error, raw) };
+      const { result, deployment } = this.operation.status;
+      if (result !== undefined)
+        return { refused: `it has ended (${result}), and ${name} comes too late: rollout status ${deployment}` };
+      return carryOut(parsed.data);
     };
     setHandler(defineSignal<[unknown]>(name), (raw) => {
       const outcome = checked(raw);
@@ -163,9 +167,13 @@ export class People {
       ...(approval === undefined ? {} : { approval }),
       ...(comment === undefined ? {} : { comment }),
     };
-    const name = approval ?? openRecords(this.#desk)[0]?.approval ?? '';
+    const name = approval ?? (openRecords(this.#desk)[0] ?? this.#desk.records.at(-1))?.approval ?? '';
     const desk = answer(this.#desk, given);
     if (isRefused(desk)) return desk;
+    const { aborted } = operation;
+    // Whoever repeats an answer for want of a reply gets it all the same.
+    if (aborted && desk !== this.#desk)
+      return { refused: `it is being aborted, by ${aborted.by}: no answer counts any more` };
     const record = recordOf(desk, name);
     const count = record?.answers.filter((it) => it.decision === 'approve').length ?? 0;
     const said =
@@ -226,13 +234,16 @@ export class People {
 
   #pause({ by, reason = '' }: Control): Outcome {
     const { operation } = this;
+    if (operation.aborted) return { refused: `it is being aborted, by ${operation.aborted.by}` };
     if (operation.paused)
       return { refused: `it is paused already, by ${operation.paused.by} since ${operation.paused.since}` };
     return {
       done: `paused by ${by}; it holds before the next node`,
       act: () => {
         operation.paused = { by, reason, since: operation.now() };
+        operation.status.asked = { what: 'pause', ...operation.paused };
         operation.note('control', `paused by ${by}${reason === '' ? '' : `: ${reason}`}`);
+        operation.publish();
         this.#forward('pause', { by, reason });
       },
     };
@@ -245,7 +256,9 @@ export class People {
       done: `resumed by ${by}`,
       act: () => {
         operation.paused = undefined;
+        if (operation.status.asked?.what === 'pause') delete operation.status.asked;
         operation.note('control', `resumed by ${by}`);
+        operation.publish();
         this.#forward('resume', { by });
       },
     };
@@ -265,11 +278,18 @@ export class People {
 
   /** Ends the operation and its children at the next safe point. */
   stop(by: string, reason: string): void {
-    this.operation.aborted ??= { by, reason };
+    const { operation } = this;
+    if (!operation.aborted) {
+      operation.aborted = { by, reason };
+      operation.status.asked = { what: 'abort', by, reason, since: operation.now() };
+      operation.publish();
+    }
     this.#forward('abort', { by, reason });
   }
 
   #override({ by, gate, reason, shard }: z.output<typeof inputSchemas.override>): Outcome {
+    if (gate === 'handover')
+      return { refused: 'handover can not be overridden: an unfit successor would take the shard’s data with it' };
     const { waiting } = this.operation.status;
     const blocking = waiting.filter((it) => it.kind === 'gate');
     const isMeant = (it: Waiting): boolean =>

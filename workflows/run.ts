@@ -44,6 +44,9 @@ const ending = (type: string, message: string): ApplicationFailure =>
     next: type in failures ? failures[type as FailureType].next : failures.Stopped.next,
   });
 
+/** A node that stands still now and then is seen in a soak, where nothing hurries, ms. */
+const SOAK_WATCH_MS = 1000;
+
 /** What a workflow needs at hand to be written like a runbook: phases, gates, people, children, and the assessment. */
 export class Run extends Operation {
   readonly gates = new Gates(this);
@@ -77,7 +80,10 @@ export class Run extends Operation {
       let outcome: Result | undefined;
       let failure: unknown;
       try {
-        outcome = await body(run, input);
+        const done = await body(run, input);
+        // Whoever was told that it is aborted finds it so, though nothing was left to do.
+        run.heedAbort();
+        outcome = done;
         run.#end('completed', `every node runs ${run.status.to}`);
       } catch (error) {
         failure = error;
@@ -118,6 +124,7 @@ export class Run extends Operation {
     this.#assessment = found;
     this.searchable = found.searchable;
     this.people.policy = found.policy;
+    this.gates.windows = found.policy.windows;
     this.gates.queries = found.policy.gates.prometheus?.queries.map(({ name }) => name) ?? [];
     const { way, facts } = found;
     const hops = way.length > 1 ? { via: way.slice(0, -1), hop: found.to } : {};
@@ -238,7 +245,7 @@ export class Run extends Operation {
         // At most 200 looks, however long: each is a dozen events of the history.
         Math.min(left, Math.max(ms / 200, 60_000)),
       );
-      await this.gates.hold(names, `during ${phase}`, where);
+      await this.gates.hold(names, `during ${phase}`, where, { watchMs: SOAK_WATCH_MS });
     }
   }
 

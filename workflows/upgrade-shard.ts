@@ -1,3 +1,4 @@
+import { windowGateName } from '../model/gates/names.js';
 import { nextInShard, sameRoles } from '../model/planning/next-in-shard.js';
 import type { ShardView } from '../model/topology.js';
 import type { NodePlace, SyncBaseline } from '../model/work.js';
@@ -8,8 +9,8 @@ import { noteComparison, type Compared } from './validate.js';
 import { withEvidence } from './with-evidence.js';
 
 /** Gates before a node leaves replication, and before the primary role moves. */
-const beforeNode = ['topology', 'replication', 'memory', 'disk', 'latency', 'errors'];
-const beforeHandover = ['topology', 'replication', 'lag', 'latency', 'errors'];
+const beforeNode = [windowGateName, 'topology', 'replication', 'memory', 'disk', 'latency', 'errors'];
+const beforeHandover = [windowGateName, 'topology', 'replication', 'lag', 'latency', 'errors'];
 
 export interface ShardResult {
   shard: string;
@@ -129,7 +130,7 @@ async function upgradePrimary(run: Run, shard: ShardView, successor: string, to:
     shard.name,
   );
   const before = `before the handover of ${shard.name}`;
-  await run.gates.hold(beforeHandover, before, { shard: shard.name }, { candidate: successor });
+  await run.gates.hold(beforeHandover, before, { shard: shard.name }, { handover: { candidate: successor } });
   const { shard: now } = await run.look(shard.name);
   if (!sameRoles(shard, now)) return false;
 

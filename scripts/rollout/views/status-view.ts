@@ -1,3 +1,4 @@
+import { heeded } from '../../../model/describe-status.js';
 import { formatDuration } from '../../../model/duration.js';
 import type { GateRecord, NodeStatus, OperationStatus, ShardStatus } from '../../../model/operation.js';
 import { wrap, type Paint } from '../terminal.js';
@@ -17,6 +18,7 @@ export interface ViewOptions {
 export function statusView(status: OperationStatus, options: ViewOptions): string[] {
   return [
     ...header(status, options),
+    ...askedView(status, options),
     ...waitingView(status, options),
     ...shardsView(status, options),
     ...gatesView(status, options),
@@ -49,6 +51,12 @@ function phasePaint({ phase, result }: OperationStatus, paint: Paint, line: stri
   if (result === 'completed' || phase === 'completed') return paint('green', name) + rest;
   if (phase === 'stopped' || phase === 'aborted') return paint('red', name) + rest;
   return paint(phase === 'paused' || phase === 'awaiting approval' ? 'yellow' : 'cyan', name) + rest;
+}
+
+function askedView({ asked, phase, result }: OperationStatus, { paint, width }: ViewOptions): string[] {
+  if (!asked || result !== undefined || phase === 'paused') return [];
+  const text = `${asked.what} asked for by ${asked.by}${asked.reason === '' ? '' : `: ${asked.reason}`}`;
+  return ['', ...wrap(text, width, '  ').map((line) => paint('yellow', line)), ...wrap(`  ${heeded}.`, width, '    ')];
 }
 
 function waitingView({ waiting }: OperationStatus, { paint, width, now }: ViewOptions): string[] {

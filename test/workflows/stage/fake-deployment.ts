@@ -1,11 +1,14 @@
 import { leftToUpgrade, stopsLeft } from '../../../model/compatibility/upgrade-path.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { cancellationSignal, heartbeat } from '@temporalio/activity';
 import { parseDeployment } from '../../../model/deployment-file.js';
 import type { Deployment } from '../../../model/deployment.js';
 import type { LedgerResult, VerifyResult } from '../../../model/evidence.js';
 import { RolloutError } from '../../../model/failures.js';
+import { isNews } from '../../../model/gates/looks.js';
 import type { NodeView, ShardView, TopologyView } from '../../../model/topology.js';
 import { pass, type Verdict } from '../../../model/verdict.js';
-import type { Activities, Assessment, GateResult, NodePlace, ShardNow, Order } from '../../../model/work.js';
+import type { Activities, Assessment, GateResult, NodePlace, ShardNow } from '../../../model/work.js';
 
 const OLD = '5.0.6';
 const NEW = '8.0.6';
@@ -32,8 +35,12 @@ export class FakeDeployment implements Activities {
   readonly deployment: Deployment;
   /** What was done, in order: `isolate 10.0.1.1:6379`. Looking at gates and topology is not doing. */
   readonly done: string[] = [];
+  /** What was asked for at least once, looks at gates and topology as well: every step that a test may hold. */
+  readonly begun = new Set<string>();
   /** Gates that don't pass: by `gate`, or `gate shard` for one shard. */
   readonly verdicts = new Map<string, Verdict>();
+  /** Does a look at gates that don't pass take the patience that it is given? Of skipped time it can't. */
+  patient = true;
   ledger: LedgerResult | undefined;
   /** Keys that no comparison could decide on. */
   unsettled = 0;
@@ -52,7 +59,7 @@ seeds: ["10.0.1.0:6379"]
 platform: { kind: process }
 backup: { directory: /backups }
 policy:
-  canarySoak: 0s${/^soak:/m.test(policy) ? '' : '\n  soak: 0s'}
+  verify: all${['soak', 'canarySoak'].map((name) => (new RegExp(`^${name}:`, 'm').test(policy) ? '' : `\n  ${name}: 0s`)).join('')}
   roles: { engineering: [ana, abe], operations: [ben, bea], product: [cleo] }
 ${policy.replace(/^(?=.)/gm, '  ')}`,
       `${name}.yaml`,
@@ -94,12 +101,18 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
     return this.#shards.flat().map((node) => node.release);
   }
 
+  /** Nodes that are kept from being promoted: none, once an operation has ended well. */
+  isolated(): string[] {
+    return [...this.#isolated];
+  }
+
   primaries(): string[] {
     return this.#shards.flat().flatMap((node) => (node.primary ? [node.address] : []));
   }
 
-  assess = (input: Parameters<Activities['assess']>[0]): Promise<Assessment> => {
+  assess = async (input: Parameters<Activities['assess']>[0]): Promise<Assessment> => {
     const { operation, shard, to: target, via = [] } = input;
+    await this.#meet(`assess ${shard ?? ''}`.trim());
     const topology = this.#topology();
     const shards = topology.shards.filter((it) => shard === undefined || it.name === shard);
     const way = [...via, target].map((stop) => newest[stop] ?? stop);
@@ -107,7 +120,7 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
     const [to = NEW] = stopsLeft(nodes, way);
     const from = leftToUpgrade(this.releases(), to)[0] ?? to;
     const { name, policy } = this.deployment;
-    return Promise.resolve({
+    return {
       name,
       policy,
       from,
@@ -118,27 +131,34 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
       searchable: this.#searchable,
       pending: this.#pendingIn(shards),
       artefacts: `/state/${operation}`,
-    });
+    };
   };
 
-  readShard = ({ shard: name }: { shard: string }): Promise<ShardNow> => {
+  readShard = async ({ shard: name }: { shard: string }): Promise<ShardNow> => {
+    await this.#meet(`readShard ${name}`);
     const shard = this.#topology().shards.find((it) => it.name === name);
-    if (!shard) return Promise.reject(new RolloutError('Unreachable', `there is no ${name}`));
-    return Promise.resolve({ shard, pending: this.#pendingIn([shard]) });
+    if (!shard) throw new RolloutError('Unreachable', `there is no ${name}`);
+    return { shard, pending: this.#pendingIn([shard]) };
   };
 
-  checkGates = (input: Parameters<Activities['checkGates']>[0]): Promise<GateResult[]> => {
+  checkGates = async (input: Parameters<Activities['checkGates']>[0]): Promise<GateResult[]> => {
+    await this.#meet(`checkGates ${input.shard ?? ''}`.trim());
     const names = [...input.gates, ...(input.handover === undefined ? [] : ['handover'])];
-    return Promise.resolve(
-      names.map((gate) => ({
+    for (const deadline = Date.now() + input.patienceMs; ;) {
+      const results = names.map((gate) => ({
         gate,
         verdict: this.verdicts.get(`${gate} ${input.shard ?? ''}`) ?? this.verdicts.get(gate) ?? pass(),
-      })),
-    );
+      }));
+      if (isNews(results, input) || !this.patient || Date.now() > deadline) return results;
+      heartbeat();
+      await sleep(50, undefined, { signal: cancellationSignal() });
+    }
   };
 
-  prepareShard = ({ nodes }: { nodes: string[] }): Promise<NodePlace[]> =>
-    Promise.resolve(nodes.map((address) => place(this.#node(address))));
+  prepareShard = async ({ nodes }: { nodes: string[] }): Promise<NodePlace[]> => {
+    await this.#meet(`prepareShard ${nodes.join(' ')}`);
+    return nodes.map((address) => place(this.#node(address)));
+  };
   putBackShard = ({ places }: { places: NodePlace[] }): Promise<void> =>
     this.#do(`putBackShard ${places[0]?.address ?? ''}`);
 
@@ -196,8 +216,14 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
     return this.#compared({ shard, primary, replica });
   };
   runProbe = (): Promise<void> => this.#do('runProbe');
-  readLedger = (): Promise<LedgerResult | undefined> => Promise.resolve(this.ledger);
-  writeReport = (): Promise<{ file: string }> => Promise.resolve({ file: '/state/report.html' });
+  readLedger = async (): Promise<LedgerResult | undefined> => {
+    await this.#meet('readLedger');
+    return this.ledger;
+  };
+  writeReport = async (): Promise<{ file: string }> => {
+    await this.#meet('writeReport');
+    return { file: '/state/report.html' };
+  };
 
   #compared(what: Pick<VerifyResult, 'shard' | 'primary' | 'replica'>): VerifyResult {
     return {
@@ -207,10 +233,17 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
   }
 
   async #do(act: string): Promise<void> {
+    await this.#meet(act);
+    this.done.push(act);
+  }
+
+  async #meet(act: string): Promise<void> {
+    this.begun.add(act);
+    const beats = setInterval(() => heartbeat(), 2000);
     await this.#holds.get(act);
+    clearInterval(beats);
     const error = this.#failures.get(act);
     if (error) throw error;
-    this.done.push(act);
   }
 
   #pendingIn(shards: readonly ShardView[]): string[] {

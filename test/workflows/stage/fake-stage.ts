@@ -4,7 +4,7 @@ import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/wo
 import { FailureInterceptor } from '../../../activities/failure.js';
 import { operationId, TASK_QUEUE, type WorkflowType } from '../../../model/names.js';
 import type { Activities } from '../../../model/work.js';
-import { startTemporal, type TemporalServer } from '../../../scripts/setup/temporal.js';
+import { startTemporal, type TemporalOptions, type TemporalServer } from '../../../scripts/setup/temporal.js';
 import { bundleWorkflows } from '../../../workers/worker.js';
 import { Operation } from '../../../scripts/sandbox/operation.js';
 import { CoverageOfWorkflows } from './coverage.js';
@@ -27,8 +27,9 @@ export class FakeStage implements AsyncDisposable {
     readonly client: Client,
   ) {}
 
-  static async open(): Promise<FakeStage> {
-    const temporal = await startTemporal();
+  /** @param options.timeSkipping nobody waits for a timer: for what takes days */
+  static async open(options: Pick<TemporalOptions, 'timeSkipping'> = {}): Promise<FakeStage> {
+    const temporal = await startTemporal(options);
     const connection = await Connection.connect({ address: temporal.address });
     const native = await NativeConnection.connect({ address: temporal.address });
     const stage = new FakeStage(temporal, connection, native, new Client({ connection }));
@@ -44,6 +45,11 @@ export class FakeStage implements AsyncDisposable {
     );
     stage.#running = stage.#worker.run();
     return stage;
+  }
+
+  /** For the commands that a person gives. */
+  get address(): string {
+    return this.temporal.address;
   }
 
   deploy(name: string, options?: FakeOptions): FakeDeployment {
