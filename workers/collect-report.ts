@@ -20,10 +20,15 @@ import { settleAll } from './settle-all.js';
 export async function collectReport(client: WorkflowClient, workflowId: string, runId?: string): Promise<ReportData> {
   const root: Execution = runId === undefined ? { workflowId } : { workflowId, runId };
   const children = await findChildren(client, root);
-  const [first, ...others] = await settleAll([root, ...children].map((execution) => read(client, execution)));
+  const members: Member[] = [];
+  // Some at a time: each may have to be replayed, and a worker answers only so many at once.
+  for (let at = 0; at <= children.length; at += AT_ONCE)
+    members.push(
+      ...(await settleAll([root, ...children].slice(at, at + AT_ONCE).map((execution) => read(client, execution)))),
+    );
+  const [first, ...others] = members;
   if (first === undefined) throw new TypeError('a list that begins with the root is never empty');
   const plan = await client.getHandle(workflowId, runId).query<Plan | null | undefined>('plan');
-  const members = [first, ...others];
   const status = mergeStatuses(
     first.status,
     others.map((it) => it.status),
@@ -45,7 +50,16 @@ export async function collectReport(client: WorkflowClient, workflowId: string, 
   };
 }
 
-async function read(client: WorkflowClient, { workflowId, runId }: Execution) {
+/** How many workflows are asked at once. */
+const AT_ONCE = 10;
+
+interface Member {
+  status: OperationStatus;
+  timeline: TimelineEntry[];
+  record: OperationRecord;
+}
+
+async function read(client: WorkflowClient, { workflowId, runId }: Execution): Promise<Member> {
   const handle = client.getHandle(workflowId, runId);
   const [status, timeline, record] = await settleAll([
     handle.query<OperationStatus>('status'),

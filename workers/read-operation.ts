@@ -1,6 +1,6 @@
 import { WorkflowNotFoundError, type WorkflowClient } from '@temporalio/client';
 import type { OperationStatus, TimelineEntry } from '../model/operation.js';
-import { rollingId, shardId } from '../model/names.js';
+import { rollingId, shardId, type WorkflowType } from '../model/names.js';
 import { mergeStatuses, mergeTimelines } from './merge-family.js';
 import { settleAll } from './settle-all.js';
 
@@ -17,29 +17,49 @@ export interface OperationView {
 }
 
 /**
- * The children that a run started, and theirs, in the order of their start: read from the histories, since an id
- * alone may by now belong to a later operation. Runs that continued as new are followed back. Needs no worker.
+ * The children that an operation started, and theirs, in the order of their start: read from the histories, since an id
+ * alone may by now belong to a later operation. Runs that continued as new are followed back and on; of a child that did
+ * so it is the last run, which knows all that those before it knew. Needs no worker.
  */
 export async function findChildren(client: WorkflowClient, root: Execution): Promise<Execution[]> {
-  const children: Execution[] = [];
-  let run: string | undefined = root.runId;
-  do {
-    const history = await client.getHandle(root.workflowId, run).fetchHistory();
-    const events = history.events ?? [];
-    const started = events.flatMap(
-      (event) => event.childWorkflowExecutionStartedEventAttributes?.workflowExecution ?? [],
-    );
-    const here: Execution[] = [];
-    for (const { workflowId, runId } of started) {
-      if (!workflowId) continue;
-      const child: Execution = runId ? { workflowId, runId } : { workflowId };
-      here.push(child, ...(await findChildren(client, child)));
-    }
-    children.unshift(...here);
-    run = events[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId ?? undefined;
-  } while (run);
-  return children;
+  return (await readFamily(client, root)).children;
 }
+
+type History = Awaited<ReturnType<ReturnType<WorkflowClient['getHandle']>['fetchHistory']>>;
+
+/** The last of the runs that the execution is one of, and the children of all of them. */
+async function readFamily(
+  client: WorkflowClient,
+  execution: Execution,
+): Promise<{ last: Execution; children: Execution[] }> {
+  const { workflowId } = execution;
+  const read = (runId: string | undefined): Promise<History> => client.getHandle(workflowId, runId).fetchHistory();
+  const runs = [await read(execution.runId)];
+  for (let before = continuedFrom(runs[0]); before; before = continuedFrom(runs[0])) runs.unshift(await read(before));
+  let last = execution;
+  for (let next = continuedAs(runs.at(-1)); next; next = continuedAs(runs.at(-1))) {
+    last = { workflowId, runId: next };
+    runs.push(await read(next));
+  }
+  const children: Execution[] = [];
+  for (const { workflowExecution, workflowType } of runs.flatMap(startedIn)) {
+    if (!workflowExecution?.workflowId) continue;
+    const { workflowId: id, runId } = workflowExecution;
+    const child: Execution = runId ? { workflowId: id, runId } : { workflowId: id };
+    // Most of all histories are those of shards, which have no children and never continue.
+    const isShard = (workflowType?.name as WorkflowType | undefined) === 'upgradeShard';
+    const family = isShard ? { last: child, children: [] } : await readFamily(client, child);
+    children.push(family.last, ...family.children);
+  }
+  return { last, children };
+}
+
+const startedIn = ({ events }: History) =>
+  (events ?? []).flatMap((event) => event.childWorkflowExecutionStartedEventAttributes ?? []);
+const continuedFrom = (run: History | undefined): string | undefined =>
+  run?.events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId ?? undefined;
+const continuedAs = (run: History | undefined): string | undefined =>
+  run?.events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId ?? undefined;
 
 /**
  * Reads an operation again and again: the root and the children that run, while of those that have ended the last

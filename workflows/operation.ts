@@ -12,18 +12,11 @@ import {
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { describeStatus } from '../model/describe-status.js';
 import { searchAttributes, type WorkflowType } from '../model/names.js';
-import type {
-  GateRecord,
-  NodeStatus,
-  OperationPhase,
-  OperationStatus,
-  TimelineEntry,
-  Waiting,
-} from '../model/operation.js';
+import type { GateRecord, OperationPhase, OperationStatus, TimelineEntry, Waiting } from '../model/operation.js';
 import type { Plan } from '../model/plan.js';
 import type { OperationRecord } from '../model/report.js';
 import type { Order } from '../model/work.js';
-import { planQuery, recordQuery, statusQuery, timelineQuery } from './definitions.js';
+import { planQuery, recordQuery, statusQuery, timelineQuery, type NodesCame } from './definitions.js';
 
 /** Somebody asked for the end of the operation; it ends at the next safe point. */
 export class Aborted extends Error {
@@ -212,10 +205,9 @@ export class Operation {
     return this.status.shards.flatMap((shard) => shard.nodes).find((node) => node.address === address);
   }
 
-  /** How a node came out of what was done to it. */
-  came(address: string, release: string, state: NodeStatus['state']): void {
-    const node = this.node(address);
-    if (node) Object.assign(node, { release, state });
+  /** How nodes came out of what was done to them. */
+  came({ addresses, release, state }: NodesCame): void {
+    for (const address of addresses) Object.assign(this.node(address) ?? {}, { release, state });
     this.count();
   }
 

@@ -108,11 +108,22 @@ export class People {
     await condition(() => allHandlersFinished() && this.#telling === 0);
   }
 
-  /** How nodes came out: shown here, and at the root, whose statement at the end is of all of them. */
+  /**
+   * How nodes came out: shown here, and at the root, whose statement at the end is of all of them. That a node is upgraded
+   * can wait until more are, since each word costs the root's history four events; anything else is told at once.
+   */
   tellNodes(came: NodesCame): void {
-    for (const address of came.addresses) this.operation.came(address, came.release, came.state);
-    // A shard's own workflow tells it; what passes it on would only tell it twice.
-    if (!this.isRoot && this.operation.status.operation === 'upgradeShard') void this.#tell(familySignals.nodes, came);
+    this.operation.came(came);
+    if (this.isRoot) return;
+    this.#untold.push(came);
+    if (came.state !== 'upgraded') this.tellRoot();
+  }
+  #untold: NodesCame[] = [];
+
+  /** Tells the root what it was not told yet. */
+  tellRoot(): void {
+    for (const came of together(this.#untold)) void this.#tell(familySignals.nodes, came);
+    this.#untold = [];
   }
 
   /** A child has ended: nothing goes to it any more, and what it waited for is over. */
@@ -354,4 +365,16 @@ export class People {
     }
   }
   #telling = 0;
+}
+
+/** Nodes that came out alike, in the order in which they did, are one word. */
+function together(all: readonly NodesCame[]): NodesCame[] {
+  const words: NodesCame[] = [];
+  for (const came of all) {
+    const last = words.at(-1);
+    if (last?.state === came.state && last.release === came.release)
+      words[words.length - 1] = { ...last, addresses: [...last.addresses, ...came.addresses] };
+    else words.push(came);
+  }
+  return words;
 }

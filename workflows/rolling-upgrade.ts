@@ -1,6 +1,7 @@
 import { shardId } from '../model/names.js';
 import { chooseCanary, shardOrder } from '../model/planning/order.js';
 import { workflowInfo } from '@temporalio/workflow';
+import { continueWith, isLong, MOST_EVENTS, takeUp, type Known } from './continue.js';
 import { inParallel } from './in-parallel.js';
 import { Run, type Ended } from './run.js';
 import type { ShardResult } from './upgrade-shard.js';
@@ -13,13 +14,30 @@ export interface RollingResult {
   compared: Compared[];
 }
 
-/** All shards: the canary's first and alone, then the others, as many at once as the policy allows. */
-export async function rollingUpgrade(raw: unknown): Promise<Ended<RollingResult>> {
+/** What a continued run has to know: what is done, and which shards are left, in order. */
+type Continued = Known & { rolled: RollingResult; left: string[] };
+
+/** The root hears this often how far it is, however many shards there are. */
+const WORDS_TO_ROOT = 50;
+
+/**
+ * All shards: the canary's first and alone, then the others, as many at once as the policy allows. When its history has
+ * become long it begins no further shard, lets those that run come to their end, and continues as a new run.
+ *
+ * @param known of a run that continues another; nobody else gives it
+ */
+export async function rollingUpgrade(
+  raw: unknown,
+  known?: Continued,
+  mostEvents = MOST_EVENTS,
+): Promise<Ended<RollingResult>> {
   return Run.of('rollingUpgrade', raw, async (run, { deployment, startedBy, hop }) => {
-    const { policy, topology, to, pending } = await run.assess();
+    if (known) takeUp(run, known);
+    const { policy, topology, to, pending } = known ? run.assessment : await run.assess();
     const canary = chooseCanary(topology.shards, to);
-    const order = shardOrder(topology.shards, to, pending).map((shard) => shard.name);
-    const results: ShardResult[] = [];
+    const order = known?.rolled.shards ?? shardOrder(topology.shards, to, pending).map((shard) => shard.name);
+    const rolled: RollingResult = known?.rolled ?? { shards: order, upgraded: [], compared: [] };
+    let ended = 0;
 
     const upgrade = async (shard: string): Promise<void> => {
       await run.checkpoint();
@@ -32,14 +50,16 @@ export async function rollingUpgrade(raw: unknown): Promise<Ended<RollingResult>
         { shard },
       );
       try {
-        const result = await run.child<ShardResult>(
+        const { upgraded, compared } = await run.child<ShardResult>(
           'upgradeShard',
           shardId(workflowInfo().workflowId, shard),
           { deployment, to, startedBy, shard, canary: isCanary, hop },
           `${deployment} ${shard}: → ${to}`,
         );
-        results.push(result);
-        run.people.tellNodes({ addresses: result.upgraded, release: to, state: 'upgraded' });
+        rolled.upgraded.push(...upgraded);
+        rolled.compared.push(...compared);
+        run.people.tellNodes({ addresses: upgraded, release: to, state: 'upgraded' });
+        if (++ended % Math.ceil(order.length / WORDS_TO_ROOT) === 0) run.people.tellRoot();
       } catch (error) {
         if (status) status.state = 'stopped';
         throw error;
@@ -47,14 +67,16 @@ export async function rollingUpgrade(raw: unknown): Promise<Ended<RollingResult>
     };
 
     const roll = async (): Promise<RollingResult> => {
-      const waiting = [...order];
-      if (canary && waiting[0] === canary.shard) await upgrade(waiting.splice(0, 1)[0] ?? canary.shard);
-      await inParallel(waiting, policy.parallelShards, upgrade);
-      return {
-        shards: order,
-        upgraded: results.flatMap((it) => it.upgraded),
-        compared: results.flatMap((it) => it.compared),
-      };
+      let left = known?.left ?? order;
+      if (canary && left[0] === canary.shard) {
+        await upgrade(canary.shard);
+        left = left.slice(1);
+      }
+      // As the root it has a probe running, which no other run could take over.
+      const enough = (): boolean => !run.people.isRoot && isLong(mostEvents);
+      left = await inParallel(left, policy.parallelShards, upgrade, enough);
+      if (left.length > 0) return continueWith(run, raw, { rolled, left }, mostEvents);
+      return rolled;
     };
     return run.people.isRoot ? withEvidence(run, topology, roll) : roll();
   });

@@ -1,4 +1,4 @@
-import { ApplicationFailure, CancellationScope, executeChild, workflowInfo } from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, ContinueAsNew, executeChild, workflowInfo } from '@temporalio/workflow';
 import type { z } from 'zod';
 import { approvalName, mayReachQuorum } from '../model/approvals.js';
 import { failures, type FailureType } from '../model/failures.js';
@@ -86,10 +86,14 @@ export class Run extends Operation {
         outcome = done;
         run.#end('completed', `every node runs ${run.status.to}`);
       } catch (error) {
+        // Not an end: the next run goes on.
+        if (error instanceof ContinueAsNew) throw error;
         failure = error;
         run.#end(run.isControl(error) ? 'aborted' : 'stopped', messageOf(error));
       }
       const report = run.people.isRoot ? await run.#report() : '';
+      // What a child completed is in its result; how far it came otherwise has to be told.
+      if (!outcome) run.people.tellRoot();
       await run.people.finish();
       const { statement = '' } = run.status;
       if (outcome) return { ...outcome, result: 'completed', statement, report };
@@ -121,11 +125,7 @@ export class Run extends Operation {
     const summary = `assess ${shard ?? deployment}`;
     const input = { ...this.order, to, ...(via ? { via } : {}), ...(shard === undefined ? {} : { shard }) };
     const found = await (this.people.isRoot && this.untouched ? look(summary, input) : act('assess', summary, input));
-    this.#assessment = found;
-    this.searchable = found.searchable;
-    this.people.policy = found.policy;
-    this.gates.windows = found.policy.windows;
-    this.gates.queries = found.policy.gates.prometheus?.queries.map(({ name }) => name) ?? [];
+    this.adopt(found);
     const { way, facts } = found;
     const hops = way.length > 1 ? { via: way.slice(0, -1), hop: found.to } : {};
     const from = this.status.from || found.from;
@@ -155,6 +155,15 @@ export class Run extends Operation {
       );
     this.publish();
     return found;
+  }
+
+  /** From now on this is what the deployment is like, and its policy. */
+  adopt(found: Assessment): void {
+    this.#assessment = found;
+    this.searchable = found.searchable;
+    this.people.policy = found.policy;
+    this.gates.windows = found.policy.windows;
+    this.gates.queries = found.policy.gates.prometheus?.queries.map(({ name }) => name) ?? [];
   }
 
   /** A question that nobody can answer would hold an upgrade for ever. */
