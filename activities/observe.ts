@@ -10,9 +10,10 @@ import { allNodes, type ShardView } from '../model/topology.js';
 import type { Verdict } from '../model/verdict.js';
 import { fail, pass } from '../model/verdict.js';
 import { measureLatencies } from '../redis/latency.js';
-import { observePrimaries, readAccounts, type NodeAccount } from '../redis/topology.js';
+import { observePrimaries, type NodeAccount } from '../redis/topology.js';
 import { platformNode, type Context } from './context.js';
 import { placeOf } from './places.js';
+import { readNamed } from './shard-names.js';
 
 /** Written by the probe's activity each second, read by the gates, whichever worker they run on. */
 export const RECENT = 'probe-recent.json';
@@ -33,7 +34,7 @@ export interface Asked {
 
 /** Everything that gates look at, at one moment. With `shard`, its nodes, their machines and its probe only. */
 export async function observe(context: Context, { gates, shard, watchMs = WATCH_MS }: Asked): Promise<Observed> {
-  const { topology, accounts } = await readAccounts(context.endpoint, context.deployment.seeds);
+  const { topology, accounts } = await readNamed(context);
   const concerned = shard === undefined ? topology.shards : topology.shards.filter((it) => it.name === shard);
   const wants = (name: string): boolean => gates.includes(name);
   const addresses = allNodes({ shards: concerned }).map(({ address }) => address);

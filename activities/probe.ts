@@ -7,13 +7,12 @@ import { RolloutError } from '../model/failures.js';
 import type { LedgerResult, ProbeReport } from '../model/evidence.js';
 import { SLOTS, slotCount, type ShardView } from '../model/topology.js';
 import type { EvidenceActivities } from '../model/work.js';
-import type { Endpoint } from '../redis/connection.js';
 import { startProbe } from '../redis/probe/process.js';
 import { readBackLedger, removeProbeKeys } from '../redis/probe/read-back.js';
-import { readTopology } from '../redis/topology.js';
 import { contextFor, heartbeating } from './context.js';
 import type { Dependencies } from './dependencies.js';
 import { RECENT } from './observe.js';
+import { readNamed, type Reading } from './shard-names.js';
 
 const PROBE_FOLDER = 'probe';
 export const PROBE_REPORT = 'probe-report.json';
@@ -25,10 +24,11 @@ export function probeActivities(dependencies: Dependencies): Pick<EvidenceActivi
   return {
     runProbe: (input) =>
       heartbeating(async () => {
-        const { deployment, endpoint, folder, signal } = await contextFor(dependencies, input);
+        const context = await contextFor(dependencies, input);
+        const { deployment, endpoint, folder, signal } = context;
         const { policy, seeds } = deployment;
         if (!policy.probe.enabled) return;
-        const shards = await wholeCluster(endpoint, seeds);
+        const shards = await wholeCluster(context);
         await using probe = await startProbe({
           seeds,
           endpoint,
@@ -76,8 +76,8 @@ export function probeActivities(dependencies: Dependencies): Pick<EvidenceActivi
  *
  * @throws RolloutError Unreachable, for another try, while a slot has no primary that can be read
  */
-export async function wholeCluster(endpoint: Endpoint, seeds: readonly string[]): Promise<ShardView[]> {
-  const { shards, disagreements } = await readTopology(endpoint, seeds);
+export async function wholeCluster(context: Reading): Promise<ShardView[]> {
+  const { shards, disagreements } = (await readNamed(context)).topology;
   const covered = slotCount(shards.flatMap(({ slots }) => slots));
   if (covered === SLOTS) return shards;
   throw new RolloutError(

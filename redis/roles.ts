@@ -80,7 +80,7 @@ export async function servingPrimary(endpoint: Endpoint, address: string): Promi
     await using node = await connect(at(endpoint, serving));
     const [role, host, port] = (await node.call('ROLE')) as [string, string, number];
     if (role === 'master') return serving;
-    serving = addressOf({ host, port: Number(port) });
+    serving = addressOf({ host, port });
   }
   return serving;
 }

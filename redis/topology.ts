@@ -1,6 +1,14 @@
 import { RolloutError } from '../model/failures.js';
 import type { PrimaryObservation } from '../model/handover.js';
-import { formatSlots, slotCount, SLOTS, type NodeView, type ShardView, type TopologyView } from '../model/topology.js';
+import {
+  allNodes,
+  formatSlots,
+  slotCount,
+  SLOTS,
+  type NodeView,
+  type ShardView,
+  type TopologyView,
+} from '../model/topology.js';
 import { parseClusterNodes, type ClusterNodesLine } from './cluster-nodes.js';
 import { addressOf, at, connect, type Endpoint } from './connection.js';
 import { parseInfo, releaseFromInfo } from './info.js';
@@ -247,7 +255,15 @@ function disagreementsAmong(accounts: readonly NodeAccount[]): string[] {
     for (const [id, other] of all)
       if (!peers.some((peer) => peer.id === id)) found.push(`${node.address} doesn't know ${other.node.address}`);
   }
-  const covered = slotCount(shardsOf(accounts).flatMap((shard) => shard.slots));
+  const shards = shardsOf(accounts);
+  const placed = new Set(allNodes({ shards }).map(({ id }) => id));
+  for (const { node, peers } of accounts.filter((it) => !placed.has(it.node.id))) {
+    const upstream = peers.find((peer) => peer.myself)?.primaryId;
+    if (node.role === 'primary') found.push(`${node.address} is a primary without slots: it is in no shard`);
+    else if (upstream !== undefined && all.has(upstream))
+      found.push(`${node.address} replicates ${all.get(upstream)?.node.address ?? upstream}, which serves no slot`);
+  }
+  const covered = slotCount(shards.flatMap((shard) => shard.slots));
   if (covered !== SLOTS) found.push(`${covered} of ${SLOTS} slots are covered`);
   return found;
 }

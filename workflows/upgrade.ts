@@ -39,7 +39,7 @@ export async function upgrade(raw: unknown): Promise<Ended<UpgradeResult>> {
       await run.approval('finalize', first.policy.approvals.finalize, `Finalize ${deployment} on ${to}?`);
       run.phase('finalizing', 'reading every node’s release, and back every acknowledged write');
       await expectEveryNode(run);
-      return { from, to, nodes };
+      return { from, to, nodes: run.status.progress.nodes };
     });
   });
 }

@@ -43,7 +43,11 @@ export function nextInShard(
       };
 }
 
-/** Are the roles still what a decision was made on? Gates and people may have taken a day in between. */
+/**
+ * Are members and roles still what a decision was made on? Gates and people may have taken a day in between. A replica
+ * that came meanwhile counts as one that went: of the old release it must not follow a newer primary.
+ */
 export const sameRoles = (before: ShardView, now: ShardView): boolean =>
   before.primary.address === now.primary.address &&
+  before.replicas.length === now.replicas.length &&
   before.replicas.every((replica) => now.replicas.some(({ address }) => address === replica.address));

@@ -8,9 +8,10 @@ test('a primary that can’t be read: the probe doesn’t begin, and is tried ag
   await using cluster = await Sandbox.cluster({ release: '7.2', replicasEach: 0 });
   const [first, , third] = cluster.nodes;
   if (!first || !third) throw new Error('three primaries expected');
-  expect(await wholeCluster(cluster.endpoint(), [first.address])).toHaveLength(3);
+  const reading = { endpoint: cluster.endpoint(), deployment: { seeds: [first.address] }, folder: cluster.root };
+  expect(await wholeCluster(reading)).toHaveLength(3);
   await cluster.kill(third);
-  const failure: unknown = await wholeCluster(cluster.endpoint(), [first.address]).catch((error: unknown) => error);
+  const failure: unknown = await wholeCluster(reading).catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(RolloutError);
   expect(failure).toMatchObject({ type: 'Unreachable', retryable: true });
   expect((failure as Error).message).toMatch(/found 109\d\d of 16384 slots/);

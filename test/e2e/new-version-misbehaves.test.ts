@@ -1,6 +1,6 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setInterval, setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findServers } from '../../platforms/process/servers.js';
 import { Sandbox, type SandboxNode } from '../../scripts/sandbox/cluster.js';
@@ -90,19 +90,19 @@ test('a canary that nobody reads from and that stutters, then dies, holds the so
 
 /** Stands still for most of the time, but never as long as a node timeout; ends standing still. */
 function stuttering(node: SandboxNode): { end: () => Promise<void> } {
-  let wanted = true;
+  const ending = new AbortController();
   const done = (async () => {
-    for (;;) {
-      await cluster.signal(node, 'SIGSTOP');
-      await sleep(1500);
-      if (!wanted) return;
+    await cluster.signal(node, 'SIGSTOP');
+    for await (const _ of setInterval(1500)) {
+      if (ending.signal.aborted) return;
       await cluster.signal(node, 'SIGCONT');
       await sleep(200);
+      await cluster.signal(node, 'SIGSTOP');
     }
   })();
   return {
     end: () => {
-      wanted = false;
+      ending.abort();
       return done;
     },
   };

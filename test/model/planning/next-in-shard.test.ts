@@ -111,4 +111,5 @@ test('a decision does not outlive a change of roles', () => {
   expect(sameRoles(shard, shard)).toBe(true);
   expect(sameRoles(shard, { ...shard, primary: node(9, NEW) })).toBe(false);
   expect(sameRoles(shard, { ...shard, replicas: shard.replicas.slice(1) })).toBe(false);
+  expect(sameRoles(shard, { ...shard, replicas: [...shard.replicas, node(9, OLD)] })).toBe(false);
 });
