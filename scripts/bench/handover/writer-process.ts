@@ -16,11 +16,9 @@ const fail = (what: string): void => {
 };
 const now = (): number => performance.timeOrigin + performance.now();
 
-/** Node names no address in the message of a connection that was refused by several (AggregateError). */
-function what(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return (error.message || (error as NodeJS.ErrnoException).code || error.name).slice(0, 80);
-}
+/** Some of node-redis' errors have no message: the name of their class is what they say. */
+const what = (error: unknown): string =>
+  error instanceof Error ? (error.message || error.constructor.name).slice(0, 80) : String(error);
 
 let under = 0;
 function write(n: number): void {
