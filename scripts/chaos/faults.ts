@@ -1,4 +1,4 @@
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeploymentFile } from '../../model/deployment.js';
@@ -70,8 +70,21 @@ export class Faults {
   }
 
   /** Faults whose moment did not come. */
-  get left(): string[] {
-    return this.#left.map(faultText);
+  async missed(): Promise<string[]> {
+    const worker = await this.stage.faults.unfired();
+    const starts = await readdir(this.#starts).catch(() => []);
+    const armed = this.scenario.faults.filter(
+      (fault) =>
+        (fault.kind === 'new version fails once' && starts.length < fault.nth) ||
+        ((fault.kind === 'worker killed' || fault.kind === 'worker hung') &&
+          worker.some(({ activity, when }) => activity === fault.activity && when === fault.when)),
+    );
+    return [...this.#left, ...armed].map(faultText);
+  }
+
+  /** One folder for each start of the server that fails once. */
+  get #starts(): string {
+    return join(this.stage.root, 'starts');
   }
 
   #tell(fault: Fault, what: string): void {
@@ -198,7 +211,7 @@ export class Faults {
     const release = newestFor(servers.keys(), this.scenario.to);
     const server = release === undefined ? undefined : servers.get(release);
     if (release === undefined || server === undefined) throw new Error(`no server of ${this.scenario.to} here`);
-    const starts = join(this.stage.root, 'starts');
+    const starts = this.#starts;
     await mkdir(starts);
     const program = join(this.stage.root, 'server-that-fails-once');
     const lines = [

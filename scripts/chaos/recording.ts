@@ -45,6 +45,8 @@ export interface Recording {
   timeline: TimelineEntry[];
   from: string;
   to: string;
+  /** The scenario forbids a backlog that is large enough: who asks its new primary for the stream is given a dataset. */
+  overrun: boolean;
 }
 
 export interface Violation {

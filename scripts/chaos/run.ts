@@ -92,7 +92,8 @@ class ChaosRun {
   get recording(): Recording {
     const { from, to } = this.scenario;
     const timeline = this.#timelines.flat();
-    return { samples: this.#watcher.samples, events: this.#faults.events, timeline, from, to };
+    const overrun = has(this.scenario, 'backlog overrun');
+    return { samples: this.#watcher.samples, events: this.#faults.events, timeline, from, to, overrun };
   }
 
   async carryOut(): Promise<Omit<RunResult, 'ms'>> {
@@ -140,7 +141,7 @@ class ChaosRun {
       lost: this.#lost,
       violations: this.#violations,
       problems: this.#problems,
-      faults: { told: this.#faults.told, left: this.#faults.left },
+      faults: { told: this.#faults.told, left: await this.#faults.missed() },
     };
   }
 

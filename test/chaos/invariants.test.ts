@@ -37,7 +37,7 @@ const step = (kind: TimelineEntry['kind'], text: string, of: string, from: numbe
 const event = (n: number, kind: ChaosEvent['kind'], ...nodes: string[]): ChaosEvent => ({ at: second(n), kind, nodes });
 
 const found = (it: Partial<Recording> & Pick<Recording, 'samples'>): string[] =>
-  violationsIn({ events: [], timeline: [], from: '5.0', to: '8.0', ...it }).map(
+  violationsIn({ events: [], timeline: [], from: '5.0', to: '8.0', overrun: false, ...it }).map(
     ({ invariant, node: at }) => `${invariant} ${at}`,
   );
 
@@ -67,6 +67,7 @@ const well: Recording = {
   events: [],
   from: '5.0',
   to: '8.0',
+  overrun: false,
 };
 
 test('an upgrade that goes well breaks none', () => {
@@ -145,6 +146,7 @@ test('an older node is told to take the dataset of a newer primary', () => {
   const samples = [sample(1, replica(A, B, kept), primary(B, { release: '8.0.6' }), primary(C))];
   expect(found({ samples })).toEqual([`full sync from a newer version ${A}`]);
   expect(found({ samples: [sample(1, replica(A, B, kept), primary(B), primary(C))] })).toEqual([]);
+  expect(found({ samples, overrun: true })).toEqual([]);
 });
 
 test('a state that lasts is one violation', () => {
