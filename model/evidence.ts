@@ -125,6 +125,8 @@ export interface ResyncRecord {
   shard: string;
   kind: 'partial' | 'full';
   ms: number;
+  /** The release that it came back on. */
+  release?: string;
 }
 
 export interface HandoverRecord {

@@ -208,7 +208,7 @@ async function rejoinCompareRelease(
   const resync = await run.step('rejoin', where, () =>
     act('rejoin', `${node.address} rejoins ${primary}`, { ...order, baseline }),
   );
-  run.record.resyncs.push(resync);
+  run.record.resyncs.push({ ...resync, release: to });
   if (resync.kind === 'full')
     run.note('note', `${node.address} needed a full resync: its primary's backlog no longer reached back`, where);
   await compare(run, shard, node, primary);

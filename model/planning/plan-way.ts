@@ -45,10 +45,11 @@ function swapped(shard: ShardView, plan: ShardPlan | undefined, to: string): Sha
     role: 'replica',
     replication: { primary: taker.address, link: 'up', offset: node.offset, loading: false, syncing: false },
   });
-  const { replication: _, ...primary } = taker;
+  const primary: NodeView = { ...taker, role: 'primary' };
+  delete primary.replication;
   return upgraded({
     ...shard,
-    primary: { ...primary, role: 'primary' },
+    primary,
     replicas: [shard.primary, ...shard.replicas.filter((it) => it !== taker)].map(follow),
   });
 }

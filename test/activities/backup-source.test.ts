@@ -33,6 +33,21 @@ test('a replica of an older line than its primary is never chosen, however healt
   expect(await backupSource(connectTo(newer), [...nodes, twin.address])).toBe(twin.address);
 });
 
+test('a replica that was upgraded already is no source: what it saves, the release that serves could not load', async () => {
+  await using older = await Sandbox.servers(2, { release: '5.0.6' });
+  await using newer = await Sandbox.servers(1, { release: '7.0' });
+  const [primary, twin] = older.nodes;
+  const [upgraded] = newer.nodes;
+  if (!primary || !twin || !upgraded) throw new Error('three servers expected');
+  await using replica = await newer.connect(upgraded);
+  await follow(replica, primary);
+  const nodes = [primary.address, upgraded.address];
+  expect(await backupSource(connectTo(older), nodes)).toBe(primary.address);
+  await using sibling = await older.connect(twin);
+  await follow(sibling, primary);
+  expect(await backupSource(connectTo(older), [...nodes, twin.address])).toBe(twin.address);
+});
+
 test('a replica that has lost its link is passed over, and one that is away; with roles turned, the role counts', async () => {
   await using sandbox = await Sandbox.servers(3, { release: '7.2' });
   const [a, b, c] = sandbox.nodes;

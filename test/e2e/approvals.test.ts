@@ -25,7 +25,7 @@ test('one person twice, the wrong role, the starter: none of them makes a quorum
   await stage.deploy('orders', cluster, {
     policy: { roles, approvals: { start: { roles: ['operations'], quorum: 2 } } },
   });
-  const operation = await stage.start('orders', '8.0', 'olu');
+  const operation = await stage.start('orders', '8.0');
   await operation.waits('approval', 'start');
 
   expect(await operation.tell('approve', { by: 'ana' })).toEqual({ done: 'start approved by ana (1 of 2)' });
@@ -65,7 +65,7 @@ test('a question that nobody answers in time is asked anew, and what was answere
   await stage.deploy('orders', cluster, {
     policy: { roles, approvals: { start: { roles: ['operations'], quorum: 2, expires: '4s' } } },
   });
-  const operation = await stage.start('orders', '8.0', 'olu');
+  const operation = await stage.start('orders', '8.0');
   await operation.waits('approval', 'start');
   expect(await operation.tell('approve', { by: 'ana' })).toEqual({ done: 'start approved by ana (1 of 2)' });
   const { status } = await operation.until('it is asked anew', ({ approvals }) => approvals.length > 1);
