@@ -58,7 +58,11 @@ function messageOf(error: unknown): string {
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => void endAll().then(() => process.exit(130)));
+  process.once(signal, () => {
+    // What is under way fails as its servers go, in a timer too: the others must be ended all the same.
+    process.on('uncaughtException', () => undefined);
+    void endAll().then(() => process.exit(130));
+  });
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
