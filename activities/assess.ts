@@ -12,7 +12,8 @@ import type { Verdict } from '../model/verdict.js';
 import type { AssessActivities, Assessment, GateResult } from '../model/work.js';
 import { missingPermissions, undertakingOf } from '../redis/node.js';
 import { readAccounts, readTopology } from '../redis/topology.js';
-import { readBefore } from './before.js';
+import { isPending, readBefore } from './before.js';
+import { awayFrom } from './bring-back.js';
 import { contextFor, heartbeating, platformNode, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
 import { readFacts } from './facts.js';
@@ -50,6 +51,7 @@ export function assessActivities(dependencies: Dependencies): AssessActivities {
         await mayWrite(deployment.backup.directory);
         const { name, policy } = deployment;
         const facts = await readFacts(context, topology);
+        const away = whole.disagreements.length === 0 ? [] : await awayFrom(context);
         return {
           name,
           policy,
@@ -59,6 +61,7 @@ export function assessActivities(dependencies: Dependencies): AssessActivities {
           topology,
           facts,
           pending,
+          ...(away.length === 0 ? {} : { away }),
           searchable: dependencies.searchable,
           artefacts: folder,
         } satisfies Assessment;
@@ -131,7 +134,7 @@ async function pendingAmong(context: Context, topology: TopologyView): Promise<s
     allNodes(topology).map(async ({ address }) => {
       await using connection = await context.connect(address);
       const before = await readBefore(context, { ...(await placeOf(connection)), pending: false });
-      return before && !before.released ? [address] : [];
+      return isPending(before) ? [address] : [];
     }),
   );
   return found.flat();

@@ -1,6 +1,5 @@
 import { RolloutError } from '../model/failures.js';
 import type { NodePlace } from '../model/work.js';
-import type { NodeConnection } from '../redis/connection.js';
 import { getDirective, setDirective } from '../redis/node.js';
 import { platformNode, type Context } from './context.js';
 
@@ -20,12 +19,8 @@ export async function grownBacklog({ platform }: Context, place: NodePlace): Pro
 }
 
 /** The original is remembered once; a bigger backlog than asked for is left as it is. */
-export async function growBacklog(
-  context: Context,
-  connection: NodeConnection,
-  place: NodePlace,
-  bytes: number,
-): Promise<void> {
+export async function growBacklog(context: Context, place: NodePlace, bytes: number): Promise<void> {
+  await using connection = await context.connectToAct(place);
   const running = (await getDirective(connection, BACKLOG_SIZE)) ?? '0';
   if (Number(running) >= bytes) return;
   const known = await grownBacklog(context, place);
@@ -39,7 +34,7 @@ export async function putBackBacklog(context: Context, place: NodePlace): Promis
   const known = await grownBacklog(context, place);
   if (!known) return;
   try {
-    await using connection = await context.connect(place.address);
+    await using connection = await context.connectToAct(place);
     await setDirective(connection, BACKLOG_SIZE, known.original);
     await context.platform.forget(platformNode(place), context.token, { name: NAME });
   } catch (error) {

@@ -1,5 +1,12 @@
+import { isAbsolute, join } from 'node:path';
 import type { ConfigurationDifference } from '../model/evidence.js';
+import { RolloutError } from '../model/failures.js';
 import type { NodePlace } from '../model/work.js';
+import { readConfiguration } from '../redis/configuration.js';
+import type { NodeConnection } from '../redis/connection.js';
+import { releaseFromInfo } from '../redis/info.js';
+import { noFailover, readInfo } from '../redis/node.js';
+import { BACKLOG_SIZE, grownBacklog } from './backlog.js';
 import { platformNode, type Context } from './context.js';
 
 /**
@@ -17,6 +24,8 @@ export interface Before {
   aclFile?: { path: string; text: string };
   /** Its dataset was kept under SNAPSHOT while it was still the truth. */
   snapshot: boolean;
+  /** Noted when the shard was begun, and nothing was done to it yet: what it takes to start it should it die. */
+  untouched?: true;
   /** Set when the node was given back; what then differed. */
   released?: ConfigurationDifference[];
 }
@@ -39,4 +48,58 @@ export async function writeBefore({ platform, token }: Context, place: NodePlace
 export async function forgetBefore({ platform, token }: Context, place: NodePlace): Promise<void> {
   for (const label of [SNAPSHOT, UNTRUSTED]) await platform.drop(platformNode(place), token, { label });
   await platform.forget(platformNode(place), token, { name: NAME });
+}
+
+/** Was something done to the node that has not come to its end yet? */
+export const isPending = (before: Before | undefined): before is Before =>
+  before !== undefined && before.untouched === undefined && before.released === undefined;
+
+export async function needBefore(context: Context, place: NodePlace): Promise<Before> {
+  const before = await readBefore(context, place);
+  if (!before)
+    throw new RolloutError(
+      'Stopped',
+      `nothing is known of ${place.address} as it was before: its folder ${place.home} was changed by somebody else`,
+    );
+  return before;
+}
+
+/** Directives that an operation changes on a node and puts back: their own values are those of the first look. */
+const ours = [noFailover, 'save', 'appendonly'];
+
+/**
+ * Notes the node as it is before it is touched. A note that an earlier operation left is brought up to date while the node
+ * still runs what it ran then (a password may have been changed since); of what we changed ourselves the note knows best.
+ *
+ * @param about `untouched` while nothing is done to the node yet: what an operation has begun is not overwritten by it
+ */
+export async function rememberBefore(
+  context: Context,
+  connection: NodeConnection,
+  place: NodePlace,
+  about?: 'untouched',
+): Promise<void> {
+  const left = await readBefore(context, place);
+  const known = isPending(left) ? left : undefined;
+  if (known && about === 'untouched') return;
+  const release = releaseFromInfo(await readInfo(connection, 'server'));
+  if (known && known.release !== release) return;
+  const { running, acl } = await readConfiguration(connection);
+  const backlog = await grownBacklog(context, place);
+  if (backlog) running[BACKLOG_SIZE] = backlog.original;
+  for (const directive of ours)
+    if (known?.running[directive] !== undefined) running[directive] = known.running[directive];
+  const file = await context.platform.readConfiguration(platformNode(place));
+  const aclFile = await readAclFile(context, place, running['aclfile'] ?? '');
+  await writeBefore(context, place, {
+    ...{ release, file, running, acl, snapshot: known?.snapshot ?? false },
+    ...(aclFile ? { aclFile } : {}),
+    ...(about === 'untouched' ? { untouched: true } : {}),
+  });
+}
+
+async function readAclFile(context: Context, place: NodePlace, name: string): Promise<Before['aclFile']> {
+  if (name === '') return undefined;
+  const path = isAbsolute(name) ? name : join(place.home, name);
+  return { path, text: (await context.platform.readFile(platformNode(place), { path })) ?? '' };
 }

@@ -4,6 +4,7 @@ import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activit
 import { loadDeployment } from '../integrations/deployment-files.js';
 import { endpointFor } from '../integrations/secrets.js';
 import type { Deployment } from '../model/deployment.js';
+import { RolloutError } from '../model/failures.js';
 import type { NodePlace, Order } from '../model/work.js';
 import type { FencingToken, Platform, PlatformNode } from '../platforms/platform.js';
 import { processPlatform } from '../platforms/process/platform.js';
@@ -28,8 +29,7 @@ export interface Context {
 }
 
 export async function contextFor({ deployments, state }: Dependencies, order: Order): Promise<Context> {
-  const deployment = await loadDeployment(order.deployment, deployments);
-  const endpoint: Endpoint = await endpointFor(deployment);
+  const { deployment, endpoint } = await readAnew(order.deployment, deployments);
   const folder = join(state, order.operation);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const platform = platformFor(deployment);
@@ -51,6 +51,23 @@ export async function contextFor({ deployments, state }: Dependencies, order: Or
     },
   };
 }
+
+/**
+ * File and secrets as they are now. Once something has begun, what can't be read is no answer: it is mended, and another
+ * attempt goes on.
+ */
+async function readAnew(name: string, folder: string): Promise<{ deployment: Deployment; endpoint: Endpoint }> {
+  try {
+    const deployment = await loadDeployment(name, folder);
+    return { deployment, endpoint: await endpointFor(deployment) };
+  } catch (error) {
+    throw activityInfo().activityType === 'assess' ? error : unreadable(error);
+  }
+}
+
+/** For another try. */
+export const unreadable = (error: unknown): unknown =>
+  error instanceof RolloutError ? new RolloutError('Unreadable', error.message, { cause: error }) : error;
 
 export const platformFor = (deployment: Deployment): Platform => processPlatform(deployment.platform);
 

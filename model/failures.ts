@@ -22,6 +22,11 @@ export const failures = {
   Different: { retry: false, next: 'Look at the named keys; the node was not released.' },
   HandoverFailed: { retry: false, next: 'The old primary still serves; see the reason, then start again.' },
   BackupFailed: { retry: true, next: 'Check the directory and its free space.' },
+  Unreadable: {
+    retry: true,
+    next: 'Mend the deployment file or the secret on the worker: what is under way goes on by itself.',
+  },
+  NoSpace: { retry: true, next: 'Make room on the disk that the message names; what was asked for is tried again.' },
   Stopped: { retry: false, next: 'Follow the message; starting the same upgrade again continues where it stood.' },
   Lost: { retry: false, next: 'Keep everything as it is and read the ledger’s list.' },
 } as const satisfies Record<string, { retry: boolean; next: string }>;

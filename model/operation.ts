@@ -69,8 +69,8 @@ export interface ApprovalRecord {
 
 /** What an operation waits for, and the command that goes on. */
 export interface Waiting {
-  kind: 'approval' | 'gate' | 'pause' | 'soak';
-  /** The approval's or the gate's name. */
+  kind: 'approval' | 'gate' | 'pause' | 'soak' | 'worker';
+  /** The approval's or the gate's name; of a worker, what it lacks. */
   name: string;
   reason: string;
   since: Instant;

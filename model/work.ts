@@ -53,10 +53,16 @@ export interface Assessment {
   /** Addresses of nodes that an operation has isolated and never released. */
   pending: string[];
   /** Members of the cluster that can't be read; absent where there are none. */
+  away?: string[];
   /** Are the search attributes registered? Upserting an unknown one would block the workflow for ever. */
   searchable: boolean;
   artefacts: string;
 }
+
+/** A node that was away, and what became of it: the release that was started there, or why none was. */
+export type BroughtBack = { address: string } & (
+  { release: string; problem?: never } | { problem: string; release?: never }
+);
 
 /** A shard as it is now, every member of it read. */
 export interface ShardNow {
@@ -114,6 +120,8 @@ export interface NodeActivities {
   release(input: Order & { place: NodePlace }): Promise<ConfigurationDifference[]>;
   /** Back to the release, dataset and configuration of before, while the primary still runs that release. */
   revert(input: Order & { place: NodePlace; primary: string }): Promise<{ release: string }>;
+  /** Starts the servers of nodes that an earlier operation left down, where it noted how. */
+  bringBack(input: Order & { nodes: string[] }): Promise<BroughtBack[]>;
 }
 
 export interface HandoverActivities {

@@ -23,6 +23,9 @@ export class Aborted extends Error {
   override readonly name = 'Aborted';
 }
 
+/** Between two series of attempts, ms. */
+const READABLE_PAUSE_MS = 30_000;
+
 type SearchName = keyof typeof searchAttributes;
 const searchKeys = Object.keys(searchAttributes) as SearchName[];
 const keyword = Object.fromEntries(
@@ -128,13 +131,41 @@ export class Operation {
       node.step = text;
     }
     try {
-      return await act();
+      return await this.#onceReadable(text, act);
     } catch (error) {
       if (!isCancellation(error)) this.note('failure', `${text}: ${messageOf(error)}`, place);
       throw error;
     } finally {
       entry.until = this.now();
       if (node) delete node.step;
+    }
+  }
+
+  /**
+   * Acts, and again for as long as the worker can't read the deployment file or its secrets: a node may be out, and a slip
+   * in a file is no reason to leave it there. It ends with an abort, since nothing could be taken back then either.
+   */
+  async #onceReadable<T>(text: string, act: () => Promise<T>): Promise<T> {
+    let waiting: Waiting | undefined;
+    try {
+      for (;;)
+        try {
+          return await act();
+        } catch (error) {
+          if (failureTypeOf(error) !== 'Unreadable' || this.aborted) throw error;
+          if (waiting === undefined) {
+            const { deployment } = this.status;
+            const reason = `${text}: ${messageOf(error)}`;
+            const clears = 'the worker can read the deployment file and its secrets, and the nodes accept them';
+            const command = `rollout watch ${deployment}`;
+            waiting = { kind: 'worker', name: 'deployment', reason, since: this.now(), clears, command, ...this.home };
+            this.note('failure', reason, this.home);
+            this.show([waiting]);
+          }
+          await sleep(READABLE_PAUSE_MS, { summary: 'tries again: the deployment file or a secret is broken' });
+        }
+    } finally {
+      if (waiting) this.show([], [waiting]);
     }
   }
 

@@ -125,6 +125,8 @@ export class Run extends Operation {
     const summary = `assess ${shard ?? deployment}`;
     const input = { ...this.order, to, ...(via ? { via } : {}), ...(shard === undefined ? {} : { shard }) };
     const found = await (this.people.isRoot && this.untouched ? look(summary, input) : act('assess', summary, input));
+    if (found.away && this.people.isRoot && this.untouched && (await this.#bringBack(found.away)))
+      return this.assess(shard);
     this.adopt(found);
     const { way, facts } = found;
     const hops = way.length > 1 ? { via: way.slice(0, -1), hop: found.to } : {};
@@ -164,6 +166,24 @@ export class Run extends Operation {
     this.people.policy = found.policy;
     this.gates.windows = found.policy.windows;
     this.gates.queries = found.policy.gates.prometheus?.queries.map(({ name }) => name) ?? [];
+  }
+
+  /** Starts what an earlier operation left down; true when anything was started. */
+  async #bringBack(away: string[]): Promise<boolean> {
+    const found = await this.step('bring back', {}, () =>
+      act('bringBack', `bring back ${away.join(', ')}`, { ...this.order, nodes: away }),
+    );
+    for (const { address, release, problem } of found)
+      this.note(
+        'note',
+        release === undefined
+          ? `${address} can't be read: ${problem}`
+          : `${address} was down: started again on ${release}, kept from being promoted until it is done`,
+        { node: address },
+      );
+    const started = found.some(({ release }) => release !== undefined);
+    if (started) this.untouched = false;
+    return started;
   }
 
   /** A question that nobody can answer would hold an upgrade for ever. */

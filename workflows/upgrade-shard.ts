@@ -10,7 +10,7 @@ import { withEvidence } from './with-evidence.js';
 
 /** Gates before a node leaves replication, and before the primary role moves. */
 const beforeNode = [windowGateName, 'topology', 'replication', 'memory', 'disk', 'latency', 'errors'];
-const beforeHandover = [windowGateName, 'topology', 'replication', 'lag', 'latency', 'errors'];
+const beforeHandover = [windowGateName, 'topology', 'replication', 'lag', 'memory', 'latency', 'errors'];
 
 export interface ShardResult {
   shard: string;
@@ -81,6 +81,7 @@ async function upgradeReplica(run: Run, shard: ShardView, address: string, to: s
   if (!sameRoles(shard, (await run.look(shard.name)).shard)) return false;
 
   const order = { ...run.order, place: node };
+  let swapped = false;
   try {
     const { baseline, readers } = await run.step('isolate', where, () =>
       act('isolate', `isolate ${address}`, { ...order, primary }),
@@ -92,11 +93,12 @@ async function upgradeReplica(run: Run, shard: ShardView, address: string, to: s
         where,
       );
     await run.step('save', where, () => act('snapshot', `save ${address}`, order));
+    swapped = true;
     await swapAndRejoin(run, shard.name, node, primary, baseline, to);
     return true;
   } catch (error) {
     if (run.isControl(error)) throw error;
-    throw await takeBack(run, shard, node, error);
+    throw await takeBack(run, shard, node, swapped, error);
   }
 }
 
@@ -208,7 +210,7 @@ async function rejoinCompareRelease(
   const resync = await run.step('rejoin', where, () =>
     act('rejoin', `${node.address} rejoins ${primary}`, { ...order, baseline }),
   );
-  run.record.resyncs.push({ ...resync, release: to });
+  run.record.resyncs.push(resync);
   if (resync.kind === 'full')
     run.note('note', `${node.address} needed a full resync: its primary's backlog no longer reached back`, where);
   await compare(run, shard, node, primary);
@@ -237,7 +239,7 @@ async function release(run: Run, shard: string, node: NodePlace, to: string): Pr
 }
 
 /** A replica that failed goes back to its old version by itself; the operation stops and says so. */
-async function takeBack(run: Run, shard: ShardView, node: NodePlace, error: unknown): Promise<Error> {
+async function takeBack(run: Run, shard: ShardView, node: NodePlace, swapped: boolean, error: unknown): Promise<Error> {
   const where = { shard: shard.name, node: node.address };
   const reason = messageOf(error);
   run.phase('reverting', `${node.address}: ${reason}`, where);
@@ -250,7 +252,8 @@ async function takeBack(run: Run, shard: ShardView, node: NodePlace, error: unkn
       }),
     );
     run.people.tellNodes({ addresses: [node.address], release, state: 'reverted' });
-    return stopped(`${node.address} failed on the new version and is back on ${release}: ${reason}`, error);
+    const failed = swapped ? `failed on the new version and is back on ${release}` : `failed and runs ${release}`;
+    return stopped(`${node.address} ${failed}: ${reason}`, error);
   } catch (second) {
     run.people.tellNodes({ addresses: [node.address], release: node.release, state: 'failed' });
     return stopped(

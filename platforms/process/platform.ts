@@ -19,49 +19,23 @@ import { stopServer } from './stop.js';
  */
 export function processPlatform(options: ProcessPlatform): Platform {
   return {
-    async inspect(node) {
-      await mustBeHere(node);
-      return inspect(node);
-    },
-    async fence(node, token) {
-      await mustBeHere(node);
-      await fenced(node, token, () => Promise.resolve());
-    },
-    async stop(node, token, { terminate }) {
-      await mustBeHere(node);
-      await stopServer(node, token, { terminate, stopTimeout: options.stopTimeout });
-    },
-    async start(node, token, input) {
-      await mustBeHere(node);
-      const program = await programFor(options, input.release);
-      await startServer(node, token, { ...input, program, startTimeout: options.startTimeout });
-      return inspect(node);
-    },
-    async keep(node, token, input) {
-      await mustBeHere(node);
-      return keepFiles(node, token, input);
-    },
-    async setAside(node, token, input) {
-      await mustBeHere(node);
-      return setFilesAside(node, token, input);
-    },
-    async restore(node, token, input) {
-      await mustBeHere(node);
-      return restoreFiles(node, token, input);
-    },
-    async drop(node, token, { label }) {
-      await mustBeHere(node);
-      await dropKept(node, token, label);
-    },
-    async remember(node, token, { name, text }) {
-      await mustBeHere(node);
-      await remember(node, token, name, text);
-    },
+    inspect: (node) => onItsDisk(node, () => inspect(node)),
+    fence: (node, token) => onItsDisk(node, () => fenced(node, token, () => Promise.resolve())),
+    stop: (node, token, { terminate }) =>
+      onItsDisk(node, () => stopServer(node, token, { terminate, stopTimeout: options.stopTimeout })),
+    start: (node, token, input) =>
+      onItsDisk(node, async () => {
+        const program = await programFor(options, input.release);
+        await startServer(node, token, { ...input, program, startTimeout: options.startTimeout });
+        return inspect(node);
+      }),
+    keep: (node, token, input) => onItsDisk(node, () => keepFiles(node, token, input)),
+    setAside: (node, token, input) => onItsDisk(node, () => setFilesAside(node, token, input)),
+    restore: (node, token, input) => onItsDisk(node, () => restoreFiles(node, token, input)),
+    drop: (node, token, { label }) => onItsDisk(node, () => dropKept(node, token, label)),
+    remember: (node, token, { name, text }) => onItsDisk(node, () => remember(node, token, name, text)),
     recall: (node, { name }) => recall(node, name),
-    async forget(node, token, { name }) {
-      await mustBeHere(node);
-      await forget(node, token, name);
-    },
+    forget: (node, token, { name }) => onItsDisk(node, () => forget(node, token, name)),
     async readConfiguration(node) {
       try {
         return await readFile(node.configurationFile, 'utf8');
@@ -124,6 +98,20 @@ async function programFor(options: ProcessPlatform, release: string): Promise<st
       ? `no server of release ${release} is on this machine (there are: ${have}). Run \`npm run setup\`, or name its redis-server under platform.servers`
       : `the server of release ${release} should be at ${program} and isn't. Run \`npm run setup\`, or correct platform.servers`,
   );
+}
+
+/** An act on a node's folder, which must be there and have room for what is written. */
+async function onItsDisk<T>(node: PlatformNode, act: () => Promise<T>): Promise<T> {
+  await mustBeHere(node);
+  try {
+    return await act();
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code !== 'ENOSPC' && code !== 'EDQUOT') throw cause;
+    throw new RolloutError('NoSpace', `${node.address}: no room is left on the disk of ${node.home} (${code})`, {
+      cause,
+    });
+  }
 }
 
 async function mustBeHere(node: PlatformNode): Promise<void> {

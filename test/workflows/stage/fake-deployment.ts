@@ -196,6 +196,8 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
     this.#isolated.delete(address);
     return { release };
   };
+  bringBack = ({ nodes }: { nodes: string[] }) =>
+    Promise.resolve(nodes.map((address) => ({ address, problem: 'it is not there' })));
   handOver = async ({ shard, from, to }: { shard: string; from: string; to: string }) => {
     await this.#do(`handOver ${shard}`);
     this.#node(from).primary = false;

@@ -1,0 +1,33 @@
+import type { NodePlace } from '../model/work.js';
+import { platformNode, type Context } from './context.js';
+import { placeOf } from './places.js';
+
+const NAME = 'neighbours';
+
+/**
+ * Where a shard's nodes live is kept beside each of them while an operation is under way: one that is down can't say it,
+ * and the next operation must find its folder to start it again.
+ */
+export async function rememberNeighbours(context: Context, places: readonly NodePlace[]): Promise<void> {
+  const text = JSON.stringify(places);
+  await Promise.all(
+    places.map((place) => context.platform.remember(platformNode(place), context.token, { name: NAME, text })),
+  );
+}
+
+export async function forgetNeighbours(context: Context, places: readonly NodePlace[]): Promise<void> {
+  await Promise.all(places.map((place) => context.platform.forget(platformNode(place), context.token, { name: NAME })));
+}
+
+/** Where a node lives by what lies beside one of its neighbours, which answers; undefined where that knows nothing. */
+export async function placeBeside(
+  context: Context,
+  neighbour: string,
+  address: string,
+): Promise<NodePlace | undefined> {
+  await using connection = await context.connect(neighbour);
+  const own = { ...(await placeOf(connection)), pending: false };
+  const text = await context.platform.recall(platformNode(own), { name: NAME });
+  if (text === undefined) return undefined;
+  return (JSON.parse(text) as NodePlace[]).find((place) => place.address === address);
+}
