@@ -1,6 +1,6 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setInterval, setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findServers } from '../../platforms/process/servers.js';
 import { Sandbox, type SandboxNode } from '../../scripts/sandbox/cluster.js';
@@ -92,12 +92,12 @@ test('a canary that nobody reads from and that stutters, then dies, holds the so
 function stuttering(node: SandboxNode): { end: () => Promise<void> } {
   const ending = new AbortController();
   const done = (async () => {
-    await cluster.signal(node, 'SIGSTOP');
-    for await (const _ of setInterval(1500)) {
+    for (;;) {
+      await cluster.signal(node, 'SIGSTOP');
+      await sleep(1500);
       if (ending.signal.aborted) return;
       await cluster.signal(node, 'SIGCONT');
       await sleep(200);
-      await cluster.signal(node, 'SIGSTOP');
     }
   })();
   return {
