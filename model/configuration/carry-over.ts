@@ -1,3 +1,4 @@
+import { lineOf } from '../compatibility/release-lines.js';
 import type { ConfigurationDifference } from '../evidence.js';
 import { atLeast, nameRelease } from '../release.js';
 import { carryUsers } from './carry-users.js';
@@ -48,10 +49,12 @@ export function carryOver(input: CarryOverInput): CarryOver {
   const running = wantedValues(input, lines, notes);
   const users = carryUsers({ lines, running, acl, from, to });
 
+  // A release that reads its own file again knows every line of it, also those that its CONFIG GET hides (5.0 hides many).
+  const same = lineOf(from) === lineOf(to);
   const includes = lines.some((it) => it.kind === 'directive' && it.directive === 'include');
   const wanted = new Map(
     [...running].flatMap(([name, value]) => {
-      const newName = nameIn(target, name);
+      const newName = nameIn(target, name) ?? (name === 'cluster-enabled' ? name : undefined);
       return newName === undefined ? [] : [[oneName(name), { name: newName, value }] as const];
     }),
   );
@@ -72,7 +75,7 @@ export function carryOver(input: CarryOverInput): CarryOver {
         // With includes everything is written after them, since an included file would overrule what stands before.
         if (!written.has(name) && !includes) kept.push(...formatValue(value.name, value.value));
         if (!includes) written.add(name);
-      } else if (!visible.has(name) && (nameIn(target, name) !== undefined || !isKnownAnywhere(line.directive)))
+      } else if (!visible.has(name) && (same || nameIn(target, name) !== undefined || !isKnownAnywhere(line.directive)))
         kept.push(line.text);
     }
   }

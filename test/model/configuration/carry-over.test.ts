@@ -206,3 +206,15 @@ test('commands that moved to another category are given back or taken away, so t
   expect(carry('+@all', '6.2.14', '7.0.15').file).toMatch(/^user ana on nopass ~\* &\* \+@all$/m);
   expect(carry('-@all +get', '6.2.14', '8.2.3').notes).toEqual([]);
 });
+
+test.each(['cluster-enabled yes\nalways-show-logo no\n', 'port 7001\n'])(
+  'a node that goes back to 5.0 is still a member of its cluster, though CONFIG GET of 5.0 does not tell',
+  (file) => {
+    const running = defaults('5.0.6');
+    expect(Object.keys(running)).not.toContain('cluster-enabled');
+    const back = carryOver({ file, running, acl: [], from: '5.0.6', to: '5.0.6', cluster: true });
+    expect(lines(back.file).filter((line) => line.startsWith('cluster-enabled'))).toEqual(['cluster-enabled yes']);
+    // A line that this very server has read is left as it is.
+    for (const line of lines(file).filter((it) => !it.startsWith('port'))) expect(back.file).toContain(line);
+  },
+);
