@@ -11,7 +11,6 @@ import { allNodes, type TopologyView } from '../model/topology.js';
 import type { Verdict } from '../model/verdict.js';
 import type { AssessActivities, Assessment, GateResult } from '../model/work.js';
 import { missingPermissions, undertakingOf } from '../redis/node.js';
-import { readAccounts, readTopology } from '../redis/topology.js';
 import { isPending, readBefore } from './before.js';
 import { awayFrom } from './bring-back.js';
 import { contextFor, heartbeating, platformNode, type Context } from './context.js';
@@ -19,6 +18,7 @@ import type { Dependencies } from './dependencies.js';
 import { readFacts } from './facts.js';
 import { judgeHandover, observe } from './observe.js';
 import { placeOf } from './places.js';
+import { noteNames, readNamed } from './shard-names.js';
 import { sinceRelink, sinceRoleChange } from './role-change.js';
 
 /** A node that flickers in another's view for a moment is no degraded cluster, ms. */
@@ -31,8 +31,9 @@ export function assessActivities(dependencies: Dependencies): AssessActivities {
     assess: (input) =>
       heartbeating(async () => {
         const context = await contextFor(dependencies, input);
-        const { deployment, endpoint, folder } = context;
-        const whole = await readSettled(() => readTopology(endpoint, deployment.seeds));
+        const { deployment, folder } = context;
+        const whole = await readSettled(async () => (await readNamed(context)).topology);
+        if (whole.disagreements.length === 0) await noteNames(context, whole);
         const way = await Promise.all([...(input.via ?? []), input.to].map((stop) => exactTarget(context, stop)));
         const topology = input.shard === undefined ? whole : onlyShard(whole, input.shard);
         const pending = await pendingAmong(context, topology);
@@ -70,12 +71,12 @@ export function assessActivities(dependencies: Dependencies): AssessActivities {
     readShard: (input) =>
       heartbeating(async () => {
         const context = await contextFor(dependencies, input);
-        const { topology, accounts } = await readAccounts(context.endpoint, context.deployment.seeds);
+        const { topology, accounts } = await readNamed(context);
         const shard = topology.shards.find((it) => it.name === input.shard);
         if (!shard)
           throw new RolloutError(
             'Unreachable',
-            `the primary of ${input.shard} can't be read: ${topology.disagreements.slice(0, 3).join('; ')}`,
+            `${input.shard} has no primary with slots that can be read: ${topology.disagreements.slice(0, 3).join('; ')}`,
           );
         const peers = accounts.find(({ node }) => node.id === shard.primary.id)?.peers ?? [];
         const away = peers.filter(

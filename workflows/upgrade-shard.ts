@@ -2,7 +2,7 @@ import { windowGateName } from '../model/gates/names.js';
 import { nextInShard, sameRoles } from '../model/planning/next-in-shard.js';
 import type { ShardView } from '../model/topology.js';
 import type { NodePlace, SyncBaseline } from '../model/work.js';
-import { messageOf } from './operation.js';
+import { failureTypeOf, messageOf } from './operation.js';
 import { act } from './proxies.js';
 import { Run, stopped, type Ended } from './run.js';
 import { noteComparison, type Compared } from './validate.js';
@@ -171,9 +171,14 @@ async function upgradePrimary(run: Run, shard: ShardView, successor: string, to:
     return true;
   } catch (error) {
     if (run.isControl(error)) throw error;
-    run.people.tellNodes({ addresses: [old.address], release: old.release, state: 'failed' });
+    // What was refused was not begun: it may be primary again by somebody else's doing.
+    const refused = failureTypeOf(error) === 'Stopped';
+    const state = refused ? 'waiting' : 'failed';
+    run.people.tellNodes({ addresses: [old.address], release: old.release, state });
     throw stopped(
-      `${old.address} of ${shard.name} did not come back on ${to}: ${messageOf(error)}. ${successor} serves the shard on ${to}; ${old.address} is kept from being promoted`,
+      refused
+        ? `${old.address} of ${shard.name}, which ${successor} had taken over from, was left as it is: ${messageOf(error)}`
+        : `${old.address} of ${shard.name} did not come back on ${to}: ${messageOf(error)}. ${successor} took the shard over on ${to}; ${old.address} is kept from being promoted`,
       error,
     );
   }
@@ -210,7 +215,7 @@ async function rejoinCompareRelease(
   const resync = await run.step('rejoin', where, () =>
     act('rejoin', `${node.address} rejoins ${primary}`, { ...order, baseline }),
   );
-  run.record.resyncs.push(resync);
+  run.record.resyncs.push({ ...resync, release: to });
   if (resync.kind === 'full')
     run.note('note', `${node.address} needed a full resync: its primary's backlog no longer reached back`, where);
   await compare(run, shard, node, primary);
@@ -256,8 +261,10 @@ async function takeBack(run: Run, shard: ShardView, node: NodePlace, swapped: bo
     return stopped(`${node.address} ${failed}: ${reason}`, error);
   } catch (second) {
     run.people.tellNodes({ addresses: [node.address], release: node.release, state: 'failed' });
+    // What was refused was refused because somebody else serves by now, and says who.
+    const serves = failureTypeOf(second) === 'Stopped' ? '' : `. ${shard.primary.address} serves the shard`;
     return stopped(
-      `${node.address} failed (${reason}), and could not be taken back: ${messageOf(second)}. ${shard.primary.address} serves the shard`,
+      `${node.address} failed (${reason}), and could not be taken back: ${messageOf(second)}${serves}`,
       error,
     );
   }

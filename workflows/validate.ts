@@ -18,13 +18,34 @@ export interface Compared {
  */
 export async function expectEveryNode(run: Run): Promise<TopologyView> {
   const { name: deployment, to } = run.assessment;
-  const { topology } = await act('assess', `every node of ${deployment} runs ${to}`, { ...run.order, to });
+  const found = await act('assess', `every node of ${deployment} runs ${to}`, { ...run.order, to });
+  const { topology, away = [] } = found;
+  if (away.length > 0) throw stopped(`expected ${to} on every node, and ${away.join(', ')} can't be read`);
   const others = allNodes(topology).filter((node) => !satisfies(node.release, to));
   if (others.length > 0)
     throw stopped(
       `expected ${to} on every node, found ${others.map(({ address, release }) => `${release} on ${address}`).join(', ')}`,
     );
+  noteMembers(run, topology);
   return topology;
+}
+
+/** Who somebody took out of the cluster meanwhile is nobody's to upgrade, and who was added runs the target by now. */
+function noteMembers(run: Run, topology: TopologyView): void {
+  const members = allNodes(topology).map(({ address }) => address);
+  const known = run.status.shards.flatMap(({ nodes }) => nodes.map(({ address }) => address));
+  for (const shard of run.status.shards) {
+    const now = topology.shards.find(({ name }) => name === shard.shard);
+    shard.nodes = [
+      ...shard.nodes.filter(({ address }) => members.includes(address)),
+      ...(now ? [now.primary, ...now.replicas] : [])
+        .filter(({ address }) => !known.includes(address))
+        .map(({ address, role, release }) => ({ address, role, release, state: 'upgraded' as const })),
+    ];
+  }
+  for (const address of known.filter((it) => !members.includes(it)))
+    run.note('note', `${address} is no member of the cluster any more: somebody took it out`);
+  run.count();
 }
 
 /** Compares every replica with the primary that it has now, but for those that were compared under it already. */
