@@ -42,6 +42,8 @@ const schedule = setInterval(() => {
   for (const due = ((performance.now() - begun) * input.perSecond) / 1000; sent < due; sent++) write(sent);
 }, 1);
 
+// A benchmark that was ended must not leave its clients behind, writing to nobody.
+process.once('disconnect', () => process.exit(1));
 process.once('message', () => {
   clearInterval(schedule);
   void (async () => {
