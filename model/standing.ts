@@ -1,23 +1,36 @@
 import { targetOptions } from './compatibility/upgrade-path.js';
 import type { OperationStatus } from './operation.js';
 
-/** Where everything stands at the end and what to do now: true of what was seen, node by node. */
-export function standingOf(status: OperationStatus, reason: string, untouched: boolean): string {
+/** Releases by address, as the nodes' own servers told them; one that is missing didn't answer. */
+export type Running = ReadonlyMap<string, string>;
+
+/**
+ * Where everything stands at the end and what to do now: true of what was seen, node by node.
+ *
+ * @param running what was read at the end; without it, what was told on the way counts
+ */
+export function standingOf(status: OperationStatus, reason: string, untouched: boolean, running?: Running): string {
   const { deployment, to, via = [], hop = to, result, progress, shards } = status;
   if (result === 'completed') return `${deployment} runs ${to} on all ${progress.nodes} nodes.`;
   if (untouched) return `${reason.startsWith(deployment) ? reason : `${deployment}: ${reason}`}\nNothing was touched.`;
   const lines = [
     `${deployment} was ${result === 'aborted' ? 'aborted' : 'stopped'}: ${reason}.`,
-    `${[...via, to].map((release) => countOf(status, release)).join(', ')}.`,
+    `${[...via, to].map((release) => countOf(status, release, running)).join(', ')}.`,
   ];
   for (const shard of shards) {
     const odd = shard.nodes.filter(
       (node) => node.state === 'failed' || node.state === 'in progress' || node.state === 'reverted',
     );
     for (const node of odd) {
-      const away = node.state === 'reverted' ? '' : ` ${ifAway(node.release, hop)}`;
-      lines.push(`${shard.shard}: ${node.address} is ${node.state} (${node.release}).${away}`);
+      const release = running?.get(node.address) ?? node.release;
+      const away = node.state === 'reverted' ? '' : ` ${ifAway(release, hop)}`;
+      lines.push(`${shard.shard}: ${node.address} is ${node.state} (${release}).${away}`);
     }
+    for (const node of shard.nodes)
+      if (running && !running.has(node.address) && !odd.includes(node))
+        lines.push(
+          `${shard.shard}: ${node.address} does not answer (it ran ${node.release}). ${ifAway(node.release, hop)}`,
+        );
   }
   if (progress.upgraded > 0 && progress.upgraded < progress.nodes)
     lines.push('Both versions run side by side meanwhile; replicas of the new version follow primaries of either.');
@@ -29,12 +42,17 @@ export function standingOf(status: OperationStatus, reason: string, untouched: b
 export const startCommand = ({ deployment, to, via }: Pick<OperationStatus, 'deployment' | 'to' | 'via'>): string =>
   `rollout start ${deployment} ${targetOptions(to, via)}`;
 
-/** `3 of 6 nodes run 7.0.15`, and of a way's other releases `none 7.2.4`. */
-function countOf({ via = [], to, hop = to, progress, shards }: OperationStatus, release: string): string {
+/** `3 of 6 nodes run 7.0.15`, and of a way's other releases `none 7.2.4`. A node that runs it may be yet to be compared. */
+function countOf(
+  { via = [], to, hop = to, progress, shards }: OperationStatus,
+  release: string,
+  running: Running | undefined,
+): string {
   const whole = shards
     .flatMap(({ nodes }) => nodes)
     .filter((node) => node.state !== 'failed' && node.state !== 'in progress');
-  const count = release === hop ? progress.upgraded : whole.filter((node) => node.release === release).length;
+  const told = release === hop ? progress.upgraded : whole.filter((node) => node.release === release).length;
+  const count = running ? [...running.values()].filter((it) => it === release).length : told;
   if (release === (via[0] ?? to)) return `${count} of ${progress.nodes} nodes run ${release}`;
   return `${count === 0 ? 'none' : count} ${release}`;
 }

@@ -7,13 +7,14 @@ import { operationId, type WorkflowType } from '../model/names.js';
 import { blockersOf } from '../model/plan.js';
 import { planWay } from '../model/planning/plan-way.js';
 import { satisfies } from '../model/release.js';
-import { standingOf } from '../model/standing.js';
+import { standingOf, type Running } from '../model/standing.js';
 import type { ApprovalPolicy } from '../model/deployment.js';
 import type { Assessment, NodePlace, ShardNow } from '../model/work.js';
 import { Gates } from './gates.js';
 import { Aborted, failureTypeOf, messageOf, Operation } from './operation.js';
 import { People } from './people.js';
 import { act, look } from './proxies.js';
+import { readRunning } from './read-running.js';
 
 type InputOf<Type extends WorkflowType> = z.output<(typeof inputSchemas)[Type]>;
 
@@ -89,7 +90,8 @@ export class Run extends Operation {
         // Not an end: the next run goes on.
         if (error instanceof ContinueAsNew) throw error;
         failure = error;
-        run.#end(run.isControl(error) ? 'aborted' : 'stopped', messageOf(error));
+        const running = run.people.isRoot && !run.untouched ? await readRunning(run) : undefined;
+        run.#end(run.isControl(error) ? 'aborted' : 'stopped', messageOf(error), running);
       }
       const report = run.people.isRoot ? await run.#report() : '';
       // What a child completed is in its result; how far it came otherwise has to be told.
@@ -312,10 +314,10 @@ export class Run extends Operation {
   /** Set with the first act that changes anything. */
   untouched = true;
 
-  #end(result: 'completed' | 'stopped' | 'aborted', reason: string): void {
+  #end(result: 'completed' | 'stopped' | 'aborted', reason: string, running?: Running): void {
     this.status.result = result;
     this.status.endedAt = this.now();
-    this.status.statement = standingOf(this.status, reason, this.untouched);
+    this.status.statement = standingOf(this.status, reason, this.untouched, running);
     this.phase(result, reason);
   }
 }

@@ -48,3 +48,22 @@ test('a node of the target already is started with that alone; one that is back 
   expect(statement('failed', '8.0.6')).not.toContain('.previous');
   expect(statement('reverted')).toContain('10.0.1.1:6379 is reverted (5.0.6).\n');
 });
+
+test('what was read at the end counts, and not what was told on the way', () => {
+  const node = (n: number, state: NodeStatus['state']): NodeStatus => ({
+    ...{ address: `10.0.1.${n}:6379`, role: 'replica', release: '5.0.6', state },
+  });
+  const status = {
+    ...{ deployment: 'orders', to: '8.0.6', result: 'stopped', progress: { upgraded: 0, nodes: 3 } },
+    shards: [{ shard: 'shard-1', nodes: [node(1, 'failed'), node(2, 'waiting'), node(3, 'waiting')] }],
+  } as unknown as OperationStatus;
+  const running = new Map([
+    ['10.0.1.1:6379', '8.0.6'],
+    ['10.0.1.2:6379', '5.0.6'],
+  ]);
+  const said = standingOf(status, 'it failed', false, running);
+  expect(said).toContain('1 of 3 nodes run 8.0.6.');
+  expect(said).toContain('shard-1: 10.0.1.1:6379 is failed (8.0.6).');
+  expect(said).toContain('shard-1: 10.0.1.3:6379 does not answer (it ran 5.0.6). If no process serves it, start it');
+  expect(said).not.toContain('10.0.1.2');
+});
