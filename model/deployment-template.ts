@@ -81,6 +81,10 @@ const policyLines = `policy:
   #   handover: { roles: [engineering, operations], quorum: 2, per: upgrade }
   #   finalize: { roles: [operations] }
 
+  # When nodes may be touched; any time without. Days are those on which a window opens.
+  # windows:
+  #   - { days: [tue, thu], from: '22:00', to: '04:00', timezone: Europe/Berlin }
+
   # What must hold before each step.
   gates:
     memoryHeadroom: 0.1

@@ -8,11 +8,12 @@ import { endpointFor } from '../integrations/secrets.js';
 import type { Deployment } from '../model/deployment.js';
 import { RolloutError } from '../model/failures.js';
 import { evaluateGates, gatesOf } from '../model/gates/evaluate.js';
-import type { Plan, PlanWarning } from '../model/plan.js';
+import { hopsOf, type Plan, type PlanWarning } from '../model/plan.js';
 import { stopsLeft } from '../model/compatibility/upgrade-path.js';
 import { planWay } from '../model/planning/plan-way.js';
 import { compareNumbers, parseRelease, release, satisfies } from '../model/release.js';
 import { allNodes, type TopologyView } from '../model/topology.js';
+import { windowOutlook } from '../model/windows.js';
 import { at, connect } from '../redis/connection.js';
 import { missingPermissions, undertakingOf } from '../redis/node.js';
 import { readTopology } from '../redis/topology.js';
@@ -53,8 +54,13 @@ export async function readPlan(deployment: Deployment, target: string, via: read
     ]);
     const gates = evaluateGates(observation, deployment.policy, names);
     const plan = planWay({ deployment, topology, facts, gates }, stops);
+    const { windows, soak } = deployment.policy;
+    // Soaks go on whatever the time; whatever is done to nodes is to lie within.
+    const neededMs = hopsOf(plan).reduce((ms, { expectedMs }) => ms + Math.max(0, expectedMs - soak), 0);
+    const window = windowOutlook(windows, Date.now(), neededMs);
     return {
       ...plan,
+      ...(window ? { window } : {}),
       warnings: [...refused, ...missing.map((stop) => noServer(stop, servers)), ...plan.warnings],
     };
   } finally {

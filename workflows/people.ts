@@ -262,15 +262,19 @@ export class People {
 
   #resume({ by }: Control): Outcome {
     const { operation } = this;
-    if (!operation.paused) return { refused: 'it is not paused' };
+    // Whoever paused one shard alone finds it shown at the root, and resumes it there.
+    const paused = [...this.#blocked].filter(([, theirs]) => theirs.some(({ kind }) => kind === 'pause'));
+    if (!operation.paused && paused.length === 0) return { refused: 'it is not paused' };
     return {
       done: `resumed by ${by}`,
       act: () => {
+        const wasPaused = operation.paused !== undefined;
         operation.paused = undefined;
         if (operation.status.asked?.what === 'pause') delete operation.status.asked;
         operation.note('control', `resumed by ${by}`);
         operation.publish();
-        this.#forward('resume', { by });
+        if (wasPaused) this.#forward('resume', { by });
+        else for (const [from] of paused) void this.#tell('resume', { by }, from);
       },
     };
   }

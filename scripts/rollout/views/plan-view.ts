@@ -1,5 +1,14 @@
 import { formatDuration, formatSize } from '../../../model/duration.js';
-import { blockersOf, hopsOf, type Plan, type PlanStep, type PlanWarning, type ShardPlan } from '../../../model/plan.js';
+import {
+  blockersOf,
+  hopsOf,
+  type Plan,
+  type PlanStep,
+  type PlanWarning,
+  type ShardPlan,
+  type WindowOutlook,
+} from '../../../model/plan.js';
+import { formatInstant } from '../../../model/windows.js';
 import { wrap, type Paint } from '../terminal.js';
 import { columns } from './columns.js';
 
@@ -38,6 +47,7 @@ function stepsView(hops: readonly Plan[], paint: Paint, width: number): string[]
   const approvals = hops.flatMap((hop) => hop.approvals);
   return [
     `Expected: ${formatDuration(expectedMs)} with soaks, without the time that people take. Nothing was touched.`,
+    ...windowView(hops[0]?.window, width),
     ...hops.flatMap((hop, i) => [
       ...(hops.length === 1
         ? []
@@ -50,6 +60,18 @@ function stepsView(hops: readonly Plan[], paint: Paint, width: number): string[]
     ...(approvals.length === 0 ? [] : ['', 'Approvals']),
     ...approvals.map(({ approval, roles, quorum }) => `  ${approval}: ${quorum} of ${roles.join(' or ')}`),
   ];
+}
+
+function windowView(window: WindowOutlook | undefined, width: number): string[] {
+  if (!window) return [];
+  const { opens, closes, timezone, isOpen, neededMs, fits } = window;
+  const [from, to] = [opens, closes].map((at) => formatInstant(Date.parse(at), timezone));
+  const rest = fits ? 'it fits' : 'it does not fit: what is left goes on in the windows after it';
+  return wrap(
+    `Maintenance window: ${isOpen ? `open until ${to}` : `${from} until ${to}`}. From the first node to the last ${formatDuration(neededMs)}, without people: ${rest}.`,
+    width,
+    '  ',
+  );
 }
 
 function shardView({ shard, slots, primary, replicas, keys, bytes, steps }: ShardPlan, paint: Paint, width: number) {

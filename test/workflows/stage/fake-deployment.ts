@@ -41,6 +41,8 @@ export class FakeDeployment implements Activities {
   readonly verdicts = new Map<string, Verdict>();
   /** Does a look at gates that don't pass take the patience that it is given? Of skipped time it can't. */
   patient = true;
+  /** Called before each look, for verdicts that change. */
+  onLook: ((asked: { shard?: string }) => void) | undefined;
   ledger: LedgerResult | undefined;
   /** Keys that no comparison could decide on. */
   unsettled = 0;
@@ -143,6 +145,7 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
 
   checkGates = async (input: Parameters<Activities['checkGates']>[0]): Promise<GateResult[]> => {
     await this.#meet(`checkGates ${input.shard ?? ''}`.trim());
+    this.onLook?.(input);
     const names = [...input.gates, ...(input.handover === undefined ? [] : ['handover'])];
     for (const deadline = Date.now() + input.patienceMs; ;) {
       const results = names.map((gate) => ({

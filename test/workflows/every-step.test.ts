@@ -1,0 +1,172 @@
+// Somebody pauses or aborts in the middle of any step there is: the node that is out comes back, and what is said is true.
+import { afterAll, expect, test } from 'vitest';
+import type { OperationStatus } from '../../model/operation.js';
+import type { Operation } from '../../scripts/sandbox/operation.js';
+import type { FakeDeployment } from './stage/fake-deployment.js';
+import { FakeStage } from './stage/fake-stage.js';
+
+const stage = await FakeStage.open();
+const held: (() => void)[] = [];
+afterAll(() => {
+  for (const release of held) release();
+  return stage[Symbol.asyncDispose]();
+});
+
+/** Every act of an upgrade, in the order in which each begins: found, not written down. */
+const steps = await (async () => {
+  const { fake, operation } = await stage.run('all-steps');
+  await operation.result();
+  return [...fake.begun];
+})();
+/** After these nothing is left to hold back: a pause has nothing to do, and the end has been decided by the last. */
+const last = { readLedger: 'readLedger', writeReport: 'writeReport' };
+/** From the save of the primary on nothing is left to begin in its shard. */
+const isLastOfShard = (step: string): boolean =>
+  /^(handOver|putBackShard)/.test(step) || (step.endsWith(' 10.0.1.0:6379') && !step.startsWith('prepareShard'));
+
+interface Said {
+  name: string;
+  step: string;
+  fake: FakeDeployment;
+  operation: Operation;
+  control: 'pause' | 'abort';
+}
+
+const reason = 'an incident';
+const signal = ({ operation, control }: Said): Promise<void> =>
+  stage.handle(operation.workflowId).signal(control, { by: 'ana', reason });
+const update = async ({ operation, control }: Said): Promise<void> => {
+  expect(await operation.tell(control, { by: 'ana', reason })).toHaveProperty('done');
+};
+/** To the shard's own workflow where it runs by then: whoever watches it in Temporal's UI says it there. */
+const toTheChild = async (said: Said): Promise<void> => {
+  const child = stage.handle(`redis/${said.name}/shard-1`);
+  const runs = await child.describe().then(
+    ({ status }) => status.name === 'RUNNING',
+    () => false,
+  );
+  if (!runs) return update(said);
+  await child.executeUpdate(said.control, { args: [{ by: 'ana', reason }] });
+};
+const cancel = async ({ operation }: Said): Promise<void> => {
+  await stage.handle(operation.workflowId).cancel();
+};
+const turn = <Item>(items: readonly Item[], i: number): Item => items[i % items.length] as Item;
+
+/** Starts an upgrade and holds it in the step; the returned function lets it go on. */
+async function holdIn(name: string, step: string): Promise<Omit<Said, 'control'> & { release: () => void }> {
+  const fake = stage.deploy(name);
+  const release = fake.hold(step);
+  held.push(release);
+  const operation = await stage.start(name);
+  await expect.poll(() => fake.begun.has(step), { timeout: 60_000, interval: 20 }).toBe(true);
+  return { name, step, fake, operation, release };
+}
+
+/** The statement against what the nodes really are. */
+function expectTrue({ fake }: Pick<Said, 'fake'>, statement: string, touched: boolean): void {
+  expect(fake.isolated()).toEqual([]);
+  expect(fake.primaries()).toHaveLength(1);
+  const upgraded = fake.releases().filter((release) => release === '8.0.6').length;
+  if (touched) expect(statement).toContain(`${upgraded} of 2 nodes run 8.0.6`);
+  else expect([statement.includes('Nothing was touched'), upgraded]).toEqual([true, 0]);
+  // Whatever was stopped was compared and released.
+  for (const swapped of fake.done.filter((it) => it.startsWith('swapVersion')))
+    expect(fake.done).toContain(swapped.replace('swapVersion', 'release'));
+}
+
+const isTouched = ({ fake }: Pick<Said, 'fake'>): boolean => [...fake.begun].some((it) => it.startsWith('backUpShard'));
+const asked = ({ asked: it }: OperationStatus) => it && [it.what, it.by];
+
+test.concurrent.each(steps.map((step, i) => [step, i] as const))(
+  'abort during %s',
+  async (step, i) => {
+    const said = { ...(await holdIn(`abort-${i}`, step)), control: 'abort' as const };
+    const { operation } = said;
+    if (step === last.writeReport) {
+      expect(await operation.tell('abort', { by: 'ana' })).toMatchObject({
+        refused: expect.stringContaining('it has ended (completed)') as string,
+      });
+      said.release();
+      expect(await operation.result()).toMatchObject({ result: 'completed' });
+      return;
+    }
+    const how = turn([update, signal, cancel, toTheChild], i);
+    await how(said);
+    // A look at gates ends at once: then the operation may be over already.
+    if (how !== toTheChild && !step.startsWith('checkGates')) {
+      const by = how === cancel ? 'a request to cancel' : 'ana';
+      await operation.until('it is shown within the step', (status) => asked(status)?.join() === `abort,${by}`);
+      // Once is enough.
+      expect(await operation.tell('abort', { by: 'ben' })).toEqual({
+        refused: `it is being aborted already, by ${by}`,
+      });
+      expect(await operation.tell('pause', { by: 'ben' })).toEqual({ refused: `it is being aborted, by ${by}` });
+    }
+    said.release();
+    const outcome = await operation.result();
+    expect(outcome.result).toBe('aborted');
+    expect(outcome.statement).toMatch(how === cancel ? /cancel/ : /ana.*an incident/);
+    expectTrue(said, outcome.statement, !outcome.statement.includes('Nothing was touched'));
+    if (isTouched(said) && said.fake.done.some((it) => it.startsWith('isolate')))
+      expect(outcome.statement).not.toContain('Nothing was touched');
+  },
+  120_000,
+);
+
+test.concurrent.each(steps.map((step, i) => [step, i] as const))(
+  'pause during %s',
+  async (step, i) => {
+    const said = { ...(await holdIn(`pause-${i}`, step)), control: 'pause' as const };
+    const { operation, fake } = said;
+    if (step === last.writeReport) {
+      expect(await operation.tell('pause', { by: 'ana' })).toHaveProperty('refused');
+      said.release();
+      expect(await operation.result()).toMatchObject({ result: 'completed' });
+      return;
+    }
+    const how = turn([signal, toTheChild, update], i);
+    await how(said);
+    if (how !== toTheChild) {
+      await operation.until('it is shown within the step', (status) => asked(status)?.join() === 'pause,ana');
+      expect(await operation.tell('pause', { by: 'ben' })).toMatchObject({
+        refused: expect.stringContaining('paused already, by ana') as string,
+      });
+    }
+    said.release();
+    if (step === last.readLedger || (how === toTheChild && isLastOfShard(step))) {
+      expect(await operation.result()).toMatchObject({ result: 'completed' });
+      return;
+    }
+    await operation.waits('pause', 'pause');
+    // No node is out while it is paused, whatever was in hand.
+    expect(fake.isolated()).toEqual([]);
+    const done = [...fake.done];
+    if (turn([true, false], i)) {
+      expect(await operation.tell('abort', { by: 'ben', reason: 'no more' })).toHaveProperty('done');
+      const outcome = await operation.result();
+      expect(outcome.result).toBe('aborted');
+      expectTrue(said, outcome.statement, !outcome.statement.includes('Nothing was touched'));
+      expect(fake.done.filter((it) => !done.includes(it) && !it.startsWith('putBack'))).toEqual([]);
+    } else {
+      expect(await operation.tell('resume', { by: 'ben' })).toEqual({ done: 'resumed by ben' });
+      expect(await operation.result()).toMatchObject({ result: 'completed' });
+      expectTrue(said, `${fake.releases().length} of 2 nodes run 8.0.6`, true);
+      expect(fake.releases()).toEqual(['8.0.6', '8.0.6']);
+    }
+  },
+  120_000,
+);
+
+test('these are all the steps that there are, a node’s and its primary’s among them', () => {
+  expect(steps).toEqual(
+    expect.arrayContaining([
+      ...['assess', 'checkGates', 'runProbe', 'backUpShard shard-1', 'completeBackup shard-1', 'handOver shard-1'],
+      ...['isolate', 'snapshot', 'swapVersion', 'rejoin', 'verifyNode', 'release'].flatMap((act) => [
+        `${act} 10.0.1.1:6379`,
+        `${act} 10.0.1.0:6379`,
+      ]),
+      ...['readShard shard-1', 'checkGates shard-1', 'readLedger', 'writeReport'],
+    ]),
+  );
+});
