@@ -37,7 +37,7 @@ test('two upgrades under drawn faults complete, and lose nothing', async () => {
   expect(JSON.parse(stdout)).toEqual(summary);
   const writes = [...stderr.matchAll(/completed in .*?; ([\d,]+) writes, 0 lost/g)];
   expect(writes.map(([, count = '']) => Number(count.replaceAll(',', '')) > 1000)).toEqual([true, true]);
-}, 600_000);
+}, 900_000);
 
 test('what would be done is said without doing it, and --only says the same', async () => {
   const drawn = (await chaos('--seed', '7', '--runs', '3', '--draw')).stdout.trim().split('\n');
