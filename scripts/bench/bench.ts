@@ -64,23 +64,28 @@ export async function bring(releases: readonly string[]): Promise<void> {
   if (missing.length > 0) throw new Error(missing.map((it) => `${it.component} is missing: ${it.reason}`).join('\n'));
 }
 
-const open = new Set<AsyncDisposable>();
+const open = new Set<Promise<AsyncDisposable>>();
+let interrupted = false;
 
-/** Keeps a resource so that an interrupted benchmark leaves no server behind; given back by its own disposal. */
-export function holding<Resource extends AsyncDisposable>(
-  resource: Resource,
-): AsyncDisposable & { resource: Resource } {
-  open.add(resource);
+/** Opens a resource so that an interrupted benchmark leaves no server behind; given back by its own disposal. */
+export async function holding<Resource extends AsyncDisposable>(
+  opening: () => Promise<Resource>,
+): Promise<AsyncDisposable & { resource: Resource }> {
+  if (interrupted) throw new Error('interrupted');
+  const held = opening();
+  open.add(held);
+  const resource = await held;
   return {
     resource,
     async [Symbol.asyncDispose]() {
-      open.delete(resource);
+      open.delete(held);
       await resource[Symbol.asyncDispose]();
     },
   };
 }
 
-/** Ends whatever is held. */
-export const endAll = async (): Promise<void> => {
-  await Promise.allSettled([...open].map((it) => it[Symbol.asyncDispose]()));
-};
+/** Ends whatever is held, also what is just being opened. */
+export async function endAll(): Promise<void> {
+  interrupted = true;
+  await Promise.allSettled([...open].map(async (held) => (await held)[Symbol.asyncDispose]()));
+}

@@ -53,7 +53,7 @@ async function run(args: string[], tell: (line: string) => void): Promise<Outcom
   await bring(pairs.flatMap(({ from, to }) => [from, to]));
 
   const samples: Sample[] = [];
-  await using held = holding(await Stage.open());
+  await using held = await holding(() => Stage.open());
   for (let n = 0; n < runs; n++)
     for (const { from, to } of pairs)
       // Each method has been first, so that none has the machine's better hours.

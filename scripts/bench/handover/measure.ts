@@ -30,7 +30,7 @@ export interface MeasureInput {
 export async function measure(stage: Stage, input: MeasureInput): Promise<Sample[]> {
   const { method, from, to, quietMs } = input;
   // A node that is ended by SIGTERM saves only where it has a save point, as an installation of any worth has.
-  await using held = holding(await Sandbox.cluster({ release: from, configuration: ['save 3600 1'] }));
+  await using held = await holding(() => Sandbox.cluster({ release: from, configuration: ['save 3600 1'] }));
   const cluster = held.resource;
   const shard = await firstShard(cluster);
   const [primary, replica] = [shard.primary, shard.replicas[0]].map((view) =>

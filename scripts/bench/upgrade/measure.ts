@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ReportData } from '../../../model/report.js';
 import { Sandbox } from '../../sandbox/cluster.js';
@@ -27,7 +27,10 @@ export interface UpgradeRow {
   lost: number;
   /** What the comparisons read of each of their two nodes. */
   comparedBytes: number;
+  /** The most that the worker had in memory during the upgrade, */
   workerPeakRssMb: number;
+  /** and while it started: bundling the workflows takes more. */
+  workerStartRssMb: number;
   steps: Kind[];
 }
 
@@ -70,7 +73,7 @@ async function onCluster<T>(
   { from, shards, gigabytes }: MeasureInput,
   act: (cluster: Sandbox, keys: number) => Promise<T>,
 ): Promise<T> {
-  await using held = holding(await Sandbox.cluster({ release: from, primaries: shards }));
+  await using held = await holding(() => Sandbox.cluster({ release: from, primaries: shards }));
   return await act(held.resource, await fill(held.resource, gigabytes * 1e9));
 }
 
@@ -78,10 +81,13 @@ async function onCluster<T>(
 const PATIENT = { maxLatency: '1m' };
 
 async function upgraded(cluster: Sandbox, { to, parallelShards }: MeasureInput) {
-  await using held = holding(await Stage.open());
+  await using held = await holding(() => Stage.open());
   const stage = held.resource;
   const policy = { canarySoak: '0s', soak: '0s', parallelShards, gates: PATIENT };
   await stage.deploy('bench', cluster, { policy });
+  const workerStartRssMb = await peakRssMb(stage.workerPid);
+  // Linux forgets the peak so far (proc(5)).
+  await writeFile(`/proc/${stage.workerPid}/clear_refs`, '5');
   const begun = performance.now();
   const outcome = await (await stage.start('bench', to)).result();
   const upgradeMs = Math.round(performance.now() - begun);
@@ -96,6 +102,7 @@ async function upgraded(cluster: Sandbox, { to, parallelShards }: MeasureInput) 
     lost: outcome.ledger?.lost ?? 0,
     comparedBytes: report.verify.reduce((sum, it) => sum + it.bytes, 0),
     workerPeakRssMb,
+    workerStartRssMb,
     steps: breakdown(report.timeline, upgradeMs),
   };
 }
