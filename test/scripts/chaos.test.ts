@@ -27,7 +27,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 test('two upgrades under drawn faults complete, and lose nothing', async () => {
   const file = join(folder, 'summary.json');
   const { code, stdout, stderr } = await chaos(
-    ...['--seed', '3066', '--runs', '2', '--json', '--summary', file],
+    ...['--seed', '1', '--runs', '2', '--json', '--summary', file],
     ...['--folder', join(folder, 'kept')],
   );
   // The whole summary is shown where it is not so.
