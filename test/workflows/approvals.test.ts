@@ -1,6 +1,7 @@
 // What a person would have seen otherwise: a question that nobody can answer any more, or one that answered itself.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { rollout } from '../scripts/rollout/stage/cli.js';
 import { FakeStage } from './stage/fake-stage.js';
 
 let stage: FakeStage;
@@ -124,4 +125,92 @@ test('what a validator refuses leaves no trace in the history', async () => {
   expect(await stage.events(operation.workflowId)).toEqual(before);
   await operation.tell('approve', { by: 'ana' });
   expect(await operation.result()).toMatchObject({ result: 'completed' });
+});
+
+test('a no that comes after the quorum, by another or the same person, is refused and told what to do instead', async () => {
+  const fake = stage.deploy('too-late', { policy: 'approvals: { start: { roles: [engineering] } }' });
+  const release = fake.hold('backUpShard shard-1');
+  const operation = await stage.start('too-late');
+  const handle = stage.handle(operation.workflowId);
+  await operation.waits('approval', 'start');
+  // By signal, and again by update, as somebody does who got no reply: one answer.
+  await handle.signal('approve', { by: 'ana', approval: 'start' });
+  await operation.until('it is approved', ({ approvals }) => approvals[0]?.state === 'approved');
+  expect(await operation.tell('approve', { by: 'ana' })).toEqual({ done: 'start approved by ana (1 of 1)' });
+  expect(await operation.tell('reject', { by: 'ana' })).toEqual({
+    refused: expect.stringMatching(
+      /ana answered 'start' with approve at .*can't be changed; to end .*, abort it/,
+    ) as string,
+  });
+  expect(await operation.tell('reject', { by: 'abe', approval: 'start' })).toEqual({
+    refused: "'start' is approved already; no approval is open; to end the operation all the same, abort it",
+  });
+  await handle.signal('reject', { by: 'abe', approval: 'start' });
+  await operation.until('the signal is on record', (_, timeline) =>
+    timeline.some(({ text }) => text.startsWith("reject was refused: 'start' is approved already")),
+  );
+  release();
+  expect(await operation.result()).toMatchObject({ result: 'completed' });
+  const [record, ...others] = (await operation.read()).status.approvals;
+  expect([record?.answers.length, record?.state, others]).toEqual([1, 'approved', []]);
+});
+
+test('an answer for a shard that is done, for one that there is none of, and after a rejection', async () => {
+  const fake = stage.deploy('shard-done', {
+    shards: 3,
+    policy: 'parallelShards: 2\napprovals: { handover: { roles: [engineering, operations], per: shard } }',
+  });
+  const release = fake.hold('swapVersion 10.0.3.1:6379');
+  const operation = await stage.start('shard-done');
+  await operation.waits('approval', 'handover:shard-1');
+  await operation.tell('approve', { by: 'ana' });
+  await operation.waits('approval', 'handover:shard-2');
+  expect(await operation.tell('approve', { by: 'abe', approval: 'handover:shard-1' })).toEqual({
+    refused: "'handover:shard-1' is approved already; the open one is 'handover:shard-2'",
+  });
+  expect(await operation.tell('approve', { by: 'abe', approval: 'handover:shard-9' })).toMatchObject({
+    refused: expect.stringContaining(
+      "nobody asked for 'handover:shard-9'; the open one is 'handover:shard-2'",
+    ) as string,
+  });
+  await operation.until('shard-3 has a node in hand', () => fake.begun.has('swapVersion 10.0.3.1:6379'));
+  const no = { done: 'handover:shard-2 rejected by ben' };
+  expect(await operation.tell('reject', { by: 'ben', approval: 'handover:shard-2' })).toEqual(no);
+  // The node in hand comes back first; meanwhile a yes is no yes any more, and the same no is the same.
+  expect(await operation.tell('approve', { by: 'ana', approval: 'handover:shard-2' })).toMatchObject({
+    refused: expect.stringContaining("'handover:shard-2' is rejected already") as string,
+  });
+  expect(await operation.tell('reject', { by: 'ben', approval: 'handover:shard-2' })).toEqual(no);
+  release();
+  const outcome = await operation.result();
+  expect(outcome).toMatchObject({ result: 'aborted' });
+  expect(outcome.statement).toContain('4 of 6 nodes run 8.0.6');
+  expect(fake.isolated()).toEqual([]);
+});
+
+test('a no to a question that stands anew counts; after the end nothing does, and that is said', async () => {
+  const fake = stage.deploy('anew', {
+    policy: 'approvals: { start: { roles: [engineering], quorum: 2, expires: 4s } }',
+  });
+  const release = fake.hold('writeReport');
+  const operation = await stage.start('anew');
+  await operation.waits('approval', 'start');
+  await operation.tell('approve', { by: 'ana' });
+  await operation.until('it is asked anew', ({ approvals }) => approvals.length > 1);
+  expect(await operation.tell('reject', { by: 'ana', comment: 'seen too much since' })).toHaveProperty('done');
+  await operation.until('it ends', () => fake.begun.has('writeReport'));
+  expect(await operation.tell('approve', { by: 'abe' })).toEqual({
+    refused: 'it has ended (aborted), and approve comes too late: rollout status anew',
+  });
+  release();
+  expect(await operation.result()).toMatchObject({ result: 'aborted' });
+  const { status } = await operation.read();
+  expect(status.approvals[0]).toMatchObject({ state: 'expired', answers: [{ by: 'ana', decision: 'approve' }] });
+  expect(status.approvals.at(-1)).toMatchObject({ state: 'rejected', answers: [{ by: 'ana', decision: 'reject' }] });
+  const env = { TEMPORAL_ADDRESS: stage.address, NO_COLOR: '1' };
+  const late = await rollout(['approve', 'anew', '--as', 'abe'], { env });
+  expect(late).toMatchObject({
+    code: 4,
+    stderr: expect.stringContaining('redis/anew is not running: it ended') as string,
+  });
 });
