@@ -25,9 +25,7 @@ const loader = pathToFileURL(join(import.meta.dirname, '..', '..', 'node_modules
 
 /** A Temporal server, a folder of deployments, and a worker that can be killed: what an upgrade needs beside its nodes. */
 export class Stage implements AsyncDisposable {
-  #worker: ChildProcess | undefined;
-  /** Workers in whose place another was started: they hang, or have woken. */
-  readonly #replaced: ChildProcess[] = [];
+  readonly #workers: ChildProcess[] = [];
   #keeping: Promise<void> | undefined;
   #closing = false;
   /** What befalls the worker, and its successors. */
@@ -48,7 +46,7 @@ export class Stage implements AsyncDisposable {
 
   /**
    * @param options.durable Temporal keeps its state in a file, so that it can be restarted
-   * @param options.quickRetries dead workers are missed after three seconds instead of ten
+   * @param options.quickRetries dead workers are missed after three seconds instead of ten, and tried again at once
    */
   static async open({
     durable = false,
@@ -83,6 +81,13 @@ export class Stage implements AsyncDisposable {
     return join(this.root, 'worker.log');
   }
 
+  /** Of the worker that was started last. */
+  get workerPid(): number {
+    const pid = this.#live().at(-1)?.pid;
+    if (pid === undefined) throw new Error('no worker runs');
+    return pid;
+  }
+
   /** Writes the deployment file of a cluster: soaks and patience short, and gates generous, since machines of tests are small. */
   async deploy(
     name: string,
@@ -109,8 +114,8 @@ export class Stage implements AsyncDisposable {
     await writeFile(join(this.deployments, `${name}.yaml`), JSON.stringify(whole, null, 2));
   }
 
-  /** Starts the worker and waits until it polls. */
-  async startWorker(): Promise<void> {
+  /** Starts a worker and waits until it polls. @param options.temporal where it finds Temporal, by default straight */
+  async startWorker({ temporal = this.address }: { temporal?: string } = {}): Promise<void> {
     const log = await open(this.workerLog, 'a');
     const input: WorkerProcessInput = {
       deployments: this.deployments,
@@ -121,10 +126,10 @@ export class Stage implements AsyncDisposable {
     };
     const worker = fork(workerProcess, [JSON.stringify(input)], {
       execArgv: ['--import', loader],
-      env: { ...process.env, ...this.environment, TEMPORAL_ADDRESS: this.address },
+      env: { ...process.env, ...this.environment, TEMPORAL_ADDRESS: temporal },
       stdio: ['ignore', log.fd, log.fd, 'ipc'],
     });
-    this.#worker = worker;
+    this.#workers.push(worker);
     await log.close();
     await new Promise<void>((resolve, reject) => {
       worker.once('message', () => resolve());
@@ -138,47 +143,50 @@ export class Stage implements AsyncDisposable {
   }
 
   /**
-   * From now on there is always a worker: in the place of one that dies another is started, and beside one that hangs
-   * (SIGSTOP). Ends with the stage.
+   * From now on there are always so many workers: in the place of one that dies another is started, and beside one that
+   * hangs (SIGSTOP). Ends with the stage.
    */
-  keepWorker(): void {
-    this.#keeping ??= this.#keepWorker();
+  keepWorker(count = 1): void {
+    this.#keeping ??= this.#keepWorkers(count);
   }
 
-  async #keepWorker(): Promise<void> {
+  async #keepWorkers(count: number): Promise<void> {
     while (!this.#closing) {
-      const worker = this.#worker;
-      const view = worker && !hasEnded(worker) ? await viewProcess(worker.pid ?? 0) : undefined;
-      if (view && !view.stopped) await sleep(50);
-      else {
-        if (worker && view) this.#replaced.push(worker);
-        // One that ends before it polls, Temporal being away, is followed by the next one.
-        await this.startWorker().catch(() => sleep(200));
-      }
+      const views = await Promise.all(this.#live().map(({ pid = 0 }) => viewProcess(pid)));
+      if (views.filter((view) => view && !view.stopped).length >= count) await sleep(50);
+      // One that ends before it polls, Temporal being away, is followed by the next one.
+      else await this.startWorker().catch(() => sleep(200));
     }
   }
 
-  /** Ends the worker's process; by SIGKILL unless asked otherwise. */
+  /** Ends the workers' processes; by SIGKILL unless asked otherwise. */
   async endWorker(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
-    const worker = this.#worker;
-    this.#worker = undefined;
-    if (worker) await end(worker, signal);
+    await Promise.all(this.#live().map((worker) => end(worker, signal)));
+  }
+
+  #live(): ChildProcess[] {
+    return this.#workers.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null);
   }
 
   /** Ends the Temporal server and starts it again on the same port and file, while everything else goes on. */
-  async restartTemporal(): Promise<void> {
+  async restartTemporal(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
     const port = Number(this.temporal.address.split(':')[1]);
+    process.kill(this.temporal.pid, signal);
     await this.temporal.stop();
     if (this.dbFile === undefined) throw new Error('open the stage with durable: true to restart its Temporal server');
     this.temporal = await startTemporal({ dbFile: this.dbFile, port });
   }
 
   /** Starts an upgrade as `rollout start` does. */
-  async start(deployment: string, to: string, startedBy = 'olu'): Promise<Operation> {
+  async start(
+    deployment: string,
+    to: string,
+    { startedBy = 'olu', via = [] }: { startedBy?: string; via?: string[] } = {},
+  ): Promise<Operation> {
     const handle = await this.client.workflow.start<typeof upgrade>('upgrade', {
       workflowId: operationId(deployment),
       taskQueue: TASK_QUEUE,
-      args: [{ deployment, to, startedBy }],
+      args: [{ deployment, to, via, startedBy }],
     });
     return new Operation(this.client.workflow, handle.workflowId, handle.firstExecutionRunId);
   }
@@ -186,17 +194,14 @@ export class Stage implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing = true;
     await this.#keeping;
-    await Promise.all([this.endWorker(), ...this.#replaced.map((worker) => end(worker, 'SIGKILL'))]);
+    await this.endWorker();
     await this.connection.close();
     await this.temporal.stop();
     await rm(this.root, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
-const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null;
-
 async function end(worker: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  if (hasEnded(worker)) return;
   const gone = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
   worker.kill(signal);
   await gone;

@@ -1,4 +1,4 @@
-import { linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { activityInfo } from '@temporalio/activity';
@@ -43,6 +43,14 @@ export interface Firing {
   pid: number;
 }
 
+/** How an attempt ended that had hung and woke. */
+export interface Awakening {
+  activity: string;
+  /** Its failure's type, or `done` where it came to its end. */
+  ended: string;
+  message?: string;
+}
+
 /** The faults of a stage, in a folder that its workers share: each is claimed there, so a restart forgets nothing. */
 export class WorkerFaults {
   constructor(readonly folder: string) {}
@@ -68,10 +76,20 @@ export class WorkerFaults {
     );
   }
 
+  /** What became of attempts that hung, once they have come to an end. */
+  async awakenings(): Promise<Awakening[]> {
+    const text = await readFile(this.awakeningsFile, 'utf8').catch(() => '');
+    return text.split('\n').filter(Boolean).map((line) => JSON.parse(line) as Awakening); // prettier-ignore
+  }
+
   /** Faults that have not befallen anybody as often as they were to. */
   async unfired(): Promise<WorkerFault[]> {
     const fired = await this.fired();
     return (await this.read()).filter((fault, i) => fired.filter((it) => it.fault === i).length < (fault.times ?? 1));
+  }
+
+  get awakeningsFile(): string {
+    return join(this.folder, 'awakenings.jsonl');
   }
 
   private get file(): string {
@@ -92,9 +110,12 @@ export class FaultInterceptor implements ActivityInboundCallsInterceptor {
     const execution = `${workflowExecution?.runId ?? ''}/${activityId}`;
     const drawn = (await this.#faults.read()).map((fault, index) => ({ ...fault, index }));
     const mine = drawn.filter((fault) => fault.activity === activityType && concerns(fault, input.args[0]));
+    const struck = new Set<WorkerFault['kind']>();
     const befall = (...faults: readonly (WorkerFault & { index: number })[]): void => {
       const claimed = faults.find((fault) => this.#claim(fault, { activity: activityType, attempt, execution }));
-      if (claimed) process.kill(process.pid, claimed.kind === 'kill' ? 'SIGKILL' : 'SIGSTOP');
+      if (!claimed) return;
+      struck.add(claimed.kind);
+      process.kill(process.pid, claimed.kind === 'hang' ? 'SIGSTOP' : 'SIGKILL');
     };
 
     if (attempt > 1) await this.#wake('begun', execution);
@@ -112,10 +133,19 @@ export class FaultInterceptor implements ActivityInboundCallsInterceptor {
             }, act);
       befall(...during.filter(({ at = 1 }) => typeof at === 'number' && at > touches));
       befall(...mine.filter(({ when }) => when === 'after'));
+      if (struck.has('hang')) this.#ended({ activity: activityType, ended: 'done' });
       return result;
+    } catch (error) {
+      const { type, name, message } = error as Error & { type?: string };
+      if (struck.has('hang')) this.#ended({ activity: activityType, ended: type ?? name, message });
+      throw error;
     } finally {
       if (attempt > 1) await this.#wake('over', execution);
     }
+  }
+
+  #ended(awakening: Awakening): void {
+    appendFileSync(this.#faults.awakeningsFile, `${JSON.stringify(awakening)}\n`);
   }
 
   /** Exclusive by the file system, and written before it strikes: it happens as often as it was drawn, no matter to whom. */

@@ -3,6 +3,7 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { bundleWorkflows, createWorker } from '../../workers/worker.js';
+import { obeyCutOff } from './cut-off.js';
 import { FaultInterceptor } from './worker-faults.js';
 
 /** What the worker of a stage is told. */
@@ -29,6 +30,7 @@ if (!existsSync(bundleFile)) {
   await rename(`${bundleFile}.partial`, bundleFile);
 }
 const bundle = JSON.parse(await readFile(bundleFile, 'utf8')) as WorkflowBundleWithSourceMap;
+obeyCutOff(faults);
 const running = await createWorker({
   deployments,
   state,

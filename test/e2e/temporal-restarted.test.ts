@@ -5,14 +5,15 @@ import { expectCompleted, expectUnnoticed, readReport } from './stage/evidence.j
 import { expectWhole, readNodes } from './stage/nodes.js';
 import { Stage } from '../../scripts/sandbox/stage.js';
 
-// The Temporal server goes away in the middle of a swap and comes back: the upgrade goes on, and nobody has noticed.
+// The Temporal server goes away in the middle of a swap, ended or killed, and comes back on the file that it kept its
+// state in: the upgrade goes on, and nobody has noticed.
 let stage: Stage;
 beforeAll(async () => {
   stage = await Stage.open({ durable: true });
 });
 afterAll(() => stage[Symbol.asyncDispose]());
 
-test('7.4 → 8.0 with a Temporal server that is restarted twice', async () => {
+test('7.4 → 8.0 with a Temporal server that is restarted, and killed', async () => {
   await using cluster = await Sandbox.cluster({ release: '7.4' });
   const dataset = await Dataset.write(cluster, 400);
   const before = await readNodes(cluster);
@@ -24,7 +25,7 @@ test('7.4 → 8.0 with a Temporal server that is restarted twice', async () => {
   await operation.until('a handover has begun', (_, timeline) =>
     timeline.some(({ text }) => text.startsWith('hand over to ')),
   );
-  await stage.restartTemporal();
+  await stage.restartTemporal('SIGKILL');
   const outcome = await operation.result();
 
   expectCompleted(outcome);

@@ -1,57 +1,151 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { OperationStatus, TimelineEntry } from '../../model/operation.js';
-import { Sandbox } from '../../scripts/sandbox/cluster.js';
-import { Dataset } from './stage/dataset.js';
-import { expectCompleted, expectUnnoticed, readReport } from './stage/evidence.js';
-import { expectWhole, readNodes } from './stage/nodes.js';
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createActivities } from '../../activities/index.js';
+import type { Activities } from '../../model/work.js';
+import { processesIn } from '../../platforms/process/processes.js';
+import { Sandbox, until } from '../../scripts/sandbox/cluster.js';
 import { Stage } from '../../scripts/sandbox/stage.js';
+import type { WorkerFault } from '../../scripts/sandbox/worker-faults.js';
+import { Dataset } from './stage/dataset.js';
+import { expectCompleted, expectNothingLost, expectUnnoticed, readReport } from './stage/evidence.js';
+import { expectWhole, readNodes } from './stage/nodes.js';
 
-// The worker is killed in the middle of things, again and again: each time the next one goes on where it stood.
+// The worker is killed before, in the middle of and after every activity there is, and on the retries too. What each
+// upgrade below is killed in is the list of all activities: a new one is in it from its first day on.
+type Activity = keyof Activities;
+
+/** Activities that only these upgrades come by; all others occur in every one, and are killed in the first. */
+const special: Partial<Record<Activity, 'with a sibling' | 'taken back' | 'brought back'>> = {
+  compareReplica: 'with a sibling',
+  revert: 'taken back',
+  bringBack: 'brought back',
+};
+
+/** The moments worth more than any others: killed right before this is done to the world. */
+const worst: Partial<Record<Activity, readonly string[]>> = {
+  prepareShard: ['CONFIG SET repl-backlog-size'],
+  isolate: ['CONFIG SET'],
+  snapshot: ['BGSAVE', 'symlink'],
+  swapVersion: ['SHUTDOWN', 'spawn'],
+  handOver: ['CLUSTER FAILOVER'],
+  release: ['CONFIG SET'],
+  revert: ['spawn'],
+  bringBack: ['spawn'],
+  readLedger: ['UNLINK'],
+  putBackShard: ['CONFIG SET repl-backlog-size'],
+};
+
+function killsOf(activity: Activity): WorkerFault[] {
+  const during = [2, ...(worst[activity] ?? [10])].map((at) => ({ when: 'during' as const, at }));
+  // Each but the first befalls the retry of the one before.
+  return [{ when: 'before' as const }, ...during, { when: 'after' as const }].map((moment) => ({
+    ...{ activity, kind: 'kill', ...moment },
+  }));
+}
+
+const nobody = (): never => {
+  throw new Error('only their names are asked for');
+};
+const activities = Object.keys(
+  createActivities({ deployments: '', state: '', searchable: false, collectReport: nobody }),
+) as Activity[];
+const killsIn = (where?: string): WorkerFault[] =>
+  activities.filter((activity) => special[activity] === where).flatMap(killsOf);
+
 let stage: Stage;
-beforeAll(async () => {
-  stage = await Stage.open();
+beforeEach(async () => {
+  stage = await Stage.open({ quickRetries: true });
 });
-afterAll(() => stage[Symbol.asyncDispose]());
+afterEach(() => stage[Symbol.asyncDispose]());
 
-const begun = (timeline: readonly TimelineEntry[], text: RegExp): number =>
-  timeline.filter((entry) => text.test(entry.text)).length;
+const policy = { canarySoak: '0s', soak: '0s' } as const;
 
-/** Each is seen in the status or the timeline of the operation, never waited for by time. */
-const moments: { when: string; seen: (status: OperationStatus, timeline: TimelineEntry[]) => boolean }[] = [
-  { when: 'while shards are backed up', seen: (_, timeline) => begun(timeline, /^back up$/) > 0 },
-  { when: 'while a replica saves', seen: (_, timeline) => begun(timeline, /^save$/) > 0 },
-  { when: 'right after a swap began', seen: (_, timeline) => begun(timeline, /^start 8\.0\.6$/) > 0 },
-  { when: 'while a primary is handed over', seen: (_, timeline) => begun(timeline, /^hand over to /) > 0 },
-  { when: 'while the old primary is swapped', seen: (_, timeline) => begun(timeline, /^start 8\.0\.6$/) > 1 },
-  { when: 'while a node is compared', seen: (_, timeline) => begun(timeline, /^verify$/) > 2 },
-];
+/** Every kill has happened, and no process has outlived the workers that started it but the nodes' own servers. */
+async function expectKilled(cluster: Sandbox): Promise<void> {
+  expect(await stage.faults.unfired()).toEqual([]);
+  for (const { home } of cluster.nodes) expect(await processesIn(home, [])).toHaveLength(1);
+}
 
-test('5.0.6 → 8.0 with a worker that is killed six times', async () => {
-  await using cluster = await Sandbox.cluster({ release: '5.0.6' });
-  const dataset = await Dataset.write(cluster, 3000);
+test('in every activity of 7.0 → 8.0, three shards at once, fast', async () => {
+  // Too small for any upgrade: it is enlarged, and put back.
+  await using cluster = await Sandbox.cluster({ release: '7.0', configuration: ['repl-backlog-size 16kb'] });
+  const dataset = await Dataset.write(cluster, 300);
   const before = await readNodes(cluster);
-  await stage.deploy('orders', cluster, { policy: { canarySoak: '0s', soak: '0s' } });
+  await stage.deploy('orders', cluster, { policy: { ...policy, handover: 'fast', parallelShards: 3 } });
+  await stage.faults.draw(...killsIn());
+  stage.keepWorker(2);
 
-  const operation = await stage.start('orders', '8.0');
-  for (const { when, seen } of moments) {
-    await operation.until(when, seen);
-    await stage.endWorker('SIGKILL');
-    await stage.startWorker();
-  }
-  const outcome = await operation.result();
+  const outcome = await (await stage.start('orders', '8.0')).result();
 
   expectCompleted(outcome);
+  await expectKilled(cluster);
   await expectWhole(cluster, { release: '8.0.6', before });
   await dataset.expectSame(10_000);
   const report = await readReport(outcome);
   expectUnnoticed(report);
   expect(report.probe?.interruptions?.length).toBeGreaterThan(0);
-  expect(await retriedActivities(operation.histories())).toBeGreaterThan(0);
-}, 300_000);
+}, 600_000);
 
-/** Activities that a later attempt had to finish: the kills did hit something. */
-async function retriedActivities(histories: Promise<string>): Promise<number> {
-  return [...(await histories).matchAll(/"activityTaskStartedEventAttributes":\{[^}]*"attempt":(\d+)/g)].filter(
-    ([, attempt]) => Number(attempt) > 1,
-  ).length;
-}
+test('in the handover of 5.0.6 → 8.0, safe, and while siblings are compared', async () => {
+  await using cluster = await Sandbox.cluster({ release: '5.0.6', primaries: 1, replicasEach: 2 });
+  const dataset = await Dataset.write(cluster, 300);
+  const before = await readNodes(cluster);
+  await stage.deploy('orders', cluster, { policy: { ...policy, handover: 'safe' } });
+  await stage.faults.draw(...killsIn('with a sibling'), ...killsOf('handOver'));
+  stage.keepWorker(2);
+
+  const outcome = await (await stage.start('orders', '8.0')).result();
+
+  expectCompleted(outcome);
+  await expectKilled(cluster);
+  await expectWhole(cluster, { release: '8.0.6', before });
+  await dataset.expectSame(10_000);
+  expectUnnoticed(await readReport(outcome));
+}, 600_000);
+
+test('while a replica is taken back from a new version that dies', async () => {
+  await using cluster = await Sandbox.cluster({ release: '7.0', primaries: 1 });
+  const dataset = await Dataset.write(cluster, 300);
+  const before = await readNodes(cluster);
+  const program = join(stage.root, 'redis-server-that-ends');
+  await writeFile(program, '#!/bin/sh\necho "no library" >&2\nexit 1\n');
+  await chmod(program, 0o755);
+  await stage.deploy('orders', cluster, { platform: { kind: 'process', servers: { '8.0.6': program } }, policy });
+  await stage.faults.draw(...killsIn('taken back'));
+  stage.keepWorker(2);
+
+  const operation = await stage.start('orders', '8.0');
+  const { type, message } = await operation.failure();
+
+  expect({ type, message }).toMatchObject({ type: 'StartFailed' });
+  expect(message).toContain('failed on the new version and is back on 7.0.15');
+  await expectKilled(cluster);
+  await expectNothingLost(operation);
+  await expectWhole(cluster, { release: '7.0.15', before });
+  await dataset.expectSame(10_000);
+}, 600_000);
+
+test('while a node is brought back that a terminated upgrade left down', async () => {
+  await using cluster = await Sandbox.cluster({ release: '7.0', primaries: 1 });
+  const dataset = await Dataset.write(cluster, 300);
+  const before = await readNodes(cluster);
+  await stage.deploy('orders', cluster, { policy });
+  await stage.faults.draw({ activity: 'swapVersion', when: 'during', at: 'spawn', kind: 'kill' });
+  const terminated = await stage.start('orders', '8.0');
+  await until(
+    'the worker was killed with the node down',
+    async () => (await stage.faults.unfired()).length === 0,
+    60_000,
+  );
+  await stage.client.workflow.getHandle(terminated.workflowId).terminate('its operator gave up');
+  await stage.faults.draw(...killsIn('brought back'));
+  stage.keepWorker(2);
+
+  const outcome = await (await stage.start('orders', '8.0')).result();
+
+  expectCompleted(outcome);
+  await expectKilled(cluster);
+  await expectWhole(cluster, { release: '8.0.6', before });
+  await dataset.expectSame(10_000);
+}, 600_000);
