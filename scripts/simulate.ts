@@ -1,0 +1,100 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { choose } from './setup/catalogue.js';
+import { Progress } from './setup/progress.js';
+import { setUp } from './setup/set-up.js';
+import { faultLevels, type FaultLevel } from './simulation/faults.js';
+import { Fleet } from './simulation/fleet.js';
+import { growth, simulate, tellGrowth, type Size } from './simulation/simulate.js';
+
+const help = `npm run simulate -- [OPTIONS]      upgrades simulated deployments by the real workflows, and checks every invariant
+
+  --nodes N        nodes of each deployment, two a shard (default 6)
+  --runs M         how many deployments, each with a seed of its own (default 1)
+  --seed N         what everything is drawn from (default 1); run K of seed N is run 1 of seed N + K - 1
+  --faults LEVEL   ${faultLevels.join(', ')}: nothing, what another try mends, or also what stops an upgrade (default some)
+  --parallel P     shards upgraded at once (default 10)
+  --growth         smaller deployments too, by tens: how events and time grow
+  --summary FILE   write {nodes, shards, durationMs, maxHistoryEvents, eventsPerNode, workerPeakRssMb, …} as JSON
+  --json           print that on standard output, and the progress on standard error
+  --help           this text
+
+Nothing but a Temporal server that skips time and one worker is started. docs/simulation.md says how to read it.
+Exit code: 0 no invariant was broken, 3 one was, 1 something else went wrong, 2 wrong usage.`;
+
+class WrongUsage extends Error {}
+
+function readArguments() {
+  const { values } = parseArgs({
+    options: {
+      nodes: { type: 'string', default: '6' },
+      runs: { type: 'string', default: '1' },
+      seed: { type: 'string', default: '1' },
+      faults: { type: 'string', default: 'some' },
+      parallel: { type: 'string', default: '10' },
+      growth: { type: 'boolean', default: false },
+      summary: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const whole = (name: 'nodes' | 'runs' | 'seed' | 'parallel', least: number): number => {
+    const number = Number(values[name]);
+    if (!Number.isInteger(number) || number < least || number > 0xffffffff)
+      throw new WrongUsage(`--${name}: expected a whole number from ${least} on, found '${values[name]}'`);
+    return number;
+  };
+  const nodes = whole('nodes', 2);
+  if (nodes % 2 !== 0) throw new WrongUsage(`--nodes: expected an even number, two a shard, found ${nodes}`);
+  const faults = faultLevels.find((it) => it === values.faults);
+  if (faults === undefined)
+    throw new WrongUsage(`--faults: expected one of ${faultLevels.join(', ')}, found '${values.faults}'`);
+  const size: Size = {
+    nodes,
+    faults: faults satisfies FaultLevel,
+    seed: whole('seed', 0),
+    runs: whole('runs', 1),
+    parallel: whole('parallel', 1),
+  };
+  return { ...values, size };
+}
+
+async function main(): Promise<number> {
+  const values = readArguments();
+  if (values.help) {
+    console.log(help);
+    return 0;
+  }
+  const tell = (line: string): void => (values.json ? console.error(line) : console.log(line));
+  const [server] = await setUp(
+    choose({ only: ['temporal-test-server'] }),
+    new Progress(values.json ? process.stderr : process.stdout),
+  );
+  if (server?.state === 'missing') throw new Error(`the time-skipping server is missing. To do: ${server.reason}`);
+  const rows = [];
+  for (const nodes of values.growth ? growth(values.size.nodes) : []) {
+    await using fleet = await Fleet.open();
+    rows.push((await simulate(fleet, { ...values.size, nodes, runs: 1 }, tell)).summary);
+  }
+  await using fleet = await Fleet.open();
+  const { summary, violations } = await simulate(fleet, values.size, tell);
+  for (const it of violations) tell(`VIOLATION ${JSON.stringify(it)}`);
+  for (const line of tellGrowth([...rows, summary])) tell(line);
+  const whole = { ...summary, ...(values.growth ? { growth: rows } : {}), violations };
+  if (values.json) console.log(JSON.stringify(whole, null, 2));
+  if (values.summary !== undefined) {
+    await mkdir(dirname(resolve(values.summary)), { recursive: true });
+    await writeFile(resolve(values.summary), `${JSON.stringify(whole, null, 2)}\n`);
+  }
+  return violations.length === 0 ? 0 : 3;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  const usage = error instanceof WrongUsage || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') === true;
+  console.error(`simulate: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = usage ? 2 : 1;
+}
+process.exit();

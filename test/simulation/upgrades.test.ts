@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest';
+import { operationId } from '../../model/names.js';
+import { Fleet } from '../../scripts/simulation/fleet.js';
+import { simulate } from '../../scripts/simulation/simulate.js';
+import { collectReport } from '../../workers/collect-report.js';
+import { OperationReader } from '../../workers/read-operation.js';
+
+test('24 small upgrades, each with faults of its own: no invariant is broken, and each is whole in the end', async () => {
+  await using fleet = await Fleet.open();
+  const size = { nodes: 6, runs: 24, seed: 1, faults: 'many', parallel: 2 } as const;
+  const { summary, violations, upgraded } = await simulate(fleet, size, () => undefined);
+  expect(violations).toEqual([]);
+  expect(upgraded.filter(({ whole }) => !whole)).toEqual([]);
+  expect(summary).toMatchObject({ runs: 24, completed: 24, nodes: 6, shards: 3 });
+  // Else nothing was tried: some of them stopped, said so truly, and were started again.
+  expect(summary.tries).toBeGreaterThan(24);
+}, 300_000);
+
+test('a roll that continues as new: report, status and timeline have every shard, before and after', async () => {
+  await using fleet = await Fleet.open({ shortHistories: true });
+  const shards = 30;
+  const upgraded = await fleet.upgrade('orders', { seed: 7, shards, faults: 'some', parallelShards: 5 });
+  expect(upgraded).toMatchObject({ results: ['completed'], violations: [] });
+  const measured = await fleet.measure(upgraded);
+  expect(measured.histories, 'root, every shard, and more than one run of the roll').toBeGreaterThan(shards + 2);
+
+  const { workflow } = fleet.client;
+  const report = await collectReport(workflow, operationId('orders'));
+  const names = Array.from({ length: shards }, (_, n) => `shard-${n + 1}`);
+  const inOrder = (found: Iterable<string | undefined>): (string | undefined)[] =>
+    [...new Set(found)].sort((a, b) => names.indexOf(a ?? '') - names.indexOf(b ?? ''));
+  expect(inOrder(report.handovers.map(({ shard }) => shard))).toEqual(names);
+  expect(new Set(report.releases.map(({ node }) => node)).size).toBe(2 * shards);
+  const begun = report.timeline.filter(
+    ({ text }) => text.endsWith(` of ${shards} shards`) || text.startsWith('canary'),
+  );
+  expect(inOrder(begun.map(({ shard }) => shard))).toEqual(names);
+
+  const { status, timeline } = await new OperationReader(workflow, { workflowId: operationId('orders') }).read();
+  expect(status.progress).toEqual({ upgraded: 2 * shards, nodes: 2 * shards });
+  expect(status.shards.map(({ state }) => state)).toEqual(names.map(() => 'upgraded'));
+  expect(inOrder(timeline.filter(({ kind }) => kind === 'handover').map(({ shard }) => shard))).toEqual(names);
+}, 300_000);
