@@ -291,6 +291,11 @@ export class People {
     };
   }
 
+  /** A shard stopped: the others end at their next safe point, since what it left behind may hold their gates for ever. */
+  endChildren(reason: string): void {
+    this.#forward('abort', { by: 'the operation', reason });
+  }
+
   /** Ends the operation and its children at the next safe point. */
   stop(by: string, reason: string): void {
     const { operation } = this;

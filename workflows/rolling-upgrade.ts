@@ -3,6 +3,7 @@ import { chooseCanary, shardOrder } from '../model/planning/order.js';
 import { workflowInfo } from '@temporalio/workflow';
 import { continueWith, isLong, MOST_EVENTS, takeUp, type Known } from './continue.js';
 import { inParallel } from './in-parallel.js';
+import { messageOf } from './operation.js';
 import { Run, type Ended } from './run.js';
 import type { ShardResult } from './upgrade-shard.js';
 import type { Compared } from './validate.js';
@@ -62,6 +63,7 @@ export async function rollingUpgrade(
         if (++ended % Math.ceil(order.length / WORDS_TO_ROOT) === 0) run.people.tellRoot();
       } catch (error) {
         if (status) status.state = 'stopped';
+        run.people.endChildren(`${shard} stopped: ${messageOf(error)}`);
         throw error;
       }
     };

@@ -56,19 +56,27 @@ test('the handover fails: the old primary serves on and may be promoted again', 
   expect(fake.done).not.toContain('swapVersion 10.0.1.0:6379');
 });
 
-test('one of three shards at once fails: the two others come to their end, and no further one begins', async () => {
+test('one of three shards at once fails: the others bring back the node in hand, and hand nothing over', async () => {
   const fake = stage.deploy('lanes', { shards: 5, policy: 'parallelShards: 3' }).already(5);
   fake.fail('swapVersion 10.0.2.1:6379', new RolloutError('StartFailed', 'no memory'));
-  const others = [fake.hold('rejoin 10.0.1.1:6379'), fake.hold('rejoin 10.0.3.1:6379')];
+  const other = fake.hold('rejoin 10.0.1.1:6379');
+  // What the failed shard leaves behind may well hold it for ever.
+  fake.verdicts.set('replication shard-3', { state: 'wait', reason: 'shard-2 has a node down', clears: 'it is back' });
   const operation = await stage.start('lanes');
-  await operation.until('shard-2 was taken back', () => fake.done.includes('revert 10.0.2.1:6379'));
-  for (const release of others) release();
-  const { message } = await operation.failure();
+  await operation.until(
+    'shard-1 and shard-3 are told',
+    (_, entries) =>
+      entries.filter(({ text }) => text.startsWith('abort by the operation: shard-2 stopped')).length === 2,
+  );
+  other();
+  const { message, type } = await operation.failure();
+  expect(type).toBe('StartFailed');
   expect(message).toContain('no memory');
-  expect(message).toContain('6 of 10 nodes run 8.0.6');
-  const touched = new Set(fake.done.flatMap((it) => /10\.0\.\d/.exec(it) ?? []));
-  expect([...touched].sort()).toEqual(['10.0.1', '10.0.2', '10.0.3']);
-  expect(fake.releases().slice(6, 8)).toEqual(['5.0.6', '5.0.6']);
+  expect(message).toContain('3 of 10 nodes run 8.0.6');
+  expect(fake.done.filter((it) => it.startsWith('handOver'))).toEqual([]);
+  expect(fake.done).toContain('release 10.0.1.1:6379');
+  const swapped = fake.done.filter((it) => it.startsWith('swapVersion'));
+  expect(swapped).toEqual(['swapVersion 10.0.1.1:6379']);
 });
 
 test('a lost write stops even an upgrade whose every step went well', async () => {
