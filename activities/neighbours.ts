@@ -9,14 +9,24 @@ const NAME = 'neighbours';
  * and the next operation must find its folder to start it again.
  */
 export async function rememberNeighbours(context: Context, places: readonly NodePlace[]): Promise<void> {
-  const text = JSON.stringify(places);
+  // An operation that only finishes what another left prepares fewer nodes than that one did.
+  const all = new Map([...(await noted(context, places)), ...places].map((place) => [place.address, place]));
+  const text = JSON.stringify([...all.values()]);
   await Promise.all(
     places.map((place) => context.platform.remember(platformNode(place), context.token, { name: NAME, text })),
   );
 }
 
 export async function forgetNeighbours(context: Context, places: readonly NodePlace[]): Promise<void> {
-  await Promise.all(places.map((place) => context.platform.forget(platformNode(place), context.token, { name: NAME })));
+  const all = new Map([...(await noted(context, places)), ...places].map((place) => [place.address, place]));
+  await Promise.all(
+    [...all.values()].map((place) => context.platform.forget(platformNode(place), context.token, { name: NAME })),
+  );
+}
+
+async function noted(context: Context, places: readonly NodePlace[]): Promise<NodePlace[]> {
+  const texts = await Promise.all(places.map((place) => context.platform.recall(platformNode(place), { name: NAME })));
+  return texts.flatMap((text) => (text === undefined ? [] : (JSON.parse(text) as NodePlace[])));
 }
 
 /** Where a node lives by what lies beside one of its neighbours, which answers; undefined where that knows nothing. */

@@ -1,0 +1,121 @@
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { operationId, TASK_QUEUE } from '../../model/names.js';
+import { findServers } from '../../platforms/process/servers.js';
+import { parseInfo, releaseFromInfo } from '../../redis/info.js';
+import { Sandbox, until, type SandboxNode } from '../../scripts/sandbox/cluster.js';
+import { killed } from '../../scripts/sandbox/node-faults.js';
+import { readNodes, type NodeState } from '../../scripts/sandbox/node-states.js';
+import { Operation } from '../../scripts/sandbox/operation.js';
+import { Stage } from '../../scripts/sandbox/stage.js';
+import { Dataset } from './stage/dataset.js';
+import { expectNothingLost } from './stage/evidence.js';
+import { expectWhole } from './stage/nodes.js';
+
+// The node in hand is killed, its old primary can't be started, and the worker's file breaks meanwhile: what is said is
+// true, and the next start goes on.
+let stage: Stage;
+let cluster: Sandbox;
+let primary: SandboxNode;
+let replica: SandboxNode;
+let before: NodeState[];
+let dataset: Dataset;
+
+beforeAll(async () => {
+  stage = await Stage.open({ quickRetries: true });
+  cluster = await Sandbox.cluster({ release: '7.0', primaries: 1 });
+  [primary, replica] = cluster.nodes as [SandboxNode, SandboxNode];
+  dataset = await Dataset.write(cluster, 200);
+  before = await readNodes(cluster);
+  await stage.deploy('orders', cluster);
+});
+afterAll(async () => {
+  await stage[Symbol.asyncDispose]();
+  await cluster.stop();
+});
+
+async function start(): Promise<Operation> {
+  const handle = await stage.client.workflow.start('upgradeShard', {
+    workflowId: operationId('orders'),
+    taskQueue: TASK_QUEUE,
+    args: [{ deployment: 'orders', to: '8.0', shard: 'shard-1', startedBy: 'olu' }],
+  });
+  return new Operation(stage.client.workflow, handle.workflowId, handle.firstExecutionRunId);
+}
+
+const runs = async (node: SandboxNode): Promise<string> => {
+  await using connection = await cluster.connect(node);
+  return releaseFromInfo(parseInfo(String(await connection.call('INFO', 'server'))));
+};
+
+/** A save that takes a while is a moment that can be met (rdb-key-save-delay, made for Redis' own tests). */
+async function saveSlowly(perKey: number): Promise<void> {
+  await using connection = await cluster.connect(replica);
+  await connection.call('CONFIG', 'SET', 'rdb-key-save-delay', perKey);
+}
+
+const linked = (node: SandboxNode): Promise<void> =>
+  until(`${node.address} is linked`, async () => {
+    await using connection = await cluster.connect(node);
+    return parseInfo(String(await connection.call('INFO', 'replication')))['master_link_status'] === 'up';
+  });
+
+test.each(['isolate', 'save'])(
+  'the replica is killed at %s: it is taken back, and the end says so',
+  async (step) => {
+    await saveSlowly(20_000);
+    const operation = await start();
+    const failure = operation.failure();
+    failure.catch(() => undefined);
+    await operation.until(`${step} begins`, (_, timeline) =>
+      timeline.some(({ node, text }) => node === replica.address && text === step),
+    );
+    await killed(cluster, replica);
+    const { type, message } = await failure;
+
+    expect(type).toBe('StartFailed');
+    expect(message).toContain(`${replica.address} failed and runs 7.0.15: ${replica.address} ended`);
+    // By nobody else than the upgrade.
+    expect(await runs(replica)).toBe('7.0.15');
+    await linked(replica);
+    await expectNothingLost(operation);
+    await expectWhole(cluster, { release: '7.0.15', before });
+  },
+  180_000,
+);
+
+test('the deployment file breaks while a replica is out, and the old primary can’t be started', async () => {
+  await saveSlowly(20_000);
+  const operation = await start();
+  const failure = operation.failure();
+  failure.catch(() => undefined);
+  await operation.until('the replica saves', (_, timeline) => timeline.some(({ text }) => text === 'save'));
+  await writeFile(join(stage.deployments, 'orders.yaml'), 'name: [');
+  const { status } = await operation.waits('worker', 'deployment');
+  expect(status.waiting[0]).toMatchObject({ reason: expect.stringContaining('orders.yaml') as string });
+  const server = (await findServers()).get('8.0.6') ?? '';
+  const program = join(stage.root, 'not-for-the-primary');
+  await writeFile(program, `#!/bin/sh\n[ "$PWD" = "${primary.home}" ] && exit 1\nexec "${server}" "$@"\n`);
+  await chmod(program, 0o755);
+  await stage.deploy('orders', cluster, { platform: { kind: 'process', servers: { '8.0.6': program } } });
+  const { type, message } = await failure;
+
+  expect(type).toBe('StartFailed');
+  expect(message).toContain(`${primary.address} of shard-1 did not come back on 8.0.6`);
+  expect(message).toContain('rollout start orders --to 8.0.6');
+  await expect(runs(primary)).rejects.toThrow(/ECONNREFUSED/);
+  expect(await runs(replica)).toBe('8.0.6');
+  await expectNothingLost(operation);
+
+  await stage.deploy('orders', cluster);
+  const second = await start();
+  expect(await second.result()).toMatchObject({ result: 'completed' });
+  const { timeline } = await second.read();
+  expect(timeline.map(({ text }) => text)).toContainEqual(
+    expect.stringContaining(`${primary.address} was down: started again on 8.0.6`) as string,
+  );
+  await expectNothingLost(second);
+  await expectWhole(cluster, { release: '8.0.6', before });
+  await dataset.expectSame(10_000);
+}, 300_000);
