@@ -242,7 +242,9 @@ export class SimulatedCluster {
   crash(node: SimulatedNode, returnsAfterMs?: number): void {
     if (!node.up) return;
     const shard = this.shard(node.shard);
-    node.file = { ...node.memory };
+    // From an operation's snapshot on it saves nothing by itself: what lies there is from before the handover.
+    const { before, kept } = node;
+    node.file = { ...(before?.released === false && before.snapshot && kept ? kept : node.memory) };
     node.up = false;
     node.link = 'down';
     if (returnsAfterMs !== undefined) node.returnsAt = this.now + returnsAfterMs;

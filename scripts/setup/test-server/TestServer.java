@@ -3,6 +3,7 @@ import io.temporal.internal.testservice.GRPCServerHelper;
 import io.temporal.internal.testservice.TestServicesStarter;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.util.concurrent.TimeUnit;
 
 /**
  * Temporal's time-skipping test server on a port of loopback; its own main would listen on every address. Time skips
@@ -17,7 +18,12 @@ public final class TestServer {
       return;
     }
     InetSocketAddress address = new InetSocketAddress(InetAddress.getLoopbackAddress(), Integer.parseInt(args[0]));
-    NettyServerBuilder builder = NettyServerBuilder.forAddress(address).maxInboundMessageSize(LARGEST_MESSAGE);
+    NettyServerBuilder builder =
+        NettyServerBuilder.forAddress(address)
+            .maxInboundMessageSize(LARGEST_MESSAGE)
+            // Workers ping more often than it would bear by default, and be cut off.
+            .permitKeepAliveTime(1, TimeUnit.SECONDS)
+            .permitKeepAliveWithoutCalls(true);
     GRPCServerHelper.registerServicesAndHealthChecks(new TestServicesStarter(false, 0).getServices(), builder);
     builder.build().start().awaitTermination();
   }
