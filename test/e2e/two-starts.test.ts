@@ -37,7 +37,9 @@ test('of two starts at the same moment exactly one runs, and the other is told w
   expect(loser.stderr).toContain('orders has an operation already');
   expect(loser.stderr).toContain(`started by ${winner}`);
 
-  await expect(stage.start('orders', '8.0', { startedBy: 'eve' })).rejects.toThrow(WorkflowExecutionAlreadyStartedError);
+  await expect(stage.start('orders', '8.0', { startedBy: 'eve' })).rejects.toThrow(
+    WorkflowExecutionAlreadyStartedError,
+  );
 
   const { runId } = await stage.client.workflow.getHandle('redis/orders').describe();
   const operation = new Operation(stage.client.workflow, 'redis/orders', runId);

@@ -3,7 +3,13 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { releaseLines } from '../../../model/compatibility/release-lines.js';
 import { canPauseWrites, readsSnapshotOf, shareBus } from '../../../model/compatibility/rules.js';
-import { explainRefusal, leftToUpgrade, oneStep, stopsLeft, upgradePath } from '../../../model/compatibility/upgrade-path.js';
+import {
+  explainRefusal,
+  leftToUpgrade,
+  oneStep,
+  stopsLeft,
+  upgradePath,
+} from '../../../model/compatibility/upgrade-path.js';
 
 // Every pair of this list was carried through on real servers.
 test.each([
