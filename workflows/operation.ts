@@ -176,7 +176,7 @@ export class Operation {
     if (!paused) return;
     const { phase, reason } = this.status;
     this.status.phase = 'paused';
-    this.status.reason = `paused by ${paused.by}${paused.reason === '' ? '' : `: ${paused.reason}`}`;
+    this.status.reason = whyPaused(paused);
     const name = this.status.deployment;
     await this.waitFor(
       {
@@ -289,6 +289,10 @@ export class Operation {
     this.onWaiting?.();
   }
 }
+
+/** `paused by ana: lunch` */
+export const whyPaused = ({ by, reason }: { by: string; reason: string }): string =>
+  `paused by ${by}${reason === '' ? '' : `: ${reason}`}`;
 
 /** The first message of ours from the outside: Temporal wraps an activity's or a child's failure in one of its own. */
 export function messageOf(error: unknown): string {

@@ -28,7 +28,7 @@ import type { Waiting } from '../model/operation.js';
 import * as definitions from './definitions.js';
 import type { Answered, Asked, Blocked, NodesCame } from './definitions.js';
 import type { Gates } from './gates.js';
-import { Aborted, type Operation } from './operation.js';
+import { Aborted, whyPaused, type Operation } from './operation.js';
 
 /** What became of somebody's act: refused and why, or what to say and do. */
 type Outcome = { refused: string } | { done: string; act: () => void };
@@ -263,21 +263,28 @@ export class People {
   #resume({ by }: Control): Outcome {
     const { operation } = this;
     // Whoever paused one shard alone finds it shown at the root, and resumes it there.
-    const paused = [...this.#blocked].filter(([, theirs]) => theirs.some(({ kind }) => kind === 'pause'));
+    const paused = [...this.#blocked].filter(([, theirs]) =>
+      theirs.some(({ kind, reason }) => kind === 'pause' && reason !== this.#resumed),
+    );
     if (!operation.paused && paused.length === 0) return { refused: 'it is not paused' };
     return {
       done: `resumed by ${by}`,
       act: () => {
-        const wasPaused = operation.paused !== undefined;
+        const was = operation.paused;
         operation.paused = undefined;
         if (operation.status.asked?.what === 'pause') delete operation.status.asked;
         operation.note('control', `resumed by ${by}`);
         operation.publish();
-        if (wasPaused) this.#forward('resume', { by });
-        else for (const [from] of paused) void this.#tell('resume', { by }, from);
+        if (!was) for (const [from] of paused) void this.#tell('resume', { by }, from);
+        else {
+          this.#resumed = whyPaused(was);
+          this.#forward('resume', { by });
+        }
       },
     };
   }
+  /** Of the last pause that was ended here: a child may show it for a moment more. */
+  #resumed: string | undefined;
 
   #abort({ by, reason = 'no reason given' }: Control): Outcome {
     const { operation } = this;

@@ -38,7 +38,7 @@ test('gates that block say why, since when and what clears them, and are overrid
   expect(blocking).toMatchObject({
     latency: {
       kind: 'gate',
-      reason: expect.stringMatching(/before anything is touched: 99th percentile .* ms/) as string,
+      reason: expect.stringMatching(/before anything is touched: .*99th percentile .* ms/) as string,
       since: expect.stringMatching(/^\d{4}-.*Z$/) as string,
       clears: expect.stringContaining('policy.gates.maxLatency') as string,
       command: 'rollout override orders --gate latency --reason "…"',

@@ -88,6 +88,11 @@ test('an override said to the root opens the child’s gate, once, and no later 
   expect(status.gates.filter((it) => it.overriddenBy)).toMatchObject([
     { gate: 'memory', shard: 'shard-1', overriddenBy: { by: 'ana', reason: 'the export ends soon' } },
   ]);
+  // The handover asks it anew.
+  await operation.until('it blocks before the handover', ({ waiting }) =>
+    waiting.some(({ name, reason }) => name === 'memory' && reason.includes('before the handover')),
+  );
+  fake.verdicts.clear();
   expect(await operation.result()).toMatchObject({ result: 'completed' });
 });
 
