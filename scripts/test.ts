@@ -32,9 +32,9 @@ async function main(interrupted: AbortController): Promise<Totals> {
     return totals;
   }
   addUp(totals, await runChecks(signal));
-  for (const { name, folders } of await suites(values.quick ? quickFolders : undefined)) {
+  for (const { name, folders, atOnce } of await suites(values.quick ? quickFolders : undefined)) {
     if (signal.aborted) break;
-    addUp(totals, await runVitest(name, folders, signal));
+    addUp(totals, await runVitest(name, folders, signal, atOnce));
   }
   return totals;
 }

@@ -1,4 +1,5 @@
 import { ApplicationFailure, CancellationScope, ContinueAsNew, executeChild, workflowInfo } from '@temporalio/workflow';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type { z } from 'zod';
 import { approvalName, mayReachQuorum } from '../model/approvals.js';
 import { failures, type FailureType } from '../model/failures.js';
@@ -293,6 +294,12 @@ export class Run extends Operation {
         staticSummary: summary,
         parentClosePolicy: 'REQUEST_CANCEL',
       })) as Result;
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      throw stopped(
+        `${workflowId} of an earlier operation, which was terminated, has not ended yet: it brings the node in hand back first. Start again once it has`,
+        error,
+      );
     } finally {
       this.status.children = this.status.children.filter((id) => id !== workflowId);
       this.people.drop(workflowId);

@@ -6,6 +6,8 @@ export interface Suite {
   name: string;
   /** Folders under test/, as vitest's filters. */
   folders: readonly string[];
+  /** Files at once: an upgrade mostly waits, so that two fit two cores. */
+  atOnce: number;
 }
 
 /** Folders whose tests start no server: milliseconds each, so that a plain mistake is said first. */
@@ -13,6 +15,9 @@ export const quickFolders: readonly string[] = ['model', 'docs'];
 
 /** Slow ones last, in this order; what isn't named here comes between the quick and the slow. */
 const late = ['setup', 'simulation', 'scripts', 'e2e'];
+
+/** Their files each start servers of their own, and wait for them most of the time. */
+const twoAtOnce: readonly string[] = ['workflows', 'e2e'];
 
 /** One suite for the quick folders, and one for each other that has a test file. */
 export async function suites(only?: readonly string[]): Promise<Suite[]> {
@@ -25,13 +30,17 @@ export async function suites(only?: readonly string[]): Promise<Suite[]> {
     .filter((folder) => !quickFolders.includes(folder))
     .sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
   const quick = folders.filter((folder) => quickFolders.includes(folder));
-  const all: Suite[] = [
+  const all: Omit<Suite, 'atOnce'>[] = [
     ...(quick.length > 0 ? [{ name: quick.join(', '), folders: quick }] : []),
     ...slow.map((folder) => ({ name: folder, folders: [folder] })),
   ];
   return all
     .filter((suite) => only === undefined || suite.folders.some((folder) => only.includes(folder)))
-    .map(({ name, folders: names }) => ({ name, folders: names.map((folder) => `test/${folder}/`) }));
+    .map(({ name, folders: names }) => ({
+      name,
+      folders: names.map((folder) => `test/${folder}/`),
+      atOnce: names.every((folder) => twoAtOnce.includes(folder)) ? 2 : 1,
+    }));
 }
 
 async function hasTests(folder: string): Promise<boolean> {

@@ -15,14 +15,23 @@ const report = z.object({
 });
 
 /** Runs one suite, its output streaming by. A run that ends without a report, or ill without saying why, is a failure. */
-export async function runVitest(name: string, filters: readonly string[], signal: AbortSignal): Promise<Totals> {
+export async function runVitest(
+  name: string,
+  filters: readonly string[],
+  signal: AbortSignal,
+  atOnce = 1,
+): Promise<Totals> {
   console.log(`\n== ${name}`);
   const folder = await mkdtemp(join(tmpdir(), 'redis-rollout-totals-'));
   try {
     const file = join(folder, 'report.json');
     const code = await runNode(
       'vitest/vitest.mjs',
-      ['run', '--passWithNoTests', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...filters],
+      [
+        ...['run', '--passWithNoTests', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`],
+        ...(atOnce === 1 ? [] : ['--fileParallelism', `--maxWorkers=${atOnce}`]),
+        ...filters,
+      ],
       signal,
     );
     return count(await readFile(file, 'utf8').catch(() => undefined), code);
