@@ -1,7 +1,7 @@
 import { appendFileSync, linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { activityInfo } from '@temporalio/activity';
+import { activityInfo, CancelledFailure } from '@temporalio/activity';
 import type { ActivityExecuteInput, ActivityInboundCallsInterceptor, Next } from '@temporalio/worker';
 import type { Activities } from '../../model/work.js';
 import { watching } from './touches.js';
@@ -136,6 +136,8 @@ export class FaultInterceptor implements ActivityInboundCallsInterceptor {
       if (struck.has('hang')) this.#ended({ activity: activityType, ended: 'done' });
       return result;
     } catch (error) {
+      // An act that runs until it is told to end was done, too.
+      if (error instanceof CancelledFailure) befall(...mine.filter(({ when }) => when === 'after'));
       const { type, name, message } = error as Error & { type?: string };
       if (struck.has('hang')) this.#ended({ activity: activityType, ended: type ?? name, message });
       throw error;
