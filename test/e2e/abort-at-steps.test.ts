@@ -48,7 +48,7 @@ test.each(steps)(
     await expectWhole(cluster, { release: nodes.map(({ release }) => release), before });
     await dataset.expectSame(10_000);
   },
-  120_000,
+  300_000,
 );
 
 test('started again it completes', async () => {
@@ -56,4 +56,4 @@ test('started again it completes', async () => {
   if (done < cluster.nodes.length)
     expect(await (await stage.start('orders', '8.0')).result()).toMatchObject({ result: 'completed' });
   await expectWhole(cluster, { release: '8.0.6', before });
-}, 120_000);
+}, 300_000);

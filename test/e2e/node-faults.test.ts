@@ -82,7 +82,7 @@ test.each(['isolate', 'save'])(
     await expectNothingLost(operation);
     await expectWhole(cluster, { release: '7.0.15', before });
   },
-  180_000,
+  300_000,
 );
 
 test('the deployment file breaks while a replica is out, and the old primary can’t be started', async () => {

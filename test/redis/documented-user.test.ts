@@ -106,7 +106,7 @@ test.each([
     expect(await readBackLedger({ seeds, endpoint: user, folder })).toMatchObject({ lost: 0 });
     expect((await removeProbeKeys({ seeds, endpoint: user, folder })).removed).toBeGreaterThan(0);
   },
-  60_000,
+  300_000,
 );
 
 test.each([

@@ -54,7 +54,7 @@ test('wrong usage is told from what it found, and starts nothing', async () => {
   const found = await Promise.all([bench('handover', '--runs', 'many'), bench('speed'), bench('upgrade', '--fast')]);
   expect(found.map(({ code }) => code)).toEqual([2, 2, 2]);
   expect(found[0].stderr).toContain("--runs: expected a whole number above 0, found 'many'");
-}, 120_000);
+}, 300_000);
 
 test('a gap counts when it touches the window, whichever end lies outside', () => {
   const at = [0, 10, 500, 510, 900];

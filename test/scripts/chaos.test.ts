@@ -48,7 +48,7 @@ test('what would be done is said without doing it, and --only says the same', as
     [7, 3],
   ]);
   expect((await chaos('--seed', '7', '--only', '2', '--draw')).stdout.trim()).toBe(drawn[1]);
-}, 60_000);
+}, 300_000);
 
 test.each([
   [['--seed', 'x'], "--seed: expected a whole number from 0 on, found 'x'"],

@@ -111,7 +111,7 @@ test.concurrent.each(steps.map((step, i) => [step, i] as const))(
     if (isTouched(said) && said.fake.done.some((it) => it.startsWith('isolate')))
       expect(outcome.statement).not.toContain('Nothing was touched');
   },
-  120_000,
+  300_000,
 );
 
 test.concurrent.each(steps.map((step, i) => [step, i] as const))(
@@ -155,7 +155,7 @@ test.concurrent.each(steps.map((step, i) => [step, i] as const))(
       expect(fake.releases()).toEqual(['8.0.6', '8.0.6']);
     }
   },
-  120_000,
+  300_000,
 );
 
 test('these are all the steps that there are, a node’s and its primary’s among them', () => {

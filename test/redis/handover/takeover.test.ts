@@ -78,7 +78,7 @@ test('a successor that is lost with the command on its way: writes are held, the
   expect(String(failure)).toMatch(/both call themselves primary/);
   await using connection = await cluster.connect(old);
   expect(await connection.call('SET', key(-1), 'written')).toBe('OK');
-}, 60_000);
+}, 300_000);
 
 test('a takeover that the server refuses: writes go on at once, and safe can be tried', async () => {
   await using cluster = await Sandbox.cluster({
