@@ -46,7 +46,7 @@ export class Operation {
   async until(
     what: string,
     condition: (status: OperationStatus, timeline: TimelineEntry[]) => boolean,
-    timeoutMs = 90_000,
+    timeoutMs = 240_000,
   ): Promise<OperationView> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
