@@ -55,13 +55,27 @@ async function bringBackOne(
     };
   const { place, primary } = known;
   const { state, pid } = await context.platform.inspect(platformNode(place));
-  if (state !== 'stopped') return { problem: `pid ${pid ?? '?'} serves it and does not answer (${state}): look at it` };
+  if (state !== 'stopped') {
+    // An attempt whose reply was lost may have started it a moment ago.
+    const release = await answering(context, address);
+    return release === undefined
+      ? { problem: `pid ${pid ?? '?'} serves it and does not answer (${state}): look at it` }
+      : { release };
+  }
   try {
     return { release: await startOnce(context, place, primary.node.release) };
   } catch (error) {
     if (!(error instanceof RolloutError)) throw error;
     return { problem: `it could not be started: ${error.message}` };
   }
+}
+
+/** What it runs, once it answers; undefined when it doesn't in time. */
+async function answering({ endpoint, deployment, signal }: Context, address: string): Promise<string | undefined> {
+  const find = async (): Promise<NodeAccount | undefined> =>
+    (await readAccounts(endpoint, deployment.seeds)).accounts.find(({ node }) => node.address === address);
+  const found = await poll(find, (it) => it !== undefined, { everyMs: 200, withinMs: SEEN_WITHIN_MS, signal });
+  return found?.node.release;
 }
 
 /** Its place by a neighbour's note, and the primary that it follows now. */

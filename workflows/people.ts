@@ -67,8 +67,12 @@ export class People {
       this.#showWaiting();
     });
     if (!this.isRoot)
-      operation.onWaiting = () =>
-        void this.#tell(familySignals.blocked, { from: workflowInfo().workflowId, waiting: operation.status.waiting });
+      operation.onWaiting = () => {
+        // Whoever looks at what is waited for sees how far it is, too.
+        this.tellRoot();
+        const blocked: Blocked = { from: workflowInfo().workflowId, waiting: operation.status.waiting };
+        void this.#tell(familySignals.blocked, blocked);
+      };
   }
 
   set policy({ roles }: Policy) {
@@ -86,7 +90,10 @@ export class People {
       ...(shard === undefined ? {} : { shard }),
     };
     if (this.isRoot) this.#ask(asked);
-    else await this.#tell(familySignals.ask, asked);
+    else {
+      this.tellRoot();
+      await this.#tell(familySignals.ask, asked);
+    }
     await operation.waitFor(
       {
         kind: 'approval',
