@@ -177,7 +177,7 @@ test('a name that there is not is refused with the list of those that there are'
   const said = output(child);
   const [code] = (await once(child, 'exit')) as [number];
   expect(code).toBe(2);
-  expect(await said).toMatch(/no component 'redis-5\.0\.5': expected of temporal, redis-5\.0\.6/);
+  expect(await said).toMatch(/no component 'redis-5\.0\.5': expected of temporal, .*redis-5\.0\.6/);
 });
 
 const copyFetched = (): Promise<void> =>
