@@ -57,6 +57,26 @@ export async function infoOf(cluster: Sandbox, node: SandboxNode): Promise<Recor
   return { ...parseInfo(String(info)), ...parseInfo(String(state)) };
 }
 
+/** A manual failover is given up by the server after 5 s, whatever it answered (`CLUSTER_MF_TIMEOUT`). */
+const GIVEN_UP_MS = 6000;
+
+/** CLUSTER FAILOVER, again where its OK came to nothing, as a person would. */
+export async function failOver(cluster: Sandbox, replica: SandboxNode): Promise<void> {
+  let asked = -Infinity;
+  await until(
+    `${replica.address} is primary`,
+    async () => {
+      if ((await infoOf(cluster, replica))['role'] === 'master') return true;
+      if (Date.now() - asked < GIVEN_UP_MS) return false;
+      asked = Date.now();
+      await using connection = await cluster.connect(replica);
+      await connection.call('CLUSTER', 'FAILOVER');
+      return false;
+    },
+    60_000,
+  );
+}
+
 /** Waits until a node has loaded and replicates. */
 export const linked = (cluster: Sandbox, node: SandboxNode): Promise<void> =>
   until(

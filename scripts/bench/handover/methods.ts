@@ -6,7 +6,7 @@ import type { ReportData } from '../../../model/report.js';
 import type { upgradeShard } from '../../../workflows/upgrade-shard.js';
 import { until, type Sandbox, type SandboxNode } from '../../sandbox/cluster.js';
 import type { Stage } from '../../sandbox/stage.js';
-import { end, infoOf, linked, serverOf, startByHand } from '../by-hand.js';
+import { failOver, end, infoOf, linked, serverOf, startByHand } from '../by-hand.js';
 
 /** One way to bring one shard, a primary and a replica, to another release. */
 export const methods = {
@@ -70,11 +70,7 @@ async function byRunbook({ cluster, primary, replica, to }: Roll): Promise<Moved
   await startByHand(replica, program);
   await linked(cluster, replica);
   const from = Date.now();
-  {
-    await using connection = await cluster.connect(replica);
-    await connection.call('CLUSTER', 'FAILOVER');
-  }
-  await until(`${replica.address} is primary`, async () => (await infoOf(cluster, replica))['role'] === 'master');
+  await failOver(cluster, replica);
   const moved = { from, until: Date.now() };
   await until(`${primary.address} follows it`, async () => (await infoOf(cluster, primary))['role'] === 'slave');
   await linked(cluster, primary);

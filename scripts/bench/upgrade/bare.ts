@@ -1,6 +1,6 @@
 import { readTopology } from '../../../redis/topology.js';
 import { until, type Sandbox, type SandboxNode } from '../../sandbox/cluster.js';
-import { end, infoOf, linked, serverOf, startByHand } from '../by-hand.js';
+import { failOver, end, infoOf, linked, serverOf, startByHand } from '../by-hand.js';
 
 /** What the nodes alone cost, ms: the sum over all of them, one after the other. */
 export interface Bare {
@@ -53,9 +53,7 @@ async function restart(cluster: Sandbox, node: SandboxNode, program: string, bar
 }
 
 async function handOver(cluster: Sandbox, old: SandboxNode, next: SandboxNode): Promise<void> {
-  await using connection = await cluster.connect(next);
-  await connection.call('CLUSTER', 'FAILOVER');
-  await until(`${next.address} is primary`, async () => (await infoOf(cluster, next))['role'] === 'master');
+  await failOver(cluster, next);
   await until(`${old.address} follows it`, async () => (await infoOf(cluster, old))['role'] === 'slave');
   await linked(cluster, old);
 }
