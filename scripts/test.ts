@@ -9,16 +9,21 @@ import { runVitest } from './test-run/vitest.js';
 
 const help = `npm test [-- OPTIONS] [FILTER...]     sets up what the tests need, and runs them, quick ones first
 
-  FILTER     only test files whose path contains it: handover, test/redis, rejoin/backlog
-  --quick    types, lint and what needs no server: about a minute
-  --help     this text
+  FILTER      only test files whose path contains it: handover, test/redis, rejoin/backlog
+  --quick     types, lint and what needs no server: about a minute
+  --thorough  faults that take their time, too: half an hour more
+  --help      this text
 
 Ends with a line such as: 212 passed, 0 failed. Exit code: 0 all passed, 1 otherwise or when no test ran.`;
 
 async function main(interrupted: AbortController): Promise<Totals> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { quick: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
+    options: {
+      quick: { type: 'boolean', default: false },
+      thorough: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
   });
   if (values.help) {
     console.log(help);
@@ -32,7 +37,7 @@ async function main(interrupted: AbortController): Promise<Totals> {
     return totals;
   }
   addUp(totals, await runChecks(signal));
-  for (const { name, folders, atOnce } of await suites(values.quick ? quickFolders : undefined)) {
+  for (const { name, folders, atOnce } of await suites(values.quick ? quickFolders : undefined, values.thorough)) {
     if (signal.aborted) break;
     addUp(totals, await runVitest(name, folders, signal, atOnce));
   }

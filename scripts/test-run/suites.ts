@@ -14,17 +14,26 @@ export interface Suite {
 export const quickFolders: readonly string[] = ['model', 'docs'];
 
 /** Slow ones last, in this order; what isn't named here comes between the quick and the slow. */
-const late = ['setup', 'simulation', 'scripts', 'e2e'];
+const late = ['setup', 'simulation', 'scripts', 'e2e', 'faults'];
+
+/** Half an hour of faults more; only where it is asked for. */
+const thoroughOnly: readonly string[] = ['faults'];
 
 /** Their files each start servers of their own, and wait for them most of the time. */
-const twoAtOnce: readonly string[] = ['workflows', 'e2e'];
+const twoAtOnce: readonly string[] = ['workflows', 'e2e', 'faults'];
 
-/** One suite for the quick folders, and one for each other that has a test file. */
-export async function suites(only?: readonly string[]): Promise<Suite[]> {
+/**
+ * One suite for the quick folders, and one for each other that has a test file.
+ *
+ * @param only these folders
+ * @param thorough those that take their time, too
+ */
+export async function suites(only?: readonly string[], thorough = false): Promise<Suite[]> {
   const test = join(projectRoot, 'test');
   const folders: string[] = [];
   for (const it of await readdir(test, { withFileTypes: true }))
-    if (it.isDirectory() && (await hasTests(join(test, it.name)))) folders.push(it.name);
+    if (it.isDirectory() && (thorough || !thoroughOnly.includes(it.name)) && (await hasTests(join(test, it.name))))
+      folders.push(it.name);
   const rank = (folder: string): number => late.indexOf(folder);
   const slow = folders
     .filter((folder) => !quickFolders.includes(folder))

@@ -49,6 +49,9 @@ test('every folder of test/ that has tests is run once, those without servers fi
   expect(new Set(folders).size).toBe(folders.length);
   expect(folders).toContain('test/test-run/');
   expect(all[0]?.folders).toContain('test/model/');
+  // What takes half an hour more is run where it is asked for.
+  expect(folders).not.toContain('test/faults/');
+  expect((await suites(undefined, true)).at(-1)?.folders).toEqual(['test/faults/']);
 });
 
 const file = (name: string, body: string): Promise<void> =>

@@ -6,8 +6,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findServers } from '../../platforms/process/servers.js';
 import { Sandbox } from '../../scripts/sandbox/cluster.js';
 import { Stage } from '../../scripts/sandbox/stage.js';
-import { expectCompleted, expectNothingLost, readReport, reportIn } from './stage/evidence.js';
-import { expectWhole, readNodes } from './stage/nodes.js';
+import { expectCompleted, expectNothingLost, readReport, reportIn } from '../e2e/stage/evidence.js';
+import { expectWhole, readNodes } from '../e2e/stage/nodes.js';
 
 // Up to 6.x a replica that was away for d seconds gives each key written meanwhile d seconds more to live, for ever.
 const AWAY_S = 3;

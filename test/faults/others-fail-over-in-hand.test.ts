@@ -2,9 +2,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Sandbox, until, type SandboxNode } from '../../scripts/sandbox/cluster.js';
 import type { Operation } from '../../scripts/sandbox/operation.js';
 import { Stage } from '../../scripts/sandbox/stage.js';
-import { Dataset } from './stage/dataset.js';
-import { expectCompleted, readReport } from './stage/evidence.js';
-import { expectWhole, readNodes } from './stage/nodes.js';
+import { Dataset } from '../e2e/stage/dataset.js';
+import { expectCompleted, readReport } from '../e2e/stage/evidence.js';
+import { expectWhole, readNodes } from '../e2e/stage/nodes.js';
 
 // While one replica is out, somebody promotes another: to a node of the old release, then to one of the new.
 let stage: Stage;

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Sandbox, type SandboxNode } from '../../scripts/sandbox/cluster.js';
 import { Stage } from '../../scripts/sandbox/stage.js';
-import { expectBackups, expectCompleted, expectUnnoticed, readReport } from './stage/evidence.js';
-import { expectWhole, readNodes } from './stage/nodes.js';
-import { expectPromisesKept, OddClients } from './stage/odd-clients.js';
-import { readOddKeys, writeOddKeys } from './stage/odd-keys.js';
+import { expectBackups, expectCompleted, expectUnnoticed, readReport } from '../e2e/stage/evidence.js';
+import { expectWhole, readNodes } from '../e2e/stage/nodes.js';
+import { expectPromisesKept, OddClients } from '../e2e/stage/odd-clients.js';
+import { readOddKeys, writeOddKeys } from '../e2e/stage/odd-keys.js';
 
 // What no example has: names of any byte, 100 MB in one value, a million fields, and clients in the middle of something.
 let stage: Stage;

@@ -3,9 +3,9 @@ import { readTopology } from '../../redis/topology.js';
 import { Sandbox, until, type SandboxNode } from '../../scripts/sandbox/cluster.js';
 import { Stage } from '../../scripts/sandbox/stage.js';
 import { Toxiproxy, type Proxy } from '../../scripts/sandbox/toxiproxy.js';
-import { Dataset } from './stage/dataset.js';
-import { expectCompleted, readReport } from './stage/evidence.js';
-import { expectWhole, readNodes } from './stage/nodes.js';
+import { Dataset } from '../e2e/stage/dataset.js';
+import { expectCompleted, readReport } from '../e2e/stage/evidence.js';
+import { expectWhole, readNodes } from '../e2e/stage/nodes.js';
 
 // Just before a handover somebody fails the shard over and back, and then the nodes lose sight of each other, while every
 // client reaches every one of them.

@@ -9,9 +9,9 @@ import { killed } from '../../scripts/sandbox/node-faults.js';
 import { readNodes, type NodeState } from '../../scripts/sandbox/node-states.js';
 import { Operation } from '../../scripts/sandbox/operation.js';
 import { Stage } from '../../scripts/sandbox/stage.js';
-import { Dataset } from './stage/dataset.js';
-import { expectNothingLost } from './stage/evidence.js';
-import { expectWhole } from './stage/nodes.js';
+import { Dataset } from '../e2e/stage/dataset.js';
+import { expectNothingLost } from '../e2e/stage/evidence.js';
+import { expectWhole } from '../e2e/stage/nodes.js';
 
 // The node in hand is killed, its old primary can't be started, and the worker's file breaks meanwhile: what is said is
 // true, and the next start goes on.

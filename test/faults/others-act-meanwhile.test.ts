@@ -3,8 +3,8 @@ import { readTopology } from '../../redis/topology.js';
 import { Sandbox, until, type SandboxNode } from '../../scripts/sandbox/cluster.js';
 import type { Operation } from '../../scripts/sandbox/operation.js';
 import { Stage } from '../../scripts/sandbox/stage.js';
-import { Dataset } from './stage/dataset.js';
-import { expectCompleted } from './stage/evidence.js';
+import { Dataset } from '../e2e/stage/dataset.js';
+import { expectCompleted } from '../e2e/stage/evidence.js';
 
 // Somebody else works on the cluster while it is upgraded: moves slots, fails shards over, adds a node and takes one out.
 let stage: Stage;

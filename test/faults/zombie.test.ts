@@ -2,9 +2,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Sandbox, until } from '../../scripts/sandbox/cluster.js';
 import { Stage } from '../../scripts/sandbox/stage.js';
 import type { WorkerFault } from '../../scripts/sandbox/worker-faults.js';
-import { Dataset } from './stage/dataset.js';
-import { expectCompleted, readReport } from './stage/evidence.js';
-import { expectWhole, readNodes } from './stage/nodes.js';
+import { Dataset } from '../e2e/stage/dataset.js';
+import { expectCompleted, readReport } from '../e2e/stage/evidence.js';
+import { expectWhole, readNodes } from '../e2e/stage/nodes.js';
 
 // A worker freezes in the worst moment: the fence was asked, the command is on its way. Another takes over and comes to
 // its end; then the first one wakes and goes on where it stood. Nothing of what it does may arrive.

@@ -4,9 +4,9 @@ import { Sandbox, until } from '../../scripts/sandbox/cluster.js';
 import { cutOff, mend } from '../../scripts/sandbox/cut-off.js';
 import { Stage } from '../../scripts/sandbox/stage.js';
 import { Toxiproxy } from '../../scripts/sandbox/toxiproxy.js';
-import { Dataset } from './stage/dataset.js';
-import { expectCompleted, readReport } from './stage/evidence.js';
-import { expectWhole, readNodes } from './stage/nodes.js';
+import { Dataset } from '../e2e/stage/dataset.js';
+import { expectCompleted, readReport } from '../e2e/stage/evidence.js';
+import { expectWhole, readNodes } from '../e2e/stage/nodes.js';
 
 // A worker that is cut off from one side goes on with what it has of the other.
 const policy = { canarySoak: '0s', soak: '0s' } as const;

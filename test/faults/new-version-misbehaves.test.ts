@@ -5,9 +5,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findServers } from '../../platforms/process/servers.js';
 import { Sandbox, type SandboxNode } from '../../scripts/sandbox/cluster.js';
 import { Stage } from '../../scripts/sandbox/stage.js';
-import { Dataset } from './stage/dataset.js';
-import { expectCompleted, expectNothingLost } from './stage/evidence.js';
-import { expectWhole, readNodes, type NodeState } from './stage/nodes.js';
+import { Dataset } from '../e2e/stage/dataset.js';
+import { expectCompleted, expectNothingLost } from '../e2e/stage/evidence.js';
+import { expectWhole, readNodes, type NodeState } from '../e2e/stage/nodes.js';
 
 // The new version starts and is not what was asked for: other settings, slow answers, a death minutes later.
 let stage: Stage;
