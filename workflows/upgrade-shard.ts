@@ -94,7 +94,7 @@ async function upgradeReplica(run: Run, shard: ShardView, address: string, to: s
       );
     await run.step('save', where, () => act('snapshot', `save ${address}`, order));
     swapped = true;
-    await swapAndRejoin(run, shard.name, node, primary, baseline, to);
+    await swapAndRejoin(run, { shard: shard.name, node, primary, baseline, to });
     return true;
   } catch (error) {
     if (run.isControl(error)) throw error;
@@ -111,7 +111,7 @@ async function finishReplica(run: Run, shard: ShardView, address: string, to: st
     node: address,
   });
   const { baseline } = await act('isolate', `isolate ${address}`, { ...run.order, place: node, primary });
-  await rejoinCompareRelease(run, shard.name, node, primary, baseline, to);
+  await rejoinCompareRelease(run, { shard: shard.name, node, primary, baseline, to });
 }
 
 /**
@@ -167,7 +167,7 @@ async function upgradePrimary(run: Run, shard: ShardView, successor: string, to:
   run.phase('upgrading old primary', `${old.address} of ${shard.name}`, where);
   try {
     const { baseline } = await act('isolate', `count resyncs of ${successor}`, { ...order, primary: successor });
-    await swapAndRejoin(run, shard.name, old, successor, baseline, to);
+    await swapAndRejoin(run, { shard: shard.name, node: old, primary: successor, baseline, to });
     return true;
   } catch (error) {
     if (run.isControl(error)) throw error;
@@ -184,32 +184,28 @@ async function upgradePrimary(run: Run, shard: ShardView, successor: string, to:
   }
 }
 
+/** A node on its way back: who it is, whom it follows, and the counters that tell how it came back. */
+interface Returning {
+  shard: string;
+  node: NodePlace;
+  primary: string;
+  baseline: SyncBaseline;
+  to: string;
+}
+
 /** The new version, back into replication, compared with its primary, and given back its own settings. */
-async function swapAndRejoin(
-  run: Run,
-  shard: string,
-  node: NodePlace,
-  primary: string,
-  baseline: SyncBaseline,
-  to: string,
-): Promise<void> {
+async function swapAndRejoin(run: Run, returning: Returning): Promise<void> {
+  const { shard, node, primary, to } = returning;
   const where = { shard, node: node.address };
   const order = { ...run.order, place: node, primary, shard };
   const { notes } = await run.step(`start ${to}`, { ...where, kind: 'swap' }, () =>
     act('swapVersion', `${node.address} → ${to}`, { ...order, to }),
   );
   for (const note of notes) run.note('note', `configuration: ${note}`, where);
-  await rejoinCompareRelease(run, shard, node, primary, baseline, to);
+  await rejoinCompareRelease(run, returning);
 }
 
-async function rejoinCompareRelease(
-  run: Run,
-  shard: string,
-  node: NodePlace,
-  primary: string,
-  baseline: SyncBaseline,
-  to: string,
-): Promise<void> {
+async function rejoinCompareRelease(run: Run, { shard, node, primary, baseline, to }: Returning): Promise<void> {
   const where = { shard, node: node.address };
   const order = { ...run.order, place: node, primary, shard };
   const resync = await run.step('rejoin', where, () =>

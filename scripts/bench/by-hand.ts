@@ -1,9 +1,8 @@
-import { spawn } from 'node:child_process';
-import { open, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findServers, newestFor } from '../../platforms/process/servers.js';
 import { parseInfo } from '../../redis/info.js';
-import { until, type Sandbox, type SandboxNode } from '../sandbox/cluster.js';
+import { spawnServer, until, type Sandbox, type SandboxNode } from '../sandbox/cluster.js';
 
 /** What is waited for longest by hand: gigabytes to load on a busy machine. */
 const PATIENCE_MS = 600_000;
@@ -19,15 +18,8 @@ export async function serverOf(release: string): Promise<string> {
 
 /** Starts a release in a node's folder on the configuration that it has. */
 export async function startByHand({ home }: SandboxNode, program: string): Promise<void> {
-  const log = await open(join(home, 'stdout.log'), 'a');
-  const child = spawn(program, [join(home, 'redis.conf')], {
-    detached: true,
-    stdio: ['ignore', log.fd, log.fd],
-    cwd: home,
-  });
-  child.unref();
-  await log.close();
-  await writeFile(join(home, 'redis.pid'), `${child.pid ?? 0}\n`);
+  const { pid } = await spawnServer(home, program);
+  await writeFile(join(home, 'redis.pid'), `${pid ?? 0}\n`);
 }
 
 /** Ends a node, by SHUTDOWN or as an operator does it, and waits until its process is gone. */

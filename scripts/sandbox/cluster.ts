@@ -178,14 +178,7 @@ export class Sandbox implements AsyncDisposable {
     const program = release === undefined ? undefined : servers.get(release);
     if (release === undefined || program === undefined)
       throw new Error(`no server of release ${wanted} here: run \`npm run setup\``);
-    const log = await open(join(home, 'stdout.log'), 'a');
-    const child = spawn(program, [join(home, 'redis.conf')], {
-      detached: true,
-      stdio: ['ignore', log.fd, log.fd],
-      cwd: home,
-    });
-    child.unref();
-    await log.close();
+    const child = await spawnServer(home, program);
     this.#children.set(port, child);
     const deadline = Date.now() + 15_000;
     for (;;) {
@@ -262,6 +255,19 @@ export class Sandbox implements AsyncDisposable {
       for (const c of connections) c.close();
     }
   }
+}
+
+/** A server on the configuration of a node's folder, detached, its output in `stdout.log` there. */
+export async function spawnServer(home: string, program: string): Promise<ChildProcess> {
+  const log = await open(join(home, 'stdout.log'), 'a');
+  const child = spawn(program, [join(home, 'redis.conf')], {
+    detached: true,
+    stdio: ['ignore', log.fd, log.fd],
+    cwd: home,
+  });
+  child.unref();
+  await log.close();
+  return child;
 }
 
 /** Waits for a condition; at the deadline says what was missing. */
