@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { choose } from './setup/catalogue.js';
 import { Progress } from './setup/progress.js';
 import { setUp } from './setup/set-up.js';
-import { addUp, line, type Totals } from './test-run/totals.js';
+import { addUp, line, nothing, type Totals } from './test-run/totals.js';
 import { runChecks } from './test-run/checks.js';
 import { suites, quickFolders } from './test-run/suites.js';
 import { runVitest } from './test-run/vitest.js';
@@ -30,7 +30,7 @@ async function main(interrupted: AbortController): Promise<Totals> {
     process.exit(0);
   }
   const { signal } = interrupted;
-  const totals: Totals = { passed: 0, failed: 0, skipped: 0 };
+  const totals = nothing();
   if (!values.quick) addUp(totals, await prepare(signal));
   if (positionals.length > 0) {
     addUp(totals, await runVitest(`tests matching ${positionals.join(', ')}`, positionals, signal));
@@ -50,17 +50,21 @@ async function prepare(signal: AbortSignal): Promise<Totals> {
   const outcomes = await setUp(choose({ all: true }), new Progress(process.stdout), { signal });
   const missing = outcomes.filter((it) => it.state === 'missing');
   console.log(missing.length === 0 ? `all ${outcomes.length} components are there` : '');
-  for (const it of missing) console.log(`FAIL set-up: ${it.component} is missing. To do: ${it.reason}`);
-  return { passed: 0, failed: missing.length, skipped: 0 };
+  const failures = missing.map((it) => `set-up: ${it.component} is missing. To do: ${it.reason}`);
+  for (const failure of failures) console.log(`FAIL ${failure}`);
+  return { ...nothing(), failures };
 }
 
 const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
 try {
   const totals = await main(interrupted);
-  process.exitCode = totals.failed > 0 || totals.passed === 0 || interrupted.signal.aborted ? 1 : 0;
+  const { passed, failures } = totals;
+  process.exitCode = failures.length > 0 || passed === 0 || interrupted.signal.aborted ? 1 : 0;
   if (interrupted.signal.aborted) console.log('\nInterrupted: not all was run.');
-  else if (totals.passed + totals.failed === 0) console.log('\nNo test ran.');
+  else if (passed + failures.length === 0) console.log('\nNo test ran.');
+  // Once more at the end, where whoever sees only the last lines looks.
+  if (failures.length > 0) console.log(`\nFailed:\n${failures.map((it) => `  ${it}`).join('\n')}`);
   console.log(`\n${line(totals)}`);
 } catch (error) {
   console.error(error);

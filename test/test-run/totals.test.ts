@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { suites } from '../../scripts/test-run/suites.js';
-import { addUp, line } from '../../scripts/test-run/totals.js';
+import { addUp, line, nothing } from '../../scripts/test-run/totals.js';
 import { count } from '../../scripts/test-run/vitest.js';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -21,7 +21,14 @@ test('passed, failed, skipped, and a file that breaks before its first test, are
   await file('passes', "test('a', () => {}); test('b', () => {}); test.skip('c', () => {}); test.todo('d');");
   await file('fails', "test('a', () => { throw new Error('no'); });");
   await file('breaks', "import './is-not-there.js'; test('never reached', () => {});");
-  expect(await totals()).toEqual({ passed: 2, failed: 2, skipped: 2 });
+  expect(await totals()).toEqual({
+    passed: 2,
+    failures: [
+      expect.stringMatching(/breaks\.test\.js: .*is-not-there/),
+      expect.stringMatching(/fails\.test\.js > a: Error: no$/),
+    ],
+    skipped: 2,
+  });
 });
 
 test('an error outside of every test fails a run whose tests all pass', async () => {
@@ -29,17 +36,17 @@ test('an error outside of every test fails a run whose tests all pass', async ()
     'rejects',
     "test('a', async () => { void Promise.reject(new Error('late')); await new Promise((r) => setTimeout(r, 50)); });",
   );
-  expect(await totals()).toEqual({ passed: 1, failed: 1, skipped: 0 });
+  expect(await totals()).toEqual({ passed: 1, failures: ['some: ended with 1; its own output says why'], skipped: 0 });
 });
 
 test('a run that ended without a report is a failure', () => {
-  expect(count(undefined, 1)).toEqual({ passed: 0, failed: 1, skipped: 0 });
+  expect(count('e2e', undefined, 1)).toEqual({ ...nothing(), failures: ['e2e: ended with 1, without a report'] });
 });
 
 test('the closing line names skipped tests only when there are some', () => {
-  const sum = { passed: 1, failed: 0, skipped: 0 };
+  const sum = { ...nothing(), passed: 1 };
   expect(line(sum)).toBe('1 passed, 0 failed');
-  addUp(sum, { passed: 2, failed: 1, skipped: 3 });
+  addUp(sum, { passed: 2, failures: ['checks: lint'], skipped: 3 });
   expect(line(sum)).toBe('3 passed, 1 failed, 3 skipped');
 });
 
@@ -63,5 +70,5 @@ async function totals() {
   const args = [vitest, 'run', '--root', folder, '--reporter=json', `--outputFile=${report}`];
   const child = spawn(process.execPath, args, { cwd: folder, stdio: 'ignore' });
   const [code] = (await once(child, 'close')) as [number];
-  return count(await readFile(report, 'utf8'), code);
+  return count('some', await readFile(report, 'utf8'), code);
 }
