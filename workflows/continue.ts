@@ -29,7 +29,7 @@ export function isLong(mostEvents: number): boolean {
  * @param more what the workflow itself has to know again
  */
 export async function continueWith(run: Run, raw: unknown, more: object, mostEvents: number): Promise<never> {
-  run.people.tellRoot();
+  run.family.tellRoot();
   await run.people.finish();
   // An abort that came meanwhile ends it here.
   run.heedAbort();

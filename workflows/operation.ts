@@ -1,5 +1,4 @@
 import {
-  ApplicationFailure,
   CancellationScope,
   condition,
   isCancellation,
@@ -16,12 +15,8 @@ import type { GateRecord, OperationPhase, OperationStatus, TimelineEntry, Waitin
 import type { Plan } from '../model/plan.js';
 import type { OperationRecord } from '../model/report.js';
 import type { Order } from '../model/work.js';
+import { Aborted, failureTypeOf, messageOf } from './failure.js';
 import { planQuery, recordQuery, statusQuery, timelineQuery, type NodesCame } from './definitions.js';
-
-/** Somebody asked for the end of the operation; it ends at the next safe point. */
-export class Aborted extends Error {
-  override readonly name = 'Aborted';
-}
 
 /** Between two series of attempts, ms. */
 const READABLE_PAUSE_MS = 30_000;
@@ -293,17 +288,3 @@ export class Operation {
 /** `paused by ana: lunch` */
 export const whyPaused = ({ by, reason }: { by: string; reason: string }): string =>
   `paused by ${by}${reason === '' ? '' : `: ${reason}`}`;
-
-/** The first message of ours from the outside: Temporal wraps an activity's or a child's failure in one of its own. */
-export function messageOf(error: unknown): string {
-  let at: unknown = error;
-  while (!(at instanceof ApplicationFailure) && at instanceof Error && at.cause instanceof Error) at = at.cause;
-  return at instanceof Error ? at.message : String(at);
-}
-
-/** The type of the first application failure from the outside, `NotCaughtUp` for example. */
-export function failureTypeOf(error: unknown): string | undefined {
-  for (let at: unknown = error; at instanceof Error; at = at.cause)
-    if (at instanceof ApplicationFailure && at.type) return at.type;
-  return undefined;
-}

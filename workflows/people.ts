@@ -5,10 +5,7 @@ import {
   condition,
   defineSignal,
   defineUpdate,
-  getExternalWorkflowHandle,
   setHandler,
-  sleep,
-  workflowInfo,
 } from '@temporalio/workflow';
 import type { z } from 'zod';
 import {
@@ -26,9 +23,11 @@ import { inputProblems, inputSchemas } from '../model/inputs.js';
 import { familySignals, type ControlName } from '../model/names.js';
 import type { Waiting } from '../model/operation.js';
 import * as definitions from './definitions.js';
-import type { Answered, Asked, Blocked, NodesCame } from './definitions.js';
+import type { Answered, Asked } from './definitions.js';
+import { Aborted } from './failure.js';
+import type { Family } from './family.js';
 import type { Gates } from './gates.js';
-import { Aborted, whyPaused, type Operation } from './operation.js';
+import { whyPaused, type Operation } from './operation.js';
 
 /** What became of somebody's act: refused and why, or what to say and do. */
 type Outcome = { refused: string } | { done: string; act: () => void };
@@ -39,18 +38,15 @@ type Control = z.output<typeof inputSchemas.pause>;
  * abort and overrides go from the root down to every running child.
  */
 export class People {
-  readonly #root = workflowInfo().root?.workflowId ?? workflowInfo().workflowId;
-  readonly isRoot = workflowInfo().parent === undefined;
-  readonly children = new Set<string>();
   #desk: ApprovalDesk;
   readonly #answers = new Map<string, Answered>();
   /** Who waits for which answer: several shards may ask the same question. */
   readonly #askers = new Map<string, Set<string>>();
-  readonly #blocked = new Map<string, Waiting[]>();
 
   constructor(
     readonly operation: Operation,
     readonly gates: Gates,
+    readonly family: Family,
   ) {
     this.#desk = openDesk(operation.status.startedBy, {});
     this.#control('approve', inputSchemas.approve, (given) => this.#answer(given, 'approve'));
@@ -61,18 +57,6 @@ export class People {
     this.#control('override', inputSchemas.override, (given) => this.#override(given));
     setHandler(definitions.askSignal, (asked: Asked) => this.#ask(asked));
     setHandler(definitions.answerSignal, (answered: Answered) => void this.#answers.set(answered.approval, answered));
-    setHandler(definitions.nodesSignal, (came) => this.tellNodes(came));
-    setHandler(definitions.blockedSignal, ({ from, waiting }: Blocked) => {
-      this.#blocked.set(from, waiting);
-      this.#showWaiting();
-    });
-    if (!this.isRoot)
-      operation.onWaiting = () => {
-        // Whoever looks at what is waited for sees how far it is, too.
-        this.tellRoot();
-        const blocked: Blocked = { from: workflowInfo().workflowId, waiting: operation.status.waiting };
-        void this.#tell(familySignals.blocked, blocked);
-      };
   }
 
   set policy({ roles }: Policy) {
@@ -81,18 +65,18 @@ export class People {
 
   /** Asks, and waits for the quorum; throws Aborted when it is rejected. */
   async approval(name: string, policy: ApprovalPolicy, question: string, shard?: string): Promise<void> {
-    const { operation } = this;
+    const { operation, family } = this;
     const asked: Asked = {
-      from: workflowInfo().workflowId,
+      from: family.id,
       approval: name,
       question,
       policy,
       ...(shard === undefined ? {} : { shard }),
     };
-    if (this.isRoot) this.#ask(asked);
+    if (family.isRoot) this.#ask(asked);
     else {
-      this.tellRoot();
-      await this.#tell(familySignals.ask, asked);
+      family.tellRoot();
+      await family.tell(familySignals.ask, asked);
     }
     await operation.waitFor(
       {
@@ -112,32 +96,7 @@ export class People {
 
   /** Waits until nobody's act is half done: an update that is being answered must not be cut off, nor a word to a child. */
   async finish(): Promise<void> {
-    await condition(() => allHandlersFinished() && this.#telling === 0);
-  }
-
-  /**
-   * How nodes came out: shown here, and at the root, whose statement at the end is of all of them. That a node is upgraded
-   * can wait until more are, since each word costs the root's history four events; anything else is told at once.
-   */
-  tellNodes(came: NodesCame): void {
-    this.operation.came(came);
-    if (this.isRoot) return;
-    this.#untold.push(came);
-    if (came.state !== 'upgraded') this.tellRoot();
-  }
-  #untold: NodesCame[] = [];
-
-  /** Tells the root what it was not told yet. */
-  tellRoot(): void {
-    for (const came of together(this.#untold)) void this.#tell(familySignals.nodes, came);
-    this.#untold = [];
-  }
-
-  /** A child has ended: nothing goes to it any more, and what it waited for is over. */
-  drop(child: string): void {
-    this.children.delete(child);
-    this.#blocked.delete(child);
-    this.#showWaiting();
+    await condition(() => allHandlersFinished() && this.family.isSilent);
   }
 
   #control<Schema extends z.ZodType>(
@@ -176,7 +135,7 @@ export class People {
   }
 
   #answer({ by, approval, comment }: z.output<typeof inputSchemas.approve>, decision: 'approve' | 'reject'): Outcome {
-    if (!this.isRoot) return { refused: `questions are answered at ${this.#root}` };
+    if (!this.family.isRoot) return { refused: `questions are answered at ${this.family.rootId}` };
     const { operation } = this;
     const given = {
       by,
@@ -209,7 +168,7 @@ export class People {
         const answered: Answered = { approval: name, decision: record.state, by };
         this.#answers.set(name, answered);
         if (record.state === 'rejected') this.stop(by, said);
-        for (const asker of this.#askers.get(name) ?? []) void this.#tell(familySignals.answer, answered, asker);
+        for (const asker of this.#askers.get(name) ?? []) void this.family.tell(familySignals.answer, answered, asker);
       },
     };
   }
@@ -217,11 +176,10 @@ export class People {
   #ask({ from, approval, question, policy, shard }: Asked): void {
     const known = this.#answers.get(approval);
     if (known) {
-      void this.#tell(familySignals.answer, known, from);
+      void this.family.tell(familySignals.answer, known, from);
       return;
     }
-    if (from !== workflowInfo().workflowId)
-      this.#askers.set(approval, new Set([...(this.#askers.get(approval) ?? []), from]));
+    if (from !== this.family.id) this.#askers.set(approval, new Set([...(this.#askers.get(approval) ?? []), from]));
     if (recordOf(this.#desk, approval)) return;
     const { operation } = this;
     this.#show(ask(this.#desk, { approval, question, policy, now: operation.now() }));
@@ -262,7 +220,7 @@ export class People {
         operation.status.asked = { what: 'pause', ...operation.paused };
         operation.note('control', `paused by ${by}${reason === '' ? '' : `: ${reason}`}`);
         operation.publish();
-        this.#forward('pause', { by, reason });
+        this.family.forward('pause', { by, reason });
       },
     };
   }
@@ -270,9 +228,7 @@ export class People {
   #resume({ by }: Control): Outcome {
     const { operation } = this;
     // Whoever paused one shard alone finds it shown at the root, and resumes it there.
-    const paused = [...this.#blocked].filter(([, theirs]) =>
-      theirs.some(({ kind, reason }) => kind === 'pause' && reason !== this.#resumed),
-    );
+    const paused = this.family.waitingFor(({ kind, reason }) => kind === 'pause' && reason !== this.#resumed);
     if (!operation.paused && paused.length === 0) return { refused: 'it is not paused' };
     return {
       done: `resumed by ${by}`,
@@ -282,10 +238,10 @@ export class People {
         if (operation.status.asked?.what === 'pause') delete operation.status.asked;
         operation.note('control', `resumed by ${by}`);
         operation.publish();
-        if (!was) for (const [from] of paused) void this.#tell('resume', { by }, from);
+        if (!was) for (const child of paused) void this.family.tell('resume', { by }, child);
         else {
           this.#resumed = whyPaused(was);
-          this.#forward('resume', { by });
+          this.family.forward('resume', { by });
         }
       },
     };
@@ -305,11 +261,6 @@ export class People {
     };
   }
 
-  /** A shard stopped: the others end at their next safe point, since what it left behind may hold their gates for ever. */
-  endChildren(reason: string): void {
-    this.#forward('abort', { by: 'the operation', reason });
-  }
-
   /** Ends the operation and its children at the next safe point. */
   stop(by: string, reason: string): void {
     const { operation } = this;
@@ -318,7 +269,7 @@ export class People {
       operation.status.asked = { what: 'abort', by, reason, since: operation.now() };
       operation.publish();
     }
-    this.#forward('abort', { by, reason });
+    this.family.forward('abort', { by, reason });
   }
 
   #override({ by, gate, reason, shard }: z.output<typeof inputSchemas.override>): Outcome {
@@ -341,63 +292,9 @@ export class People {
         const given = { by, gate, reason, ...(shard === undefined ? {} : { shard }) };
         this.operation.note('control', `${by} overrides ${gate}: ${reason}`);
         // It goes to whoever holds that gate now, and to nobody else: a later gate is a question of its own.
-        if (waiting.some((it) => isMeant(it) && !this.#foreign.has(it))) this.gates.override(given);
-        for (const [from, theirs] of this.#blocked) if (theirs.some(isMeant)) void this.#tell('override', given, from);
+        if (waiting.some((it) => isMeant(it) && !this.family.isForeign(it))) this.gates.override(given);
+        for (const child of this.family.waitingFor(isMeant)) void this.family.tell('override', given, child);
       },
     };
   }
-
-  /** The root shows what its children wait for beside its own. */
-  #showWaiting(): void {
-    const { status } = this.operation;
-    const own = status.waiting.filter((it) => !this.#foreign.has(it));
-    this.#foreign = new Set([...this.#blocked.values()].flat());
-    status.waiting = [...own, ...this.#foreign];
-    this.operation.publish();
-  }
-  #foreign = new Set<Waiting>();
-
-  #forward(name: ControlName, input: unknown): void {
-    for (const child of this.children) {
-      const before = this.#lines.get(child) ?? Promise.resolve();
-      this.#lines.set(
-        child,
-        before.then(() => this.#reach(child, name, input)),
-      );
-    }
-  }
-  /** One after the other to each child: a resume must not overtake its pause. */
-  readonly #lines = new Map<string, Promise<void>>();
-
-  /** A child that was only just asked for can't be signalled yet; one that has ended needs no word any more. */
-  async #reach(child: string, name: ControlName, input: unknown): Promise<void> {
-    while (this.children.has(child) && !(await this.#tell(name, input, child)))
-      await CancellationScope.nonCancellable(() => sleep('1 s', { summary: `tell ${child} to ${name}` }));
-  }
-
-  /** Does it reach its workflow? In a scope of its own: a request to cancel is passed on like any other word. */
-  async #tell(signal: string, input: unknown, to: string = this.#root): Promise<boolean> {
-    this.#telling++;
-    try {
-      await CancellationScope.nonCancellable(() => getExternalWorkflowHandle(to).signal(signal, input));
-      return true;
-    } catch {
-      return false;
-    } finally {
-      this.#telling--;
-    }
-  }
-  #telling = 0;
-}
-
-/** Nodes that came out alike, in the order in which they did, are one word. */
-function together(all: readonly NodesCame[]): NodesCame[] {
-  const words: NodesCame[] = [];
-  for (const came of all) {
-    const last = words.at(-1);
-    if (last?.state === came.state && last.release === came.release)
-      words[words.length - 1] = { ...last, addresses: [...last.addresses, ...came.addresses] };
-    else words.push(came);
-  }
-  return words;
 }

@@ -1,6 +1,7 @@
 import type { Running } from '../model/standing.js';
 import { allNodes } from '../model/topology.js';
-import { messageOf, type Operation } from './operation.js';
+import { messageOf } from './failure.js';
+import type { Operation } from './operation.js';
 import { look } from './proxies.js';
 
 /**

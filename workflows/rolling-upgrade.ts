@@ -2,8 +2,8 @@ import { shardId } from '../model/names.js';
 import { chooseCanary, shardOrder } from '../model/planning/order.js';
 import { workflowInfo } from '@temporalio/workflow';
 import { continueWith, isLong, MOST_EVENTS, takeUp, type Known } from './continue.js';
+import { messageOf } from './failure.js';
 import { inParallel } from './in-parallel.js';
-import { messageOf } from './operation.js';
 import { Run, type Ended } from './run.js';
 import type { ShardResult } from './upgrade-shard.js';
 import type { Compared } from './validate.js';
@@ -59,11 +59,11 @@ export async function rollingUpgrade(
         );
         rolled.upgraded.push(...upgraded);
         rolled.compared.push(...compared);
-        run.people.tellNodes({ addresses: upgraded, release: to, state: 'upgraded' });
-        if (++ended % Math.ceil(order.length / WORDS_TO_ROOT) === 0) run.people.tellRoot();
+        run.family.tellNodes({ addresses: upgraded, release: to, state: 'upgraded' });
+        if (++ended % Math.ceil(order.length / WORDS_TO_ROOT) === 0) run.family.tellRoot();
       } catch (error) {
         if (status) status.state = 'stopped';
-        run.people.endChildren(`${shard} stopped: ${messageOf(error)}`);
+        run.family.endChildren(`${shard} stopped: ${messageOf(error)}`);
         throw error;
       }
     };
@@ -75,11 +75,11 @@ export async function rollingUpgrade(
         left = left.slice(1);
       }
       // As the root it has a probe running, which no other run could take over.
-      const enough = (): boolean => !run.people.isRoot && isLong(mostEvents);
+      const enough = (): boolean => !run.family.isRoot && isLong(mostEvents);
       left = await inParallel(left, policy.parallelShards, upgrade, enough);
       if (left.length > 0) return continueWith(run, raw, { rolled, left }, mostEvents);
       return rolled;
     };
-    return run.people.isRoot ? withEvidence(run, topology, roll) : roll();
+    return run.family.isRoot ? withEvidence(run, topology, roll) : roll();
   });
 }

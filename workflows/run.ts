@@ -1,8 +1,7 @@
-import { ApplicationFailure, CancellationScope, ContinueAsNew, executeChild, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, ContinueAsNew, executeChild, workflowInfo } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type { z } from 'zod';
 import { approvalName, mayReachQuorum } from '../model/approvals.js';
-import { failures, type FailureType } from '../model/failures.js';
 import { inputProblems, inputSchemas } from '../model/inputs.js';
 import { operationId, type WorkflowType } from '../model/names.js';
 import { blockersOf } from '../model/plan.js';
@@ -11,40 +10,20 @@ import { satisfies } from '../model/release.js';
 import { standingOf, type Running } from '../model/standing.js';
 import type { ApprovalPolicy } from '../model/deployment.js';
 import type { Assessment, NodePlace, ShardNow } from '../model/work.js';
+import { Aborted, badInput, ending, failureTypeOf, messageOf, stopped } from './failure.js';
+import { Family } from './family.js';
 import { Gates } from './gates.js';
-import { Aborted, failureTypeOf, messageOf, Operation } from './operation.js';
+import { Operation } from './operation.js';
 import { People } from './people.js';
 import { act, look } from './proxies.js';
 import { readRunning } from './read-running.js';
 
 type InputOf<Type extends WorkflowType> = z.output<(typeof inputSchemas)[Type]>;
 
-/** The operation can't go on: where it stands and what to do is in the message. */
-export function stopped(message: string, cause?: unknown, type: FailureType = typeOf(cause)): ApplicationFailure {
-  return ApplicationFailure.create({
-    type,
-    nonRetryable: true,
-    message,
-    details: [{ next: failures[type].next }],
-    ...(cause instanceof Error ? { cause } : {}),
-  });
-}
-
-/** Why it can't go on is what the failure is called after. */
-const typeOf = (cause: unknown): FailureType => {
-  const type = failureTypeOf(cause);
-  return type !== undefined && type in failures ? (type as FailureType) : 'Stopped';
-};
-
 /** An upgrade's end as its result: a completed one's findings, or that it was aborted and where it stands. */
 export type Ended<Result> = { statement: string; report: string } & (
   ({ result: 'completed' } & Result) | { result: 'aborted' }
 );
-
-const ending = (type: string, message: string): ApplicationFailure =>
-  ApplicationFailure.nonRetryable(message, type, {
-    next: type in failures ? failures[type as FailureType].next : failures.Stopped.next,
-  });
 
 /** A node that stands still now and then is seen in a soak, where nothing hurries, ms. */
 const SOAK_WATCH_MS = 1000;
@@ -52,7 +31,8 @@ const SOAK_WATCH_MS = 1000;
 /** What a workflow needs at hand to be written like a runbook: phases, gates, people, children, and the assessment. */
 export class Run extends Operation {
   readonly gates = new Gates(this);
-  readonly people = new People(this, this.gates);
+  readonly family = new Family(this);
+  readonly people = new People(this, this.gates, this.family);
   readonly #places = new Map<string, NodePlace>();
   /** One hop of several: what people are asked carries its release. */
   #isHop = false;
@@ -91,19 +71,19 @@ export class Run extends Operation {
         // Not an end: the next run goes on.
         if (error instanceof ContinueAsNew) throw error;
         failure = error;
-        const running = run.people.isRoot && !run.untouched ? await readRunning(run) : undefined;
+        const running = run.family.isRoot && !run.untouched ? await readRunning(run) : undefined;
         run.#end(run.isControl(error) ? 'aborted' : 'stopped', messageOf(error), running);
       }
-      const report = run.people.isRoot ? await run.#report() : '';
+      const report = run.family.isRoot ? await run.#report() : '';
       // What a child completed is in its result; how far it came otherwise has to be told.
-      if (!outcome) run.people.tellRoot();
+      if (!outcome) run.family.tellRoot();
       await run.people.finish();
       const { statement = '' } = run.status;
       if (outcome) return { ...outcome, result: 'completed', statement, report };
       // Where everything stands is the root's to say: a child hands up its reason alone.
       if (!run.isControl(failure))
-        throw ending(failureTypeOf(failure) ?? 'Stopped', run.people.isRoot ? statement : messageOf(failure));
-      if (!run.people.isRoot) throw ending('Aborted', messageOf(failure));
+        throw ending(failureTypeOf(failure) ?? 'Stopped', run.family.isRoot ? statement : messageOf(failure));
+      if (!run.family.isRoot) throw ending('Aborted', messageOf(failure));
       return { result: 'aborted', statement, report };
     });
   }
@@ -127,8 +107,8 @@ export class Run extends Operation {
     this.phase('assessing', `reading ${shard ?? deployment}, changing nothing`);
     const summary = `assess ${shard ?? deployment}`;
     const input = { ...this.order, to, ...(via ? { via } : {}), ...(shard === undefined ? {} : { shard }) };
-    const found = await (this.people.isRoot && this.untouched ? look(summary, input) : act('assess', summary, input));
-    if (found.away && this.people.isRoot && this.untouched && (await this.#bringBack(found.away)))
+    const found = await (this.family.isRoot && this.untouched ? look(summary, input) : act('assess', summary, input));
+    if (found.away && this.family.isRoot && this.untouched && (await this.#bringBack(found.away)))
       return this.assess(shard);
     this.adopt(found);
     const { way, facts } = found;
@@ -148,7 +128,7 @@ export class Run extends Operation {
       })),
     }));
     this.count();
-    if (this.people.isRoot) this.#mayBeDecided(found);
+    if (this.family.isRoot) this.#mayBeDecided(found);
     const blockers = blockersOf(this.plan);
     // Every node runs the target, and some were never compared or released: that is left to do.
     const onlyPending = found.pending.length > 0 && found.from === found.to;
@@ -284,9 +264,7 @@ export class Run extends Operation {
   /** Runs a child under this operation; controls reach it, and what it waits for is shown here. */
   async child<Result>(type: WorkflowType, workflowId: string, input: unknown, summary: string): Promise<Result> {
     this.untouched = false;
-    this.people.children.add(workflowId);
-    this.status.children.push(workflowId);
-    this.publish();
+    this.family.add(workflowId);
     try {
       return (await executeChild(type, {
         workflowId,
@@ -301,8 +279,7 @@ export class Run extends Operation {
         error,
       );
     } finally {
-      this.status.children = this.status.children.filter((id) => id !== workflowId);
-      this.people.drop(workflowId);
+      this.family.drop(workflowId);
     }
   }
 
@@ -335,9 +312,6 @@ const overall = (name: string, { deployment, from, to }: { deployment: string; f
     : name === 'handover'
       ? `Hand the primaries of ${deployment} over to ${to}?`
       : `Finalize the upgrade of ${deployment} to ${to}?`;
-
-const badInput = (type: 'BadInput' | 'WrongWorkflowId', message: string): ApplicationFailure =>
-  ApplicationFailure.nonRetryable(message, type, { next: failures[type].next });
 
 /** The id is the lock: an operation under another id would run beside the one that holds it. */
 function holdTheLock(deployment: string): void {

@@ -2,9 +2,9 @@ import { windowGateName } from '../model/gates/names.js';
 import { nextInShard, sameRoles } from '../model/planning/next-in-shard.js';
 import type { ShardView } from '../model/topology.js';
 import type { NodePlace, SyncBaseline } from '../model/work.js';
-import { failureTypeOf, messageOf } from './operation.js';
+import { failureTypeOf, messageOf, stopped } from './failure.js';
 import { act } from './proxies.js';
-import { Run, stopped, type Ended } from './run.js';
+import { Run, type Ended } from './run.js';
 import { noteComparison, type Compared } from './validate.js';
 import { withEvidence } from './with-evidence.js';
 
@@ -64,7 +64,7 @@ export async function upgradeShard(raw: unknown): Promise<Ended<ShardResult>> {
         await run.putBack(name);
       }
     };
-    return run.people.isRoot ? withEvidence(run, topology, upgrade) : upgrade();
+    return run.family.isRoot ? withEvidence(run, topology, upgrade) : upgrade();
   });
 }
 
@@ -159,7 +159,7 @@ async function upgradePrimary(run: Run, shard: ShardView, successor: string, to:
     // The old primary serves on: it must be promotable again, now that nothing will be done to it. It is refused to a
     // node that is an older replica already.
     await act('release', `release ${old.address}`, order);
-    run.people.tellNodes({ addresses: [old.address], release: old.release, state: 'waiting' });
+    run.family.tellNodes({ addresses: [old.address], release: old.release, state: 'waiting' });
     throw run.isControl(error) ? error : stopped(`${shard.name} was not handed over: ${messageOf(error)}`, error);
   }
 
@@ -174,7 +174,7 @@ async function upgradePrimary(run: Run, shard: ShardView, successor: string, to:
     // What was refused was not begun: it may be primary again by somebody else's doing.
     const refused = failureTypeOf(error) === 'Stopped';
     const state = refused ? 'waiting' : 'failed';
-    run.people.tellNodes({ addresses: [old.address], release: old.release, state });
+    run.family.tellNodes({ addresses: [old.address], release: old.release, state });
     throw stopped(
       refused
         ? `${old.address} of ${shard.name}, which ${successor} had taken over from, was left as it is: ${messageOf(error)}`
@@ -236,7 +236,7 @@ async function release(run: Run, shard: string, node: NodePlace, to: string): Pr
   );
   run.record.configuration.push(...differences);
   run.record.releases.push({ node: node.address, before: node.release, after: to });
-  run.people.tellNodes({ addresses: [node.address], release: to, state: 'upgraded' });
+  run.family.tellNodes({ addresses: [node.address], release: to, state: 'upgraded' });
 }
 
 /** A replica that failed goes back to its old version by itself; the operation stops and says so. */
@@ -252,11 +252,11 @@ async function takeBack(run: Run, shard: ShardView, node: NodePlace, swapped: bo
         primary: shard.primary.address,
       }),
     );
-    run.people.tellNodes({ addresses: [node.address], release, state: 'reverted' });
+    run.family.tellNodes({ addresses: [node.address], release, state: 'reverted' });
     const failed = swapped ? `failed on the new version and is back on ${release}` : `failed and runs ${release}`;
     return stopped(`${node.address} ${failed}: ${reason}`, error);
   } catch (second) {
-    run.people.tellNodes({ addresses: [node.address], release: node.release, state: 'failed' });
+    run.family.tellNodes({ addresses: [node.address], release: node.release, state: 'failed' });
     // What was refused was refused because somebody else serves by now, and says who.
     const serves = failureTypeOf(second) === 'Stopped' ? '' : `. ${shard.primary.address} serves the shard`;
     return stopped(

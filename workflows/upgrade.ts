@@ -2,7 +2,8 @@ import { workflowInfo } from '@temporalio/workflow';
 import { rollingId } from '../model/names.js';
 import type { LedgerResult } from '../model/evidence.js';
 import type { Assessment } from '../model/work.js';
-import { Run, stopped, type Ended } from './run.js';
+import { stopped } from './failure.js';
+import { Run, type Ended } from './run.js';
 import type { RollingResult } from './rolling-upgrade.js';
 import { compareAll, expectEveryNode } from './validate.js';
 import { asClientsSee, beforeHop, withEvidence } from './with-evidence.js';
@@ -54,7 +55,7 @@ async function hop(run: Run, { name, policy, topology, to }: Assessment, started
     { deployment: name, to, startedBy, hop: isHop },
     `${name}: all shards → ${to}`,
   );
-  run.people.tellNodes({ addresses: rolled.upgraded, release: to, state: 'upgraded' });
+  run.family.tellNodes({ addresses: rolled.upgraded, release: to, state: 'upgraded' });
 
   run.phase('validating', 'every node’s release, and every replica against its primary');
   await run.gates.hold(

@@ -1,9 +1,10 @@
 import { satisfies } from '../model/release.js';
 import { allNodes, type TopologyView } from '../model/topology.js';
 import type { VerifyResult } from '../model/evidence.js';
+import { stopped } from './failure.js';
 import { inParallel } from './in-parallel.js';
 import { act } from './proxies.js';
-import { stopped, type Run } from './run.js';
+import type { Run } from './run.js';
 
 /** A replica that was compared, and the primary that it had then. */
 export interface Compared {

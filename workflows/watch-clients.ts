@@ -1,8 +1,8 @@
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
 import type { LedgerResult } from '../model/evidence.js';
-import { messageOf } from './operation.js';
+import { messageOf, stopped } from './failure.js';
 import { act } from './proxies.js';
-import { stopped, type Run } from './run.js';
+import type { Run } from './run.js';
 
 /** The probe, which runs beside everything else and is given to another worker when its own dies. */
 export class ClientWatch {

@@ -1,9 +1,9 @@
 import type { LedgerResult } from '../model/evidence.js';
 import type { TopologyView } from '../model/topology.js';
+import { messageOf, stopped } from './failure.js';
 import { inParallel } from './in-parallel.js';
-import { messageOf } from './operation.js';
 import { act } from './proxies.js';
-import { stopped, type Run } from './run.js';
+import type { Run } from './run.js';
 import { ClientWatch } from './watch-clients.js';
 
 /** What these look at is read, and nothing is written for it. */

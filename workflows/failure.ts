@@ -1,0 +1,47 @@
+import { ApplicationFailure } from '@temporalio/workflow';
+import { failures, type FailureType } from '../model/failures.js';
+
+/** Somebody asked for the end of the operation; it ends at the next safe point. */
+export class Aborted extends Error {
+  override readonly name = 'Aborted';
+}
+
+/** The operation can't go on: where it stands and what to do is in the message. */
+export function stopped(message: string, cause?: unknown, type: FailureType = typeOf(cause)): ApplicationFailure {
+  return ApplicationFailure.create({
+    type,
+    nonRetryable: true,
+    message,
+    details: [{ next: failures[type].next }],
+    ...(cause instanceof Error ? { cause } : {}),
+  });
+}
+
+/** Why it can't go on is what the failure is called after. */
+const typeOf = (cause: unknown): FailureType => {
+  const type = failureTypeOf(cause);
+  return type !== undefined && type in failures ? (type as FailureType) : 'Stopped';
+};
+
+/** How a workflow ends that didn't complete. */
+export const ending = (type: string, message: string): ApplicationFailure =>
+  ApplicationFailure.nonRetryable(message, type, {
+    next: type in failures ? failures[type as FailureType].next : failures.Stopped.next,
+  });
+
+export const badInput = (type: 'BadInput' | 'WrongWorkflowId', message: string): ApplicationFailure =>
+  ApplicationFailure.nonRetryable(message, type, { next: failures[type].next });
+
+/** The first message of ours from the outside: Temporal wraps an activity's or a child's failure in one of its own. */
+export function messageOf(error: unknown): string {
+  let at: unknown = error;
+  while (!(at instanceof ApplicationFailure) && at instanceof Error && at.cause instanceof Error) at = at.cause;
+  return at instanceof Error ? at.message : String(at);
+}
+
+/** The type of the first application failure from the outside, `NotCaughtUp` for example. */
+export function failureTypeOf(error: unknown): string | undefined {
+  for (let at: unknown = error; at instanceof Error; at = at.cause)
+    if (at instanceof ApplicationFailure && at.type) return at.type;
+  return undefined;
+}
