@@ -5,10 +5,9 @@ import { isCancel, select } from '@clack/prompts';
 import { operationId, TASK_QUEUE } from '../model/names.js';
 import type { OperationStatus } from '../model/operation.js';
 import { connectTemporal, type TemporalAccess } from '../workers/client.js';
-import type { OperationView } from '../workers/read-operation.js';
 import { people, setStage, type Stage } from './demo/stage.js';
 import { summarize, tellSummary } from './demo/summary.js';
-import { follow } from './rollout/watch/follow.js';
+import { follow, type Seen } from './rollout/watch/follow.js';
 import { Lines } from './rollout/watch/lines.js';
 import { choose } from './setup/catalogue.js';
 import { Progress } from './setup/progress.js';
@@ -96,7 +95,7 @@ async function upgrade(temporal: TemporalAccess, yes: boolean, signal: AbortSign
   const asked = new Set<string>();
   const questions: Promise<void>[] = [];
   const watcher = {
-    seen(view: OperationView): void {
+    seen(view: Seen): void {
       lines.seen(view);
       for (const { kind, name } of view.status.waiting)
         if (kind === 'approval' && !asked.has(name)) {

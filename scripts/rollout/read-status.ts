@@ -2,7 +2,9 @@ import type { WorkflowExecutionDescription } from '@temporalio/client';
 import { searchAttributes } from '../../model/names.js';
 import type { TemporalAccess } from '../../workers/client.js';
 import type { OperationView } from '../../workers/read-operation.js';
+import type { Retry } from '../../workers/read-retries.js';
 import { isNoWorker } from './temporal.js';
+import { retryText } from './views/retry-text.js';
 import { clock } from './views/status-view.js';
 
 /** What Temporal itself knows of an operation when no worker answers: little, and perhaps not the latest. */
@@ -57,12 +59,13 @@ export function lastKnown(description: WorkflowExecutionDescription): LastKnown 
   };
 }
 
-export function lastKnownView(known: LastKnown): string[] {
+export function lastKnownView(known: LastKnown, retries: readonly Retry[]): string[] {
   const { workflowId, type, execution, startedAt, endedAt, phase, from, to, blockedOn } = known;
   return [
     `${workflowId}: ${type}${to === undefined ? '' : ` ${from === undefined ? '' : `${from} `}→ ${to}`}, ${execution.toLowerCase()}`,
     `started ${clock(startedAt)}${endedAt === undefined ? '' : `, ended ${clock(endedAt)}`}`,
     ...(phase === undefined ? [] : [`last known phase: ${phase}`]),
     ...(blockedOn === undefined ? [] : [`last known to wait for: ${blockedOn}`]),
+    ...retries.map((retry) => `tries again: ${retryText(retry, `since ${clock(retry.since)}`)}`),
   ];
 }

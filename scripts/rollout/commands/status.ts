@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { OperationStatus } from '../../../model/operation.js';
 import type { TemporalAccess } from '../../../workers/client.js';
+import type { Retry } from '../../../workers/read-retries.js';
 import { command } from '../command.js';
 import { Complaint } from '../complaint.js';
 import { exitCodes } from '../exit-codes.js';
@@ -19,7 +20,8 @@ export function statusCommand(): Command {
   return command('status', {
     summary: 'where an operation stands, on one screen',
     description:
-      'Phase and reason, what is waited for and the command that goes on, shards and nodes, gates and approvals. ' +
+      'Phase and reason, what is waited for and the command that goes on, what fails and is tried again, shards and ' +
+      'nodes, gates and approvals. ' +
       'Exit code 0 while it runs or when it completed, 3 when it stopped or was aborted, 7 when no worker answers.',
     examples: [
       ['rollout status orders', 'the upgrade of orders, running or ended'],
@@ -39,11 +41,18 @@ async function status(deployment: string, options: StatusOptions): Promise<void>
     const { OperationReader } = await import('../../../workers/read-operation.js');
     const reader = new OperationReader(temporal.client.workflow, { workflowId, runId: description.runId });
     const view = await readWithin(temporal, () => reader.read());
-    if (typeof view === 'string') return withoutStatus(temporal, description, view, options);
-    if (options.json) printJson({ workflowId, worker: true, status: view.status });
+    const { RetryReader } = await import('../../../workers/read-retries.js');
+    const retries = await new RetryReader(temporal.client.workflow).read({ workflowId, runId: description.runId });
+    if (typeof view === 'string') return withoutStatus(temporal, { description, retries, why: view }, options);
+    if (options.json) printJson({ workflowId, worker: true, status: view.status, retries });
     else
       print(
-        statusView(view.status, { paint: painter(process.stdout), width: widthOf(process.stdout), now: Date.now() }),
+        statusView(view.status, {
+          paint: painter(process.stdout),
+          width: widthOf(process.stdout),
+          now: Date.now(),
+          retries,
+        }),
       );
     const ended = await outcomeOf(temporal, description);
     process.exitCode = exitCode(view.status, ended?.result, options);
@@ -62,8 +71,7 @@ function exitCode(
 /** Says what Temporal knows, and that it is not the whole truth. */
 async function withoutStatus(
   temporal: TemporalAccess,
-  description: Parameters<typeof lastKnown>[0],
-  why: NoView,
+  { description, retries, why }: { description: Parameters<typeof lastKnown>[0]; retries: Retry[]; why: NoView },
   { json }: StatusOptions,
 ): Promise<void> {
   const known = lastKnown(description);
@@ -73,9 +81,10 @@ async function withoutStatus(
       workflowId: known.workflowId,
       worker: why !== 'no worker',
       lastKnown: known,
+      retries,
       ...(outcome ? { outcome } : {}),
     });
-  else print([...lastKnownView(known), ...(outcome?.statement ? [outcome.statement] : [])]);
+  else print([...lastKnownView(known, retries), ...(outcome?.statement ? [outcome.statement] : [])]);
   if (outcome && why === 'no status') {
     process.exitCode = (outcome.result === 'completed' ? exitCodes.ok : exitCodes.stopped).code;
     return;

@@ -1,8 +1,10 @@
 import { heeded } from '../../../model/describe-status.js';
 import { formatDuration } from '../../../model/duration.js';
 import type { GateRecord, NodeStatus, OperationStatus, ShardStatus } from '../../../model/operation.js';
+import type { Retry } from '../../../workers/read-retries.js';
 import { wrap, type Paint } from '../terminal.js';
 import { columns } from './columns.js';
+import { retryText } from './retry-text.js';
 
 export interface ViewOptions {
   paint: Paint;
@@ -12,14 +14,17 @@ export interface ViewOptions {
   now: number;
   /** At most so many shards; those that something happens to come first. All by default. */
   shards?: number;
+  /** What is tried again at the moment. */
+  retries?: readonly Retry[];
 }
 
-/** One screen: where it stands and why, what it waits for and the command that goes on, shards and nodes, gates. */
+/** One screen: where it stands and why, what it waits for and the command that goes on, what fails, shards and nodes, gates. */
 export function statusView(status: OperationStatus, options: ViewOptions): string[] {
   return [
     ...header(status, options),
     ...askedView(status, options),
     ...waitingView(status, options),
+    ...retriesView(options),
     ...shardsView(status, options),
     ...gatesView(status, options),
     ...approvalsView(status, options),
@@ -70,6 +75,24 @@ function waitingView({ waiting }: OperationStatus, { paint, width, now }: ViewOp
     ...wrap(`  until ${clears}`, width, '    '),
     ...(command === '' ? [] : [`  ${paint('bold', command)}`]),
   ]);
+}
+
+/** On one screen; whoever wants all of them asks for JSON. */
+const MOST_RETRIES = 5;
+
+/** Nothing waits for a person, and yet nothing goes on: a node that doesn't answer shows here, and nowhere else. */
+function retriesView({ retries = [], paint, width, now }: ViewOptions): string[] {
+  const left = retries.length - MOST_RETRIES;
+  return retries.length === 0
+    ? []
+    : [
+        '',
+        ...retries
+          .slice(0, MOST_RETRIES)
+          .flatMap((retry) => wrap(`Tries again: ${retryText(retry, `for ${age(retry.since, now)}`)}`, width, '  '))
+          .map((line) => paint('yellow', line)),
+        ...(left > 0 ? [paint('dim', `and ${left} more`)] : []),
+      ];
 }
 
 const nodeWord: Record<NodeStatus['state'], string> = {

@@ -2,14 +2,21 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowExecutionDescription } from '@temporalio/client';
 import type { TemporalAccess } from '../../../workers/client.js';
 import type { OperationView } from '../../../workers/read-operation.js';
+import type { Retry } from '../../../workers/read-retries.js';
 import { outcomeOf, waitsForPerson, type Outcome } from '../outcome.js';
 import { readWithin } from '../read-status.js';
 import { isConnectionLost, isServiceError, reasonOf } from '../temporal.js';
 
+/** What one look has found. */
+export interface Seen extends OperationView {
+  /** What fails at the moment and is tried again. */
+  retries: readonly Retry[];
+}
+
 /** Where what is seen goes: a screen, lines, or JSON. */
 export interface Watcher {
   /** At every look, also when nothing has changed. */
-  seen(view: OperationView): void;
+  seen(view: Seen): void;
   /** Nothing can be seen at the moment, and why; looking goes on. */
   blind(why: string): void;
   /** Nothing more will be seen. */
@@ -24,9 +31,7 @@ export interface FollowOptions {
 }
 
 export type Followed =
-  | { end: 'ended'; outcome: Outcome; view: OperationView | undefined }
-  | { end: 'waiting'; view: OperationView }
-  | { end: 'left' };
+  { end: 'ended'; outcome: Outcome; view: Seen | undefined } | { end: 'waiting'; view: Seen } | { end: 'left' };
 
 /** Looks at an operation until it ends, waits for a person where that is asked for, or the person leaves. */
 export async function follow(
@@ -36,6 +41,8 @@ export async function follow(
   { intervalMs, exitWhenWaiting, signal }: FollowOptions,
 ): Promise<Followed> {
   const { OperationReader } = await import('../../../workers/read-operation.js');
+  const { RetryReader } = await import('../../../workers/read-retries.js');
+  const retryReader = new RetryReader(temporal.client.workflow);
   const first = await temporal.client.workflow.getHandle(workflowId).describe();
   const chain = first.raw.workflowExecutionInfo?.firstRunId;
   let reader = new OperationReader(temporal.client.workflow, { workflowId, runId: first.runId });
@@ -53,7 +60,8 @@ export async function follow(
       last = description;
       const outcome = await outcomeOf(temporal, description);
       const seen = await readWithin(temporal, () => reader.read({ thorough: outcome !== undefined }));
-      const view = typeof seen === 'string' ? undefined : seen;
+      const retries = outcome ? [] : await retryReader.read({ workflowId, runId: description.runId });
+      const view = typeof seen === 'string' ? undefined : { ...seen, retries };
       if (view) watcher.seen(view);
       if (outcome) return { end: 'ended', outcome, view };
       if (view && exitWhenWaiting && waitsForPerson(view.status)) return { end: 'waiting', view };

@@ -1,20 +1,27 @@
 import type { TimelineEntry } from '../../../model/operation.js';
 import type { OperationView } from '../../../workers/read-operation.js';
+import type { Retry } from '../../../workers/read-retries.js';
 import { note, print, printJsonLine } from '../terminal.js';
+import { retryText } from '../views/retry-text.js';
 import { timelineLine } from '../views/timeline-line.js';
-import type { Watcher } from './follow.js';
+import type { Seen, Watcher } from './follow.js';
 
-/** Plain lines for pipes and logs: one for each new entry of the timeline, and one for each new thing waited for. */
+/** Plain lines for pipes and logs: one for each new entry of the timeline, thing waited for, and attempt that failed. */
 export class Lines implements Watcher {
   readonly #entries = new News<TimelineEntry>(entryKey);
   readonly #waiting = new News<OperationView['status']['waiting'][number]>(
     ({ kind, name, shard, since }) => `${kind} ${name} ${shard ?? ''} ${since}`,
   );
+  readonly #retries = new News<Retry>(retryKey);
   #trouble = '';
 
-  seen({ status, timeline }: OperationView): void {
+  seen({ status, timeline, retries }: Seen): void {
     this.#trouble = '';
     for (const entry of this.#entries.of(timeline)) print(timelineLine(entry));
+    for (const retry of this.#retries.of(retries))
+      print(
+        `${(retry.failure.at ?? retry.since).slice(11, 19)} retries  ${retryText(retry, `since ${retry.since.slice(11, 19)} UTC`)}`,
+      );
     for (const { since, kind, name, shard, reason, command } of this.#waiting.of(status.waiting))
       print(
         `${since.slice(11, 19)} waits    ${kind} ${name}${shard === undefined ? '' : ` (${shard})`}: ${reason}${command === '' ? '' : `  →  ${command}`}`,
@@ -31,15 +38,17 @@ export class Lines implements Watcher {
   }
 }
 
-/** One JSON document a line: `{"type":"entry",…}`, `{"type":"status",…}` when it changed, `{"type":"blind",…}`. */
+/** One JSON document a line: `{"type":"entry",…}`, `{"type":"retry",…}`, `{"type":"status",…}` when it changed, `{"type":"blind",…}`. */
 export class JsonLines implements Watcher {
   readonly #entries = new News<TimelineEntry>(entryKey);
+  readonly #retries = new News<Retry>(retryKey);
   #status = '';
   #trouble = '';
 
-  seen({ status, timeline }: OperationView): void {
+  seen({ status, timeline, retries }: Seen): void {
     this.#trouble = '';
     for (const entry of this.#entries.of(timeline)) printJsonLine({ type: 'entry', entry });
+    for (const retry of this.#retries.of(retries)) printJsonLine({ type: 'retry', retry });
     const text = JSON.stringify(status);
     if (text !== this.#status) printJsonLine({ type: 'status', status });
     this.#status = text;
@@ -58,6 +67,9 @@ export class JsonLines implements Watcher {
 /** An entry that gets its end later is told again, with the time it took. */
 const entryKey = ({ at, until, kind, shard, node, text }: TimelineEntry): string =>
   [at, until, kind, shard, node, text].join(' ');
+
+/** Each attempt is told once, whether its turn has come or not. */
+const retryKey = ({ workflowId, what, since, attempt }: Retry): string => [workflowId, what, since, attempt].join(' ');
 
 class News<T> {
   readonly #known = new Set<string>();

@@ -1,8 +1,7 @@
-import type { OperationView } from '../../../workers/read-operation.js';
 import { clip, type Paint } from '../terminal.js';
 import { statusView } from '../views/status-view.js';
 import { timelineLine } from '../views/timeline-line.js';
-import type { Watcher } from './follow.js';
+import type { Seen, Watcher } from './follow.js';
 
 const ESC = '\u001b[';
 const alternate = { enter: `${ESC}?1049h${ESC}?25l`, leave: `${ESC}?25h${ESC}?1049l` };
@@ -12,7 +11,7 @@ const alternate = { enter: `${ESC}?1049h${ESC}?25l`, leave: `${ESC}?25h${ESC}?10
  * what was on the terminal is there again afterwards.
  */
 export class Screen implements Watcher {
-  #view: OperationView | undefined;
+  #view: Seen | undefined;
   #trouble: { since: number; why: string } | undefined;
   readonly #redraw = (): void => this.#draw();
   readonly #leave = (): void => void this.out.write(alternate.leave);
@@ -29,7 +28,7 @@ export class Screen implements Watcher {
     this.#draw();
   }
 
-  seen(view: OperationView): void {
+  seen(view: Seen): void {
     this.#view = view;
     this.#trouble = undefined;
     this.#draw();
@@ -65,7 +64,7 @@ export class Screen implements Watcher {
 }
 
 export interface ScreenState {
-  view: OperationView | undefined;
+  view: Seen | undefined;
   trouble: { since: number; why: string } | undefined;
   title: string;
   paint: Paint;
@@ -87,10 +86,11 @@ export function screenLines({ view, trouble, title, paint, now, columns, rows }:
 }
 
 function fit(
-  view: OperationView,
+  view: Seen,
   { paint, now, columns, room }: { paint: Paint; now: number; columns: number; room: number },
 ): string[] {
-  const draw = (shards: number): string[] => statusView(view.status, { paint, width: columns, now, shards });
+  const draw = (shards: number): string[] =>
+    statusView(view.status, { paint, width: columns, now, shards, retries: view.retries });
   let lines = draw(view.status.shards.length);
   // The most shards that there is room for, by halving: a big cluster has hundreds, and this is done every second.
   let [fits, tooMany] = [1, view.status.shards.length];

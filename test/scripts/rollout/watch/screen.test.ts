@@ -48,6 +48,7 @@ const status = (shards: ShardStatus[]): OperationStatus => ({
 
 const view = (count: number, busy: number) => ({
   status: status(Array.from({ length: count }, (_, i) => shard(i, i === busy ? 'in progress' : 'waiting'))),
+  retries: [],
   timeline: Array.from({ length: 40 }, (_, i) => ({
     at,
     kind: 'step' as const,
