@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import { addressOf, type Endpoint } from '../connection.js';
+import { encode, ReplyParser } from '../resp.js';
 import { dial, readyEvent } from '../socket.js';
-import { encodeCommand, ReplyParser, type Reply } from './resp.js';
+import { asText, type Reply } from './resp.js';
 
 /** The connection ended before the reply came: whether the command was carried out is not known. */
 export class ConnectionLost extends Error {
@@ -69,13 +70,13 @@ export class RawConnection {
     return oldest === undefined ? 0 : this.now() - oldest.sentAt;
   }
 
-  send(words: readonly string[], done: (reply: Reply) => void): void {
+  send([name, ...rest]: readonly [string, ...string[]], done: (reply: Reply) => void): void {
     if (this.#closed) {
       done(new ConnectionLost('the connection was closed'));
       return;
     }
     this.#waiting.push({ done, sentAt: this.now() });
-    this.#socket.write(encodeCommand(words));
+    this.#socket.write(encode([[name, ...rest.map((word) => Buffer.from(word))]]));
   }
 
   destroy(reason?: string): void {
@@ -85,7 +86,7 @@ export class RawConnection {
   #read(chunk: Buffer): void {
     let replies: Reply[];
     try {
-      replies = this.#parser.push(chunk);
+      replies = this.#parser.push(chunk).map(asText);
     } catch (error) {
       this.#socket.destroy(error as Error);
       return;

@@ -3,7 +3,7 @@ import { differingElements, fieldDrift, fieldExpiryCommands } from './fields.js'
 import { planReads, type ReadPlan } from './plan.js';
 import { drift, expiryCommand, expiryOf, gone, timeOf, usable, type Side, type Sides } from './side.js';
 import * as values from './values.js';
-import { textOf, type Command, type Reply } from './wire.js';
+import { textOf, type Command, type Reply } from '../resp.js';
 
 /** What one batch of keys came to. Candidates may differ, or may only have been written to between two reads. */
 export interface BatchResult {

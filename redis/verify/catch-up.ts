@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { RolloutError } from '../../model/failures.js';
 import { parseInfo } from '../info.js';
 import type { Side, Sides } from './side.js';
-import { textOf } from './wire.js';
+import { textOf } from '../resp.js';
 
 /**
  * Reads the primary's offset and waits until the replica has passed it: whatever was read on the primary before is

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { gone, usable, type Side } from './side.js';
-import { textOf, type Command, type Reply } from './wire.js';
+import { textOf, type Command, type Reply } from '../resp.js';
 
 /** Digests of a value read in order, piece by piece, so that no value is ever held whole. */
 export interface Digest {

@@ -1,6 +1,6 @@
 import { drift, gone, usable, type Side } from './side.js';
 import { elements, lookupCommands, sameElement, type NamedType } from './values.js';
-import { textOf, type Command, type Reply } from './wire.js';
+import { textOf, type Command, type Reply } from '../resp.js';
 
 export interface LookupInput {
   type: NamedType;

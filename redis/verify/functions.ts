@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { catchUp } from './catch-up.js';
 import type { SettleOptions } from './settle.js';
 import type { Side, Sides } from './side.js';
-import { textOf, type Reply } from './wire.js';
+import { textOf, type Reply } from '../resp.js';
 
 export interface FunctionsResult {
   libraries: number;

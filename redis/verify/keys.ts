@@ -1,5 +1,5 @@
 import { usable, type Side } from './side.js';
-import { textOf } from './wire.js';
+import { textOf } from '../resp.js';
 
 export interface KeyBatch {
   keys: Buffer[];

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { RolloutError } from '../../model/failures.js';
 import { addressOf, type Endpoint } from '../connection.js';
 import { dial } from '../socket.js';
-import { encode, ErrorReply, ReplyParser, type Command, type Reply } from './wire.js';
+import { encode, ErrorReply, ReplyParser, type Command, type Reply } from '../resp.js';
 
 export interface PipeOptions {
   /** Sends READONLY, without which a cluster's replica redirects every read. */

@@ -1,6 +1,6 @@
 import { usable, type Side } from './side.js';
 import { isNamed, lengthCommand, WHOLE_BYTES, WHOLE_ELEMENTS, WHOLE_MEMORY, type ValueType } from './values.js';
-import type { Command } from './wire.js';
+import type { Command } from '../resp.js';
 
 /** How one value is read, decided on the primary and followed on both nodes. */
 export interface ReadPlan {

@@ -4,7 +4,7 @@ import { fieldDrift, fieldExpiryCommands, lookupValues } from './fields.js';
 import type { ReadPlan } from './plan.js';
 import { drift, expiryCommand, expiryOf, gone, timeOf, usable, type Side } from './side.js';
 import * as values from './values.js';
-import { textOf, type Command, type Reply } from './wire.js';
+import { textOf, type Command, type Reply } from '../resp.js';
 
 /** One key as one node had it at one moment; of large collections only the elements under suspicion. */
 export interface Reading {

@@ -1,5 +1,5 @@
 import { usable, type Side } from './side.js';
-import { ErrorReply, type Command } from './wire.js';
+import { ErrorReply, type Command } from '../resp.js';
 
 /**
  * Up to 6.x EX and EXPIRE travel as relative times, so that a replica which catches up after an absence gives those keys

@@ -6,7 +6,7 @@ import { planReads, type ReadPlan } from './plan.js';
 import { difference, differingAt, fingerprint, namesDiffer, readKey, type Reading } from './reading.js';
 import { drift, gone, usable, type Sides } from './side.js';
 import { isNamed, isValueType } from './values.js';
-import { textOf } from './wire.js';
+import { textOf } from '../resp.js';
 
 export interface SettleOptions {
   ttlToleranceMs: number;

@@ -1,5 +1,5 @@
 import { refusal, type Pipe } from './pipe.js';
-import { ErrorReply, textOf, type Command, type Reply } from './wire.js';
+import { ErrorReply, textOf, type Command, type Reply } from '../resp.js';
 
 /** One of the two nodes, with what its version knows. */
 export interface Side {

@@ -1,5 +1,5 @@
 import { sameHyperLogLog } from './hyperloglog.js';
-import type { Command, Reply } from './wire.js';
+import type { Command, Reply } from '../resp.js';
 
 export type ValueType = 'string' | 'list' | 'hash' | 'set' | 'zset' | 'stream';
 /** Types whose elements have names, so that each can be looked up on the other node. */

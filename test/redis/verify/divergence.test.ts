@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Command } from '../../../redis/verify/wire.js';
+import type { Command } from '../../../redis/resp.js';
 import { everyType } from './every-type.js';
 import { Pair } from './pair.js';
 

@@ -1,4 +1,4 @@
-import type { Command } from '../../../redis/verify/wire.js';
+import type { Command } from '../../../redis/resp.js';
 
 const many = (count: number, each: (i: number) => Command): Command[] =>
   Array.from({ length: count }, (_, i) => each(i));

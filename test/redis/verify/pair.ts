@@ -3,7 +3,7 @@ import type { VerifyResult } from '../../../model/evidence.js';
 import type { Endpoint, NodeConnection } from '../../../redis/connection.js';
 import { Pipe } from '../../../redis/verify/pipe.js';
 import { verifyReplica, type VerifyInput } from '../../../redis/verify/verify-replica.js';
-import type { Command } from '../../../redis/verify/wire.js';
+import type { Command } from '../../../redis/resp.js';
 
 /** A primary with one linked replica, each of a release of its own. */
 export class Pair implements AsyncDisposable {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Pipe } from '../../../redis/verify/pipe.js';
-import type { Command } from '../../../redis/verify/wire.js';
+import type { Command } from '../../../redis/resp.js';
 import { Pair } from './pair.js';
 
 /** What hot keys see: counters, locks, queues, sessions, feeds, leader boards; a few keys of each, all the time. */

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { sameHyperLogLog } from '../../../redis/verify/hyperloglog.js';
-import { encode, ErrorReply, ReplyParser, type Reply } from '../../../redis/verify/wire.js';
+import { asText } from '../../redis/probe/resp.js';
+import { encode, ErrorReply, ReplyParser, type Reply } from '../../redis/resp.js';
+import { sameHyperLogLog } from '../../redis/verify/hyperloglog.js';
 
 const reply: fc.Arbitrary<Reply> = fc.letrec<{ reply: Reply }>((tie) => ({
   reply: fc.oneof(
@@ -34,6 +35,18 @@ test('replies come out the same wherever the packets are cut', () => {
       expect(out).toEqual(replies);
     }),
   );
+});
+
+test('bytes that are no RESP2 end the connection instead of a silent wait', () => {
+  expect(() => new ReplyParser().push(Buffer.from('HTTP/1.1 400 Bad Request\r\n'))).toThrow('expected a RESP2 reply');
+});
+
+test('the probe reads text', () => {
+  const wire = '+OK\r\n:-42\r\n$5\r\nh\r\ni!\r\n$-1\r\n*-1\r\n*3\r\n:1\r\n*1\r\n$2\r\né\r\n$0\r\n\r\n-MOVED 1 h:1\r\n';
+  expect(new ReplyParser().push(Buffer.from(wire)).map(asText)).toEqual([
+    ...['OK', -42, 'h\r\ni!', null, null, [1, ['é'], '']],
+    new Error('MOVED 1 h:1'),
+  ]);
 });
 
 test('commands are encoded byte for byte, renamed where the deployment renames them', () => {

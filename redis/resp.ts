@@ -1,4 +1,4 @@
-/** RESP2 for bulk reading: one write a batch, replies as slices of what the socket delivered, nothing per command. */
+/** RESP2: one write a batch, replies as slices of what the socket delivered, nothing per command. */
 
 export type Argument = string | number | Buffer;
 /** Strings are ASCII (command names, numbers); whatever may hold other bytes is a Buffer. */
@@ -54,6 +54,7 @@ export class ReplyParser {
   /** No use in parsing before so many bytes are here: a long bulk string would be looked at again with every packet. */
   #needed = 0;
 
+  /** @throws Error when the bytes are no RESP2: the connection can't be used any more */
   push(chunk: Buffer): Reply[] {
     this.#waiting.push(chunk);
     this.#waitingBytes += chunk.length;
@@ -105,7 +106,11 @@ export class ReplyParser {
     }
     const line = this.#line();
     if (line === incomplete) return incomplete;
-    return kind === 0x2d /* - */ ? new ErrorReply(line.toString()) : line;
+    if (kind === 0x2d /* - */) return new ErrorReply(line.toString());
+    if (kind === 0x2b /* + */) return line;
+    throw new Error(
+      `expected a RESP2 reply, found '${String.fromCharCode(kind ?? 0)}${line.toString('latin1', 0, 40)}'`,
+    );
   }
 
   #line(): Buffer | typeof incomplete {
