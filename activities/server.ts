@@ -1,10 +1,12 @@
-import { olderLine } from '../model/compatibility/release-lines.js';
+import { isAbsolute, join } from 'node:path';
+import { knownLine, olderLine } from '../model/compatibility/release-lines.js';
 import { carryOver } from '../model/configuration.js';
 import { RolloutError } from '../model/failures.js';
 import { formatSize } from '../model/duration.js';
 import type { NodePlace } from '../model/work.js';
 import { releaseFromInfo } from '../redis/info.js';
 import { connectWhenUp, noFailover, readInfo, shutDownReplica } from '../redis/node.js';
+import { agreeOnShardIds } from '../redis/shard-ids.js';
 import { readAccounts } from '../redis/topology.js';
 import { backlogArguments } from './backlog.js';
 import { SNAPSHOT, UNTRUSTED, type Before } from './before.js';
@@ -58,8 +60,12 @@ export async function startAnother(
   await context.platform.start(platformNode(place), context.token, {
     release: to,
     configuration: carried.file,
-    files:
-      before.aclFile && carried.aclFile !== undefined ? [{ path: before.aclFile.path, text: carried.aclFile }] : [],
+    files: [
+      ...(before.aclFile && carried.aclFile !== undefined
+        ? [{ path: before.aclFile.path, text: carried.aclFile }]
+        : []),
+      ...(await readableNodes(context, place, to)),
+    ],
     arguments: [...outOfElection, ...(await backlogArguments(context, place))],
   });
   return { notes: carried.notes };
@@ -79,9 +85,25 @@ export async function startAsBefore(context: Context, place: NodePlace, before: 
   await context.platform.start(node, context.token, {
     release,
     configuration: carryOver({ file, running, acl, from: release, to: release, cluster: true }).file,
-    files: before.aclFile ? [before.aclFile] : [],
+    files: [...(before.aclFile ? [before.aclFile] : []), ...(await readableNodes(context, place, release))],
     arguments: [...outOfElection, ...(await backlogArguments(context, place))],
   });
+}
+
+/**
+ * nodes.conf as the release can read it, now and whenever it is started again; nothing where it can as it is. To be asked
+ * once the server has ended: it writes that file while it runs.
+ */
+async function readableNodes(
+  { platform }: Context,
+  place: NodePlace,
+  release: string,
+): Promise<{ path: string; text: string }[]> {
+  if (knownLine(release)?.refusesTwoShardIds !== true) return [];
+  const path = isAbsolute(place.clusterFile) ? place.clusterFile : join(place.home, place.clusterFile);
+  const text = await platform.readFile(platformNode(place), { path });
+  const readable = text === undefined ? undefined : agreeOnShardIds(text);
+  return readable === undefined || readable === text ? [] : [{ path, text: readable }];
 }
 
 /** A node that is ended and can't be started again is down: what a start writes must fit before anything is ended. */

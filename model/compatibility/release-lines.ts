@@ -14,6 +14,8 @@ export interface ReleaseLine {
    * only to nodes that said they understand (redis#13401, mended by redis#13465 and valkey#52).
    */
   bus: 'plain' | 'ifAnnounced' | 'always' | 'ifUnderstood';
+  /** It ends at its start where its nodes.conf has two shard ids for one shard (redis#12761). */
+  refusesTwoShardIds?: true;
 }
 
 /**
@@ -25,12 +27,12 @@ export const releaseLines: readonly ReleaseLine[] = [
   { line: '6.0', rdb: 9, readsUpTo: 9, bus: 'plain' },
   { line: '6.2', rdb: 9, readsUpTo: 9, bus: 'plain' },
   { line: '7.0', rdb: 10, readsUpTo: 10, bus: 'ifAnnounced' },
-  { line: '7.2', rdb: 11, readsUpTo: 11, bus: 'always' },
-  { line: '7.4', rdb: 12, readsUpTo: 12, bus: 'always' },
+  { line: '7.2', rdb: 11, readsUpTo: 11, bus: 'always', refusesTwoShardIds: true },
+  { line: '7.4', rdb: 12, readsUpTo: 12, bus: 'always', refusesTwoShardIds: true },
   { line: '8.0', rdb: 12, readsUpTo: 12, bus: 'ifUnderstood' },
   { line: '8.2', rdb: 12, readsUpTo: 12, bus: 'ifUnderstood' },
   // Redis 7.2's code, and its bus.
-  { line: 'valkey-7.2', rdb: 11, readsUpTo: 11, bus: 'always' },
+  { line: 'valkey-7.2', rdb: 11, readsUpTo: 11, bus: 'always', refusesTwoShardIds: true },
   { line: 'valkey-8.0', rdb: 11, readsUpTo: 11, bus: 'ifUnderstood' },
   { line: 'valkey-8.1', rdb: 11, readsUpTo: 11, bus: 'ifUnderstood' },
   { line: 'valkey-9.0', rdb: 80, readsUpTo: 80, bus: 'ifUnderstood' },

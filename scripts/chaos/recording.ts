@@ -23,7 +23,7 @@ export interface NodeSample {
   owners: string[];
 }
 
-/** All nodes at one moment, ms since 1970. */
+/** All nodes by what they said until `at`, ms since 1970. */
 export interface Sample {
   at: number;
   nodes: NodeSample[];

@@ -41,9 +41,9 @@ export class Watcher {
   }
 
   async #look(): Promise<void> {
-    const at = Date.now();
     const nodes = await Promise.all(this.addresses.map((address) => this.#read(address)));
-    this.samples.push({ at, nodes });
+    // Now, not when the first was asked: what happened since may show in it.
+    this.samples.push({ at: Date.now(), nodes });
   }
 
   async #read(address: string): Promise<NodeSample> {
