@@ -21,6 +21,7 @@ import { bringBack } from './bring-back.js';
 import { contextFor, fenceAll, heartbeating, platformNode, unreadable, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
 import { forgetNeighbours, rememberNeighbours } from './neighbours.js';
+import { mustBeItself } from './own-folder.js';
 import { placeOf } from './places.js';
 import { rejoin, syncBaseline } from './rejoin.js';
 import { whileItRuns } from './running.js';
@@ -82,7 +83,10 @@ export function nodeActivities(dependencies: Dependencies): NodeActivities {
 
     swapVersion: inContext(async (context, { place, to }) => {
       const before = await needBefore(context, place);
-      if (await runs(context, place, to)) return { release: to, notes: [] };
+      if (await runs(context, place, to)) {
+        await mustBeItself(context, place, before, to);
+        return { release: to, notes: [] };
+      }
       return { release: to, ...(await startAnother(context, place, before, to)) };
     }),
 

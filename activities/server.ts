@@ -11,6 +11,7 @@ import { readAccounts } from '../redis/topology.js';
 import { backlogArguments } from './backlog.js';
 import { SNAPSHOT, UNTRUSTED, type Before } from './before.js';
 import { platformNode, type Context } from './context.js';
+import { mustBeItself } from './own-folder.js';
 
 /** Arguments of a start: not promotable until released, and the dataset from the RDB, which knows the offset. */
 const outOfElection = ['--appendonly', 'no', `--${noFailover}`, 'yes'];
@@ -68,6 +69,7 @@ export async function startAnother(
     ],
     arguments: [...outOfElection, ...(await backlogArguments(context, place))],
   });
+  await mustBeItself(context, place, before, to);
   return { notes: carried.notes };
 }
 

@@ -7,7 +7,7 @@ import type { FencingToken, PlatformNode, StartInput } from '../platform.js';
 import { fenced } from './fence.js';
 import { replaceFile, exists } from './files.js';
 import { logPositions, logTail, outputFile } from './log.js';
-import { executableOf, listenersOf, viewProcess, type ProcessView } from './processes.js';
+import { executableOf, listening, listenersOf, viewProcess, type ProcessView } from './processes.js';
 import { findProcess, hostOf, isGone, portOf, writeStarted } from './started.js';
 
 /**
@@ -119,7 +119,11 @@ async function waitForPort(node: PlatformNode, view: ProcessView, timeoutMs: num
     if (await isGone(view)) return 'ended as soon as it was started';
     if (await accepts(hostOf(node), portOf(node)))
       return (await isGone(view)) ? 'ended after it had started' : undefined;
-    if (Date.now() > deadline) return `does not listen after ${timeoutMs / 1000} s and was killed`;
+    if (Date.now() > deadline) {
+      const { elsewhere } = await listening([view.pid], portOf(node));
+      const how = elsewhere.length > 0 ? `listens, but not on port ${portOf(node)},` : 'does not listen';
+      return `${how} after ${timeoutMs / 1000} s and was killed`;
+    }
     await sleep(20);
   }
 }

@@ -1,7 +1,8 @@
-import { appendFileSync, linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { activityInfo, CancelledFailure } from '@temporalio/activity';
+import { setTimeout } from 'node:timers/promises';
+import { activityInfo, CancelledFailure, heartbeat, sleep } from '@temporalio/activity';
 import type { ActivityExecuteInput, ActivityInboundCallsInterceptor, Next } from '@temporalio/worker';
 import type { Activities } from '../../model/work.js';
 import { watching } from './touches.js';
@@ -13,9 +14,9 @@ export interface WorkerFault {
   when: 'before' | 'during' | 'after';
   /**
    * `kill`: SIGKILL. `hang`: SIGSTOP; it wakes, a zombie, when the next attempt at the activity has begun or is over
-   * (`wakes`), whatever became of it.
+   * (`wakes`), whatever became of it. `hold`, before or after: this one activity waits, its worker well, until `letGo`.
    */
-  kind: 'kill' | 'hang';
+  kind: 'kill' | 'hang' | 'hold';
   /** Default `over`. */
   wakes?: 'begun' | 'over';
   /**
@@ -76,6 +77,21 @@ export class WorkerFaults {
     );
   }
 
+  /** Waits until an activity is held that was not let go yet. */
+  async held(): Promise<void> {
+    const letGo = await readdir(this.folder);
+    const holds = (await this.fired()).filter(({ kind, fault }) => kind === 'hold' && !letGo.includes(freeing(fault)));
+    if (holds.length > 0) return;
+    await setTimeout(50);
+    return this.held();
+  }
+
+  /** Lets everybody go on who is held. */
+  async letGo(): Promise<void> {
+    for (const { kind, fault } of await this.fired())
+      if (kind === 'hold') await writeFile(join(this.folder, freeing(fault)), '');
+  }
+
   /** What became of attempts that hung, once they have come to an end. */
   async awakenings(): Promise<Awakening[]> {
     const text = await readFile(this.awakeningsFile, 'utf8').catch(() => '');
@@ -97,6 +113,9 @@ export class WorkerFaults {
   }
 }
 
+/** The file that lets go who is held by a fault. */
+const freeing = (fault: number): string => `let-go-${fault}`;
+
 /** Makes the faults of a folder happen to the worker that it runs in. */
 export class FaultInterceptor implements ActivityInboundCallsInterceptor {
   readonly #faults: WorkerFaults;
@@ -111,15 +130,17 @@ export class FaultInterceptor implements ActivityInboundCallsInterceptor {
     const drawn = (await this.#faults.read()).map((fault, index) => ({ ...fault, index }));
     const mine = drawn.filter((fault) => fault.activity === activityType && concerns(fault, input.args[0]));
     const struck = new Set<WorkerFault['kind']>();
-    const befall = (...faults: readonly (WorkerFault & { index: number })[]): void => {
+    const befall = (...faults: readonly (WorkerFault & { index: number })[]): number | undefined => {
       const claimed = faults.find((fault) => this.#claim(fault, { activity: activityType, attempt, execution }));
-      if (!claimed) return;
+      if (!claimed) return undefined;
       struck.add(claimed.kind);
+      if (claimed.kind === 'hold') return claimed.index;
       process.kill(process.pid, claimed.kind === 'hang' ? 'SIGSTOP' : 'SIGKILL');
+      return undefined;
     };
 
     if (attempt > 1) await this.#wake('begun', execution);
-    befall(...mine.filter(({ when }) => when === 'before'));
+    await this.#hold(befall(...mine.filter(({ when }) => when === 'before')));
     const during = mine.filter(({ when }) => when === 'during');
     let touches = 0;
     const act = (): Promise<unknown> => next(input);
@@ -132,7 +153,7 @@ export class FaultInterceptor implements ActivityInboundCallsInterceptor {
               befall(...during.filter(({ at = 1 }) => (typeof at === 'string' ? what.includes(at) : at === touches)));
             }, act);
       befall(...during.filter(({ at = 1 }) => typeof at === 'number' && at > touches));
-      befall(...mine.filter(({ when }) => when === 'after'));
+      await this.#hold(befall(...mine.filter(({ when }) => when === 'after')));
       if (struck.has('hang')) this.#ended({ activity: activityType, ended: 'done' });
       return result;
     } catch (error) {
@@ -143,6 +164,14 @@ export class FaultInterceptor implements ActivityInboundCallsInterceptor {
       throw error;
     } finally {
       if (attempt > 1) await this.#wake('over', execution);
+    }
+  }
+
+  /** Ended by a cancellation, as any act that waits. */
+  async #hold(fault: number | undefined): Promise<void> {
+    while (fault !== undefined && !existsSync(join(this.folder, freeing(fault)))) {
+      heartbeat();
+      await sleep(50);
     }
   }
 
@@ -201,7 +230,8 @@ interface Subject {
   from?: string;
 }
 
-function concerns({ shard, node }: WorkerFault, input: unknown): boolean {
+/** Is an activity of this input about that shard and that node, where they are named? */
+export function concerns({ shard, node }: Pick<WorkerFault, 'shard' | 'node'>, input: unknown): boolean {
   const subject = input as Subject;
   const { place, places = [], nodes = [], replica, from } = subject;
   const addresses = [place?.address, replica, from, ...nodes, ...places.map(({ address }) => address)];

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findServers } from '../../platforms/process/servers.js';
 import { Sandbox, type SandboxNode } from '../../scripts/sandbox/cluster.js';
+import { claimPort } from '../../scripts/sandbox/ports.js';
 import { Stage } from '../../scripts/sandbox/stage.js';
 import { Dataset } from '../e2e/stage/dataset.js';
 import { expectCompleted, expectNothingLost } from '../e2e/stage/evidence.js';
@@ -49,6 +50,44 @@ test.each([
     expect(type).toBe('Different');
     expect(message).toContain(`${canary.address} failed on the new version and is back on 7.0.15`);
     expect(message).toContain(`${canary.address} runs 8.0.6 with another configuration than it had: ${says}`);
+    expect(message).toContain('0 of 2 nodes run 8.0.6');
+    await expectNothingLost(operation);
+    await expectWhole(cluster, { release: '7.0.15', before });
+    expect((await readNodes(cluster)).map(({ role }) => role)).toEqual(before.map(({ role }) => role));
+  },
+  300_000,
+);
+
+test.each([
+  // The others learn its new address by gossip, and its old one again when it is back.
+  {
+    setting: '--port $ANOTHER_PORT',
+    says: /8\.0\.6 listens, but not on port \d+, after 10 s and was killed/,
+  },
+  // An empty primary that nobody knows, on the port of the node.
+  {
+    setting: '--dir "$(mktemp -d "$PWD"/../elsewhere-XXXXXX)"',
+    says: /8\.0\.6 started with dir \S+elsewhere\S+, expected \S+: it had neither the node's dataset nor its place/,
+  },
+])(
+  'a server that starts with $setting is no node of the cluster, and the node is taken back',
+  async ({ setting, says }) => {
+    const server = (await findServers()).get('8.0.6') ?? '';
+    const program = join(stage.root, 'redis-server-elsewhere');
+    const another = await claimPort();
+    await writeFile(program, `#!/bin/sh\nANOTHER_PORT=${another.port}\nexec "${server}" "$@" ${setting}\n`);
+    await chmod(program, 0o755);
+    await stage.deploy('orders', cluster, {
+      platform: { kind: 'process', servers: { '8.0.6': program }, startTimeout: '10s' },
+    });
+
+    const operation = await stage.start('orders', '8.0');
+    const { type, message } = await operation.failure();
+    another.release();
+
+    expect(type).toBe('StartFailed');
+    expect(message).toContain(`${canary.address} failed on the new version and is back on 7.0.15`);
+    expect(message).toMatch(says);
     expect(message).toContain('0 of 2 nodes run 8.0.6');
     await expectNothingLost(operation);
     await expectWhole(cluster, { release: '7.0.15', before });
