@@ -25,7 +25,7 @@ export async function runChecks(signal: AbortSignal): Promise<Totals> {
     const passed = (await runNode(program, args, signal)) === 0;
     console.log(`${passed ? 'ok' : 'FAIL'} ${name}`);
     if (passed) totals.passed += 1;
-    else totals.failures.push(`checks: ${name}`);
+    else totals.failures.push({ what: `checks: ${name}`, why: 'see above' });
   }
   return totals;
 }

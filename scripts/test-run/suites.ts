@@ -20,7 +20,7 @@ const late = ['setup', 'simulation', 'scripts', 'e2e', 'faults'];
 const thoroughOnly: readonly string[] = ['faults'];
 
 /** Their files each start servers of their own, and wait for them most of the time. */
-const twoAtOnce: readonly string[] = ['workflows', 'e2e', 'faults'];
+const twoAtOnce: readonly string[] = ['workflows', 'scripts', 'e2e', 'faults'];
 
 /**
  * One suite for the quick folders, and one for each other that has a test file.

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { suites } from '../../scripts/test-run/suites.js';
-import { addUp, line, nothing } from '../../scripts/test-run/totals.js';
-import { count } from '../../scripts/test-run/vitest.js';
+import { addUp, closing, nothing, type Failure } from '../../scripts/test-run/totals.js';
+import { count, settle } from '../../scripts/test-run/vitest.js';
 
 const root = resolve(import.meta.dirname, '../..');
 let folder: string;
@@ -17,18 +17,16 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-test('passed, failed, skipped, and a file that breaks before its first test, are all counted', async () => {
+test('passed, failed, skipped, and a file that breaks before its first test, are all counted and named', async () => {
   await file('passes', "test('a', () => {}); test('b', () => {}); test.skip('c', () => {}); test.todo('d');");
   await file('fails', "test('a', () => { throw new Error('no'); });");
   await file('breaks', "import './is-not-there.js'; test('never reached', () => {});");
-  expect(await totals()).toEqual({
-    passed: 2,
-    failures: [
-      expect.stringMatching(/breaks\.test\.js: .*is-not-there/),
-      expect.stringMatching(/fails\.test\.js > a: Error: no$/),
-    ],
-    skipped: 2,
-  });
+  const { failures, ...rest } = await totals();
+  expect(rest).toEqual({ passed: 2, skipped: 2, flaky: [] });
+  expect(failures.map(({ what, why }) => `${what}: ${why}`).sort()).toEqual([
+    expect.stringMatching(/breaks\.test\.js: .*is-not-there/),
+    expect.stringMatching(/fails\.test\.js > a: Error: no$/),
+  ]);
 });
 
 test('an error outside of every test fails a run whose tests all pass', async () => {
@@ -36,18 +34,45 @@ test('an error outside of every test fails a run whose tests all pass', async ()
     'rejects',
     "test('a', async () => { void Promise.reject(new Error('late')); await new Promise((r) => setTimeout(r, 50)); });",
   );
-  expect(await totals()).toEqual({ passed: 1, failures: ['some: ended with 1; its own output says why'], skipped: 0 });
+  const failures = [{ what: 'some', why: 'ended with 1; its own output says why' }];
+  expect(await totals()).toEqual({ ...nothing(), passed: 1, failures });
 });
 
 test('a run that ended without a report is a failure', () => {
-  expect(count('e2e', undefined, 1)).toEqual({ ...nothing(), failures: ['e2e: ended with 1, without a report'] });
+  const failures = [{ what: 'e2e', why: 'ended with 1, without a report' }];
+  expect(count('e2e', undefined, 1)).toEqual({ ...nothing(), failures });
 });
 
-test('the closing line names skipped tests only when there are some', () => {
+test('what passes when its file is run again is flaky; what fails again, or anew, has failed', () => {
+  const failure = (name: string, test?: string): Failure => ({
+    ...{ what: name, why: 'no', file: name },
+    ...(test === undefined ? {} : { test }),
+  });
+  const [flaky, broken, fresh] = [failure('a', '1'), failure('b', '1'), failure('b', '2')];
+  const hook = failure('c');
+  const first = { ...nothing(), passed: 5, failures: [flaky, broken, hook] };
+  expect(settle(first, { ...nothing(), passed: 9, failures: [broken, fresh] })).toEqual({
+    ...{ passed: 6, skipped: 0, failures: [broken, fresh], flaky: [flaky, hook] },
+  });
+  // The second run itself broke down: nothing was shown by it.
+  const lost = { what: 'e2e', why: 'ended with 1, without a report' };
+  expect(settle(first, { ...nothing(), failures: [lost] })).toEqual({
+    ...{ passed: 5, skipped: 0, failures: [flaky, broken, hook, lost], flaky: [] },
+  });
+});
+
+test('the closing lines name what failed; skipped tests only when there are some', () => {
   const sum = { ...nothing(), passed: 1 };
-  expect(line(sum)).toBe('1 passed, 0 failed');
-  addUp(sum, { passed: 2, failures: ['checks: lint'], skipped: 3 });
-  expect(line(sum)).toBe('3 passed, 1 failed, 3 skipped');
+  expect(closing(sum)).toBe('1 passed, 0 failed');
+  const [slow, lint] = [
+    { what: 'a.test.ts > b', why: 'too slow' },
+    { what: 'checks: lint', why: 'see above' },
+  ];
+  addUp(sum, { passed: 2, failures: [lint], skipped: 3, flaky: [slow] });
+  expect(closing(sum).split('\n')).toEqual([
+    ...['Failed at first, passed when run again: a bug all the same', '  a.test.ts > b: too slow', ''],
+    ...['Failed:', '  checks: lint: see above', '', '3 passed, 1 failed, 3 skipped'],
+  ]);
 });
 
 test('every folder of test/ that has tests is run once, those without servers first', async () => {
