@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientFacts, NodeFacts, PlanFacts } from '../model/planning/facts.js';
 import { allNodes, type TopologyView } from '../model/topology.js';
+import { readClock } from '../redis/clock.js';
 import { getDirective, readInfo } from '../redis/node.js';
 import type { NodeConnection } from '../redis/connection.js';
 import type { Context } from './context.js';
@@ -20,6 +21,7 @@ export async function readFacts(context: Pick<Context, 'connect'>, topology: Top
 }
 
 async function factsOf(connection: NodeConnection): Promise<NodeFacts> {
+  const clock = await readClock(connection);
   const first = await readInfo(connection);
   const begun = performance.now();
   const [appendOnly, savePoints, announceHostname] = [
@@ -34,6 +36,7 @@ async function factsOf(connection: NodeConnection): Promise<NodeFacts> {
   const seconds = (performance.now() - begun) / 1000;
   const [before, after] = [Number(first['master_repl_offset']), Number(second['master_repl_offset'])];
   return {
+    clock,
     writeBytesPerSecond: Math.max(0, (after - before) / seconds),
     datasetBytes: Number(first['used_memory_dataset'] ?? first['used_memory'] ?? 0),
     expiringKeys: Number(/expires=(\d+)/.exec(first['db0'] ?? '')?.[1] ?? 0),

@@ -4,11 +4,14 @@ import { queryPrometheus } from '../integrations/prometheus.js';
 import { resolveSecret } from '../integrations/secrets.js';
 import type { ProbeRecent } from '../model/evidence.js';
 import type { GateObservation, NodeResources, ProbeWindow, QueryResult } from '../model/gates/observation.js';
+import { RolloutError } from '../model/failures.js';
 import { mayHandOver, type ShardObservation } from '../model/handover.js';
 import { satisfies } from '../model/release.js';
 import { allNodes, type ShardView } from '../model/topology.js';
 import type { Verdict } from '../model/verdict.js';
 import { fail, pass } from '../model/verdict.js';
+import type { ClockReading } from '../model/clocks.js';
+import { readClock } from '../redis/clock.js';
 import { measureLatencies } from '../redis/latency.js';
 import { observePrimaries, type NodeAccount } from '../redis/topology.js';
 import { platformNode, type Context } from './context.js';
@@ -38,14 +41,15 @@ export async function observe(context: Context, { gates, shard, watchMs = WATCH_
   const concerned = shard === undefined ? topology.shards : topology.shards.filter((it) => it.name === shard);
   const wants = (name: string): boolean => gates.includes(name);
   const addresses = allNodes({ shards: concerned }).map(({ address }) => address);
-  const [resources, latencies, probe, prometheus] = await Promise.all([
+  const [resources, clocks, latencies, probe, prometheus] = await Promise.all([
     wants('memory') || wants('disk') ? readResources(context, concerned) : {},
+    wants('clock') ? readClocks(context, addresses) : {},
     wants('latency') ? measureLatencies(context.endpoint, addresses, watchMs) : {},
     readProbe(context, concerned),
     readQueries(context, gates),
   ]);
   return {
-    observation: { topology: { ...topology, shards: concerned }, resources, latencies, probe, prometheus },
+    observation: { topology: { ...topology, shards: concerned }, resources, clocks, latencies, probe, prometheus },
     accounts,
   };
 }
@@ -102,6 +106,21 @@ async function readResources(context: Context, shards: readonly ShardView[]): Pr
     }),
   );
   return Object.fromEntries(found.flat());
+}
+
+async function readClocks(context: Context, addresses: readonly string[]): Promise<Record<string, ClockReading>> {
+  const read = await Promise.all(
+    addresses.map(async (address) => {
+      try {
+        await using connection = await context.connect(address);
+        return [[address, await readClock(connection)] as const];
+      } catch (error) {
+        if (error instanceof RolloutError) return [];
+        throw error;
+      }
+    }),
+  );
+  return Object.fromEntries(read.flat());
 }
 
 async function readProbe({ folder }: Context, shards: readonly ShardView[]): Promise<Record<string, ProbeWindow>> {

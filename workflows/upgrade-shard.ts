@@ -9,8 +9,8 @@ import { noteComparison, type Compared } from './validate.js';
 import { withEvidence } from './with-evidence.js';
 
 /** Gates before a node leaves replication, and before the primary role moves. */
-const beforeNode = [windowGateName, 'topology', 'replication', 'memory', 'disk', 'latency', 'errors'];
-const beforeHandover = [windowGateName, 'topology', 'replication', 'lag', 'memory', 'latency', 'errors'];
+const beforeNode = [windowGateName, 'topology', 'replication', 'memory', 'disk', 'clock', 'latency', 'errors'];
+const beforeHandover = [windowGateName, 'topology', 'replication', 'lag', 'memory', 'clock', 'latency', 'errors'];
 
 export interface ShardResult {
   shard: string;

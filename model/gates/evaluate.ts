@@ -1,5 +1,6 @@
 import type { Policy } from '../deployment.js';
 import { fail, type Verdict } from '../verdict.js';
+import { clockGate } from './clock-gate.js';
 import { errorsGate, latencyGate, queryGate } from './client-gates.js';
 import { diskGate, lagGate, memoryGate, replicationGate, topologyGate } from './cluster-gates.js';
 import { gateNames, type GateName } from './names.js';
@@ -10,7 +11,7 @@ export interface GateResult {
   verdict: Verdict;
 }
 
-export type GatePolicyParts = Pick<Policy, 'gates' | 'probe'>;
+export type GatePolicyParts = Pick<Policy, 'gates' | 'probe' | 'ttlTolerance'>;
 
 const builtIn: Record<GateName, (observation: GateObservation, policy: GatePolicyParts) => Verdict> = {
   topology: (observation) => topologyGate(observation),
@@ -18,6 +19,7 @@ const builtIn: Record<GateName, (observation: GateObservation, policy: GatePolic
   lag: (observation, { gates }) => lagGate(observation, gates),
   memory: (observation, { gates }) => memoryGate(observation, gates),
   disk: (observation, { gates }) => diskGate(observation, gates),
+  clock: clockGate,
   latency: latencyGate,
   errors: errorsGate,
 };

@@ -1,3 +1,4 @@
+import type { ClockReading } from '../clocks.js';
 import type { TopologyView } from '../topology.js';
 
 /** Everything that gates look at, collected by activities at one moment. What is missing is never taken for good. */
@@ -5,6 +6,8 @@ export interface GateObservation {
   topology: TopologyView;
   /** By `host:port`; a node that is missing here could not be asked. */
   resources: Readonly<Record<string, NodeResources>>;
+  /** By `host:port`; a node that is missing here did not tell its time. */
+  clocks: Readonly<Record<string, ClockReading>>;
   /** 90th percentile of PING, ms, asked at each node itself, by `host:port`; a node that is missing here did not answer. */
   latencies: Readonly<Record<string, number>>;
   /** By shard name; a shard that is missing here has no probe data. */

@@ -1,3 +1,5 @@
+import type { ClockReading } from '../clocks.js';
+
 /**
  * What planning wants to know beyond the topology. Read by activities, which change nothing. What could not be measured
  * is left undefined: the plan then says so instead of assuming that all is well.
@@ -10,6 +12,7 @@ export interface PlanFacts {
 }
 
 export interface NodeFacts {
+  clock?: ClockReading;
   /** Growth of master_repl_offset of a primary over a few seconds, bytes a second. */
   writeBytesPerSecond?: number;
   /** Bytes of the dataset: used_memory_dataset. */

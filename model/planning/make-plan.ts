@@ -8,6 +8,7 @@ import { allNodes, formatSlots, type ShardView, type TopologyView } from '../top
 import type { Verdict } from '../verdict.js';
 import { clientWarnings } from './client-warnings.js';
 import { backlogNeeded } from './backlog.js';
+import { clockWarnings } from './clock-warnings.js';
 import { longestDowntime, moduleWarnings, shardWarnings } from './data-warnings.js';
 import { assumed, backupMs, datasetOf, makespan } from './expected-times.js';
 import type { PlanFacts } from './facts.js';
@@ -78,6 +79,7 @@ export function makePlan({ deployment, topology, to, facts, gates = [], hop }: P
       ...targetWarnings(deployment.name, topology, to),
       ...topology.disagreements.map(disagreement),
       ...hostnameWarnings(nodes, facts),
+      ...clockWarnings(nodes, facts, policy),
       ...order.flatMap((shard: ShardView) => shardWarnings({ shard, to, policy, facts })),
       ...(shards.length === 0
         ? []

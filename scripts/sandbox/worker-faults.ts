@@ -230,8 +230,7 @@ interface Subject {
   from?: string;
 }
 
-/** Is an activity of this input about that shard and that node, where they are named? */
-export function concerns({ shard, node }: Pick<WorkerFault, 'shard' | 'node'>, input: unknown): boolean {
+function concerns({ shard, node }: WorkerFault, input: unknown): boolean {
   const subject = input as Subject;
   const { place, places = [], nodes = [], replica, from } = subject;
   const addresses = [place?.address, replica, from, ...nodes, ...places.map(({ address }) => address)];

@@ -1,4 +1,5 @@
 import { debianProgram, debianServer } from './debian.js';
+import { FAKETIME, faketimeByDebian } from './faketime.js';
 import type { Route } from './route.js';
 import { chromiumNames } from './search-path.js';
 import { sourceBuild } from './source-build.js';
@@ -154,6 +155,13 @@ export const components: readonly Component[] = [
     programs: [TOXIPROXY],
     routes: [toxiproxyDownload, toxiproxyByGo],
     byHand: 'install toxiproxy (macOS: brew install toxiproxy; others: github.com/Shopify/toxiproxy)',
+  },
+  {
+    name: 'faketime',
+    neededFor: 'tests',
+    programs: [FAKETIME],
+    routes: [faketimeByDebian],
+    byHand: 'set-up makes it from Debian’s libfaketime: it needs apt and its mirror',
   },
   {
     name: 'openssl',

@@ -47,6 +47,7 @@ export function observed(topology: TopologyView, p99Ms: number): GateObservation
   return {
     topology,
     resources: Object.fromEntries(addresses.map((address) => [address, machine])),
+    clocks: Object.fromEntries(addresses.map((address) => [address, { ms: 0, uncertaintyMs: 0 }])),
     latencies: Object.fromEntries(addresses.map((address) => [address, p99Ms])),
     probe: Object.fromEntries(
       topology.shards.map(({ name }) => [name, { operations: 1000, failed: 0, p99Ms, ageMs: 100 }]),

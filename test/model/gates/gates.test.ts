@@ -21,6 +21,7 @@ const good: GateObservation = {
       { diskFreeBytes: 50 * GB, memoryFreeBytes: 4 * GB, memoryTotalBytes: 8 * GB },
     ]),
   ),
+  clocks: Object.fromEntries(allNodes(view).map(({ address }) => [address, { ms: 12, uncertaintyMs: 1 }])),
   latencies: Object.fromEntries(allNodes(view).map(({ address }) => [address, 0.4])),
   probe: { 'shard-1': window, 'shard-2': window },
   prometheus: {
@@ -54,6 +55,10 @@ const withProbe = (change: Partial<ProbeWindow>): GateObservation => ({
 const withLatency = (change: Record<string, number>): GateObservation => ({
   ...good,
   latencies: { ...good.latencies, ...change },
+});
+const withClock = (ms: number, uncertaintyMs = 1): GateObservation => ({
+  ...good,
+  clocks: { ...good.clocks, '10.0.1.1:6379': { ms, uncertaintyMs } },
 });
 const withSamples = (...values: number[]): GateObservation => ({
   ...good,
@@ -112,6 +117,13 @@ test.each([
     /takes 800 ms.*; the probe has nothing .* on shard-2/,
   ],
   ['errors', withProbe({ failed: 1 }), 'wait', /1 of 2000 on shard-2/],
+  [
+    'clock',
+    withClock(30_000),
+    'wait',
+    /clock of 10\.0\.1\.1:6379 is 30 s ahead of .*drops keys 30 s before their time/,
+  ],
+  ['clock', withClock(-2500), 'wait', /10\.0\.1\.1:6379 is 2\.5 s behind .*keeps keys 2\.5 s beyond their time/],
   ['traffic', withSamples(5, 0.5), 'wait', /0\.5 \(shop=1\)/],
   ['traffic', withSamples(9), 'wait', /rate is 9/],
   ['traffic', withSamples(Infinity), 'wait', /Infinity/],
@@ -128,6 +140,7 @@ test.each([
 const nothing: GateObservation = {
   topology: { shards: [], disagreements: [], nodeTimeoutMs: 5000 },
   resources: {},
+  clocks: {},
   latencies: {},
   probe: {},
   prometheus: {},
@@ -146,6 +159,8 @@ test.each([
     },
   ],
   ['disk', { ...good, resources: {} }],
+  ['clock', { ...good, clocks: {} }],
+  ['clock', withClock(Number.NaN)],
   ['latency', { ...good, probe: { 'shard-1': window } }],
   ['errors', { ...good, probe: {} }],
   ['latency', withProbe({ ageMs: 60_000 })],

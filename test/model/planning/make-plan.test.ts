@@ -106,6 +106,25 @@ test('blocker: a hostname announced to nodes that drop it', () => {
   expect(about(it, /10\.0\.1\.1:6379 announces a hostname/)).toMatchObject({ severity: 'blocker' });
 });
 
+test('a clock that is off: a warning that says what it would do to keys', () => {
+  const view = topology([{ releases: ['7.0.15', '7.0.15'] }, { releases: ['7.0.15', '7.0.15'] }]);
+  const known = facts(view).nodes;
+  const clocks = (ms: number) =>
+    Object.fromEntries(
+      Object.entries(known).map(([address, it]) => [
+        address,
+        { ...it, clock: { ms: address === '10.0.1.1:6379' ? ms : 5, uncertaintyMs: 1 } },
+      ]),
+    );
+  const planned = (ms: number) =>
+    makePlan({ deployment: deployment(), topology: view, to: '8.0.6', facts: { nodes: clocks(ms) } });
+  expect(about(planned(30_000), /clock of 10\.0\.1\.1:6379 is 30 s ahead .*drops keys 30 s before/)).toMatchObject({
+    severity: 'warning',
+    subject: '10.0.1.1:6379',
+  });
+  expect(planned(500).warnings.filter(({ text }) => text.includes('clock'))).toEqual([]);
+});
+
 test('expiries before 7.0: a warning past the tolerance unless they are set right, a note within, nothing without such keys or from 7.0 on', () => {
   const view = topology([{ releases: old }]);
   expect(about(plan(view, { node: { expiringKeys: 7 } }), /7 keys of shard-1 expire.*set right/)).toMatchObject({
