@@ -15,7 +15,11 @@ export function launch(script, args) {
   installDependencies();
   // The loader by its path: the working folder may be anywhere, and a bare name would be looked up from there.
   const loader = pathToFileURL(join(root, 'node_modules', 'tsx', 'dist', 'loader.mjs')).href;
-  const child = spawn(process.execPath, ['--import', loader, resolve(root, script), ...args], { stdio: 'inherit' });
+  const child = spawn(process.execPath, ['--import', loader, resolve(root, script), ...args], {
+    stdio: 'inherit',
+    // glibc gives each thread a pool of its own by default, and a worker's threads never give theirs back: 80 MB.
+    env: { MALLOC_ARENA_MAX: '1', ...process.env },
+  });
   // A terminal sends Ctrl-C to both of us: we wait for the child, which may have servers to end first.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => passOn(child, signal));
   child.on('error', (error) => fail(`${script} could not be started: ${error.message}`));

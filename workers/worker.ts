@@ -1,22 +1,21 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Client, type Connection } from '@temporalio/client';
 import {
-  bundleWorkflowCode,
   DefaultLogger,
   NativeConnection,
   Runtime,
   Worker,
-  type BundleOptions,
   type WorkerOptions as TemporalWorkerOptions,
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
 import { createActivities, FailureInterceptor } from '../activities/index.js';
 import { deploymentsFolder } from '../integrations/deployment-files.js';
 import { searchAttributes, TASK_QUEUE } from '../model/names.js';
+import { bundleApart } from './bundle.js';
 import { connectTemporal, settings } from './client.js';
 import { collectReport } from './collect-report.js';
+import { boundHeaps, caching } from './memory.js';
 
 export interface WorkerOptions {
   /** Folder of the deployment files (default ROLLOUT_DEPLOYMENTS, else ./deployments). */
@@ -47,19 +46,7 @@ export function stateFolder(environment: NodeJS.ProcessEnv = process.env): strin
   return join(environment['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state'), 'redis-rollout');
 }
 
-const plainBundle = {
-  workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
-  logger: new DefaultLogger('WARN'),
-};
-
-/**
- * The workflows' code as one bundle: what a worker loads, and what the replay tests replay against.
- *
- * @param augment adds to it what only tests want: their own interceptors, the counting of coverage
- */
-export const bundleWorkflows = (
-  augment: (options: typeof plainBundle) => BundleOptions = (options) => options,
-): Promise<WorkflowBundleWithSourceMap> => bundleWorkflowCode(augment(plainBundle));
+export { bundleWorkflows } from './bundle.js';
 
 /**
  * A worker that polls the task queue of redis-rollout. It depends on no Redis: what it upgrades is never what it needs.
@@ -68,6 +55,7 @@ export const bundleWorkflows = (
  */
 export async function createWorker(options: WorkerOptions = {}): Promise<RunningWorker> {
   quietly();
+  boundHeaps();
   const deployments = resolve(options.deployments ?? deploymentsFolder());
   const state = resolve(options.state ?? stateFolder());
   const access = await connectTemporal();
@@ -85,7 +73,7 @@ export async function createWorker(options: WorkerOptions = {}): Promise<Running
     connection,
     namespace,
     taskQueue: options.taskQueue ?? TASK_QUEUE,
-    workflowBundle: options.bundle ?? (await bundleWorkflows()),
+    workflowBundle: options.bundle ?? (await bundleApart()),
     activities: createActivities({
       deployments,
       state,
@@ -93,6 +81,7 @@ export async function createWorker(options: WorkerOptions = {}): Promise<Running
       collectReport: (workflowId, runId) => collectReport(client.workflow, workflowId, runId),
     }),
     interceptors: { activity: [() => ({ inbound: new FailureInterceptor() })] },
+    ...caching,
     // Cancellation reaches an activity with its heartbeats: the probe must hear of it soon.
     maxHeartbeatThrottleInterval: '1 s',
     // An activity is not cut off on SIGTERM: it has this long to come to its end, else another worker takes it over.

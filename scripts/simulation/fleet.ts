@@ -6,7 +6,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Client, Connection, WorkflowFailedError } from '@temporalio/client';
 import { operationId, TASK_QUEUE } from '../../model/names.js';
 import type { OperationStatus } from '../../model/operation.js';
-import { bundleWorkflows } from '../../workers/worker.js';
+import { bundleWorkflows } from '../../workers/bundle.js';
 import { startTemporal, type TemporalServer } from '../setup/temporal.js';
 import type { SimulationOptions } from './attempts.js';
 import type { Violation } from './invariants.js';
@@ -73,6 +73,8 @@ export class Fleet implements AsyncDisposable {
     const worker = fork(workerProcess, [temporal.address, bundleFile], {
       execArgv: ['--import', loader],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      // As bootstrap.mjs starts every worker.
+      env: { ...process.env, MALLOC_ARENA_MAX: '1' },
     });
     await new Promise<void>((resolve, reject) => {
       worker.once('message', () => resolve());

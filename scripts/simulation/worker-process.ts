@@ -7,6 +7,7 @@ import type { OperationStatus } from '../../model/operation.js';
 import { renderReport } from '../../model/report/render-report.js';
 import type { Activities } from '../../model/work.js';
 import { collectReport } from '../../workers/collect-report.js';
+import { boundHeaps, caching } from '../../workers/memory.js';
 import type { SimulationOptions } from './attempts.js';
 import { SimulatedDeployment } from './deployment.js';
 import type { Violation } from './invariants.js';
@@ -31,6 +32,7 @@ export type Asked = {
 // the activities are those of simulated deployments.
 const [, , address = '', bundleFile = ''] = process.argv;
 Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
+boundHeaps();
 const deployments = new Map<string, SimulatedDeployment>();
 const connection = await Connection.connect({ address });
 const native = await NativeConnection.connect({ address });
@@ -41,6 +43,7 @@ const worker = await Worker.create({
   taskQueue: TASK_QUEUE,
   workflowBundle: JSON.parse(await readFile(bundleFile, 'utf8')) as WorkflowBundleWithSourceMap,
   activities: dispatching(),
+  ...caching,
   interceptors: { activity: [() => ({ inbound: new FailureInterceptor() })] },
 });
 const running = worker.run();
