@@ -34,9 +34,21 @@ export function standingOf(status: OperationStatus, reason: string, untouched: b
   }
   if (progress.upgraded > 0 && progress.upgraded < progress.nodes)
     lines.push('Both versions run side by side meanwhile; replicas of the new version follow primaries of either.');
-  lines.push(`To go on where it stands: ${startCommand(status)}`);
+  lines.push(
+    isAllUpgraded(status, running)
+      ? `${NOTHING_LEFT} What was left out is the rest of validation and soak.`
+      : `To go on where it stands: ${startCommand(status)}`,
+  );
   return lines.join('\n');
 }
+
+/** How a statement says that another start would find nothing to do. */
+export const NOTHING_LEFT = 'Nothing is left to upgrade.';
+
+/** Told so and seen so: a node that runs the release and was not given back is still to be finished. */
+const isAllUpgraded = ({ to, shards }: OperationStatus, running: Running | undefined): boolean =>
+  running !== undefined &&
+  shards.every(({ nodes }) => nodes.every(({ address, state }) => state === 'upgraded' && running.get(address) === to));
 
 /** Starting the same once more goes on from where it stood. */
 export const startCommand = ({ deployment, to, via }: Pick<OperationStatus, 'deployment' | 'to' | 'via'>): string =>

@@ -1,7 +1,8 @@
+import { olderLine } from '../compatibility/release-lines.js';
 import type { GatePolicy } from '../deployment.js';
 import { formatSize } from '../duration.js';
 import { lagOf } from '../planning/order.js';
-import { allNodes } from '../topology.js';
+import { allNodes, type NodeView, type ShardView } from '../topology.js';
 import { fail, pass, wait, type Verdict } from '../verdict.js';
 import type { GateObservation } from './observation.js';
 
@@ -22,13 +23,22 @@ export function topologyGate({ topology }: GateObservation): Verdict {
     : wait(list(disagreements), 'every node sees the same healthy cluster');
 }
 
+/**
+ * Is it an older node behind a newer primary? Whatever it says of itself is worth nothing, and a link that needs a dataset
+ * never comes up: it can't read what it is given. Its own upgrade ends that, and must not wait for it.
+ */
+const isOutgrown = ({ primary }: ShardView, replica: NodeView): boolean => olderLine(replica.release, primary.release);
+
 /** Is every replica linked to its own primary and neither loading nor taking a full sync? */
 export function replicationGate({ topology }: GateObservation): Verdict {
   if (topology.shards.length === 0) return wait('no shard was seen', 'a node answers with its topology');
   const bare = topology.shards.filter(({ replicas }) => replicas.length === 0).map(({ name }) => name);
   if (bare.length > 0) return fail(`${list(bare)} has no replica`, 'add a replica and wait until it is in sync');
+  const outgrown = topology.shards.flatMap((shard) => shard.replicas.filter((it) => isOutgrown(shard, it)));
   const troubles = topology.shards.flatMap(({ primary, replicas }) =>
-    replicas.flatMap(({ address, replication }) => {
+    replicas.flatMap((replica) => {
+      const { address, replication } = replica;
+      if (outgrown.includes(replica)) return [];
       if (!replication) return [`${address} says nothing of its replication`];
       if (replication.primary !== primary.address)
         return [`${address} follows ${replication.primary}, not ${primary.address}`];
@@ -37,24 +47,28 @@ export function replicationGate({ topology }: GateObservation): Verdict {
       return replication.link === 'up' ? [] : [`${address} has lost its link to ${primary.address}`];
     }),
   );
-  return troubles.length === 0
-    ? pass('every replica is linked')
-    : wait(list(troubles), 'every replica follows its primary');
+  if (troubles.length > 0) return wait(list(troubles), 'every replica follows its primary');
+  if (outgrown.length === 0) return pass('every replica is linked');
+  const addresses = list(outgrown.map(({ address }) => address));
+  return pass(`every replica is linked, but for what is older than its primary: ${addresses}`);
 }
 
 /** Is every replica near enough to its primary, by bytes of the stream? */
 export function lagGate({ topology }: GateObservation, { maxLag }: GatePolicy): Verdict {
+  if (topology.shards.every(({ replicas }) => replicas.length === 0))
+    return wait('no replica was seen', 'a node answers with its topology');
   const lags = topology.shards.flatMap((shard) =>
-    shard.replicas.map((replica) => ({ address: replica.address, bytes: lagOf(shard, replica) })),
+    shard.replicas
+      .filter((replica) => !isOutgrown(shard, replica))
+      .map((replica) => ({ address: replica.address, bytes: lagOf(shard, replica) })),
   );
-  if (lags.length === 0) return wait('no replica was seen', 'a node answers with its topology');
   const behind = lags.filter(({ bytes }) => !(bytes <= maxLag));
   if (behind.length > 0)
     return wait(
       list(behind.map(({ address, bytes }) => `${address} is ${formatSize(bytes)} behind`)),
       `every replica is at most ${formatSize(maxLag)} behind (policy.gates.maxLag)`,
     );
-  return pass(`at most ${formatSize(Math.max(...lags.map(({ bytes }) => bytes)))} behind`);
+  return pass(`at most ${formatSize(Math.max(0, ...lags.map(({ bytes }) => bytes)))} behind`);
 }
 
 const percent = (share: number): string => `${Math.round(share * 1000) / 10} %`;

@@ -13,32 +13,32 @@ export const pairs: readonly (readonly [from: string, to: string])[] = releases.
   releases.filter((to) => oneStep(`${from}.0`, to).length === 0).map((to) => [from, to] as const),
 );
 
-/** Draws what one run does, from the seed and its number alone. */
-export function drawScenario(seed: number, run: number): Scenario {
+/** Draws what one run does, from the seed and its number alone. @param options.small three shards of two, one fault */
+export function drawScenario(seed: number, run: number, { small = false }: { small?: boolean } = {}): Scenario {
   const random = new Random(seed, run);
   const [from, to] = random.oneOf(pairs);
-  const primaries = random.chance(0.75) ? 3 : 4;
-  const replicasEach = random.chance(0.65) ? 1 : 2;
+  const drawn = { primaries: random.chance(0.75) ? 3 : 4, replicasEach: random.chance(0.65) ? 1 : 2 };
+  const shape = small ? { primaries: 3, replicasEach: 1 } : drawn;
   const mayTls = !withoutTls.includes(from) && !withoutTls.includes(to);
   const access = random.chance(0.7) ? 'open' : mayTls && random.chance(0.6) ? 'tls' : 'password';
-  const shape = { primaries, replicasEach };
   return {
     seed,
     run,
+    ...(small ? { small } : {}),
     from,
     to,
     ...shape,
     access,
     persistence: random.chance(0.4) ? 'appendonly' : 'none',
-    keys: random.between(1, 8) * 100,
+    keys: random.between(1, small ? 1 : 8) * 100,
     load: { probe: random.between(5, 25), writes: random.between(5, 20) * 10 },
     policy: {
       handover: random.oneOf(['safe', 'fast']),
-      parallelShards: random.between(1, 3),
-      canarySoakMs: random.between(0, 2) * 500,
-      soakMs: random.between(0, 2) * 500,
+      parallelShards: small ? 3 : random.between(1, 3),
+      canarySoakMs: small ? 0 : random.between(0, 2) * 500,
+      soakMs: small ? 0 : random.between(0, 2) * 500,
     },
-    faults: drawFaults(random, shape),
+    faults: drawFaults(random, shape, small ? 1 : random.between(1, 3)),
   };
 }
 
@@ -122,11 +122,11 @@ const draws: Readonly<Record<FaultKind, (random: Random, shape: Shape) => Fault>
   'backlog overrun': () => ({ kind: 'backlog overrun' }),
 };
 
-/** One to three, each of another kind; the worker's death may come twice. */
-function drawFaults(random: Random, shape: Shape): Fault[] {
+/** Each of another kind; the worker's death may come twice. */
+function drawFaults(random: Random, shape: Shape, count: number): Fault[] {
   const kinds = Object.keys(draws) as FaultKind[];
   const faults: Fault[] = [];
-  for (let count = random.between(1, 3); faults.length < count;) {
+  while (faults.length < count) {
     const kind = random.oneOf(kinds);
     if (faults.some((it) => it.kind === kind) && kind !== 'worker killed') continue;
     faults.push(draws[kind](random, shape));

@@ -136,12 +136,16 @@ const olderPromotable: Rule = ({ samples, events }) =>
 
 /**
  * Invariant 4: an older node is never given the dataset of a newer primary. With a backlog that is too small and may not
- * be grown, Redis does it by itself: the demoted primary asks for the stream before it can be stopped.
+ * be grown, Redis does it to an old primary between its handover and its stop (docs/decisions/0009).
  */
-const fullSyncFromNewer: Rule = ({ samples, events, overrun }) =>
-  (overrun ? [] : samples).flatMap((sample) =>
+const fullSyncFromNewer: Rule = ({ samples, events, timeline, overrun }) => {
+  const isAccepted = (address: string, at: number): boolean =>
+    overrun &&
+    timeline.some(({ kind, node, at: begun }) => kind === 'handover' && node === address && Date.parse(begun) <= at);
+  return samples.flatMap((sample) =>
     olderFollowers(sample)
       .filter(({ replica }) => replica.syncing && !touchedByChaos(events, replica.address, sample.at))
+      .filter(({ replica }) => !isAccepted(replica.address, sample.at))
       .map(({ replica, primary }) =>
         violation(
           'full sync from a newer version',
@@ -151,6 +155,7 @@ const fullSyncFromNewer: Rule = ({ samples, events, overrun }) =>
         ),
       ),
   );
+};
 
 const rules: readonly Rule[] = [
   slotOwnerStopped,

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LedgerResult } from '../../model/evidence.js';
 import type { OperationStatus, TimelineEntry } from '../../model/operation.js';
+import { NOTHING_LEFT } from '../../model/standing.js';
 import { until, type Sandbox } from '../sandbox/cluster.js';
 import { readNodes } from '../sandbox/node-states.js';
 import type { Operation } from '../sandbox/operation.js';
@@ -45,20 +46,43 @@ export interface RunResult {
   faults: { told: string[]; left: string[] };
 }
 
-/** Carries out one scenario, and checks everything. @param keep folder for what explains a failure */
-export async function runScenario(scenario: Scenario, { keep }: { keep: string }): Promise<RunResult> {
+/**
+ * Carries out one scenario, and checks everything. Once interrupted it ends all that it started, wherever that stood.
+ *
+ * @param keep folder for what explains a failure
+ * @throws the signal's reason when it was interrupted
+ */
+export async function runScenario(
+  scenario: Scenario,
+  { keep, signal }: { keep: string; signal: AbortSignal },
+): Promise<RunResult> {
   const begun = Date.now();
   await using stage = await Stage.open({
     durable: has(scenario, 'Temporal restarted'),
     environment,
     quickRetries: true,
   });
+  signal.throwIfAborted();
   await using cluster = await startCluster(scenario, stage.root);
-  const run = new ChaosRun(scenario, stage, cluster);
-  const result = { ...(await run.carryOut()), ms: Date.now() - begun };
-  if (isFailure(result))
-    await keepEvidence(keep, { result, stage, cluster, recording: run.recording, histories: run.histories });
-  return result;
+  try {
+    const run = new ChaosRun(scenario, stage, cluster, signal);
+    const result = { ...(await Promise.race([run.carryOut(), interruption(signal)])), ms: Date.now() - begun };
+    if (isFailure(result))
+      await keepEvidence(keep, { result, stage, cluster, recording: run.recording, histories: run.histories });
+    return result;
+  } finally {
+    // Before the servers: a worker in the middle of an upgrade would start others in their place.
+    await stage.endWorkers();
+  }
+}
+
+/** Never fulfilled; rejects when the signal comes. */
+function interruption(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const interrupt = (): void => reject(signal.reason as Error);
+    if (signal.aborted) interrupt();
+    signal.addEventListener('abort', interrupt, { once: true });
+  });
 }
 
 /** Is anything of it as it must not be? A stop with a true statement, and an end after it, is not. */
@@ -81,6 +105,7 @@ class ChaosRun {
     readonly scenario: Scenario,
     readonly stage: Stage,
     readonly cluster: Sandbox,
+    readonly signal: AbortSignal,
   ) {
     this.#watcher = new Watcher(
       cluster.endpoint(),
@@ -164,6 +189,8 @@ class ChaosRun {
       'untrue statement',
       untruths(statement, before, now).map((what) => `${what}: ${statement}`),
     );
+    // Ended in its soak: another start would be refused, and the nodes are looked at as those of a completed one.
+    if (statement.includes(NOTHING_LEFT)) return true;
     await this.#attempt('the cluster before the next start', async () => {
       await this.#attend();
     });
@@ -175,6 +202,7 @@ class ChaosRun {
     let abandoned = false;
     let last = '';
     for (;;) {
+      this.signal.throwIfAborted();
       const view = await operation.read();
       timeline.splice(0, timeline.length, ...view.timeline);
       this.#faults.seen(operation, this.#timelines);

@@ -4,6 +4,8 @@ import type { Activities } from '../../model/work.js';
 export interface Scenario {
   seed: number;
   run: number;
+  /** Drawn with `--small`. */
+  small?: true;
   from: string;
   to: string;
   primaries: number;
@@ -111,5 +113,5 @@ export const scenarioText = (it: Scenario): string =>
   ].join(', ');
 
 /** What does all of it again. */
-export const reproduce = ({ seed, run }: Pick<Scenario, 'seed' | 'run'>): string =>
-  `npm run chaos -- --seed ${seed} --only ${run}`;
+export const reproduce = ({ seed, run, small }: Pick<Scenario, 'seed' | 'run' | 'small'>): string =>
+  `npm run chaos -- --seed ${seed} --only ${run}${small ? ' --small' : ''}`;

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { isServer, processesIn } from '../../platforms/process/processes.js';
 import { findServers, newestFor } from '../../platforms/process/servers.js';
 import { readStarted } from '../../platforms/process/started.js';
 import { at, connect, type Endpoint, type NodeConnection } from '../../redis/connection.js';
@@ -27,6 +28,8 @@ export interface SandboxOptions {
   root?: string;
   /** Gives each node a disk of its own of this size, where the user may mount one (root on Linux). */
   diskBytes?: number;
+  /** Path of the server by exact release, where it is to be another than the one at hand. */
+  servers?: Readonly<Record<string, string>>;
   /** For authentication, TLS and renamed commands; host and port are filled in. */
   endpoint?: Omit<Endpoint, 'host' | 'port'>;
 }
@@ -39,6 +42,7 @@ export class Sandbox implements AsyncDisposable {
   readonly #claims: (() => void)[] = [];
   readonly #children = new Map<number, ChildProcess>();
   readonly #mounted: string[] = [];
+  #stopped = false;
 
   private constructor(
     readonly root: string,
@@ -82,9 +86,13 @@ export class Sandbox implements AsyncDisposable {
     return connect(this.endpoint(node), options);
   }
 
-  /** Ends every server that listens on one of the sandbox's ports, whoever started it, and removes the folder. */
+  /** Ends every server that works in a node's folder, whoever started it, and removes the folder. */
   async stop(): Promise<void> {
+    this.#stopped = true;
     await Promise.all(this.nodes.map((node) => this.kill(node)));
+    // One that an upgrade was just starting when its worker was ended has written no pid file yet.
+    for (const { home } of this.nodes)
+      for (const { pid } of await processesIn(home, [])) if (await isServer(pid)) killed(pid);
     for (const release of this.#claims) release();
     await Promise.all(this.#mounted.map((home) => run('umount', ['--lazy', home])));
     await rm(this.root, { recursive: true, force: true, maxRetries: 5 });
@@ -173,13 +181,17 @@ export class Sandbox implements AsyncDisposable {
   /** Starts a server in a node's folder and waits until it answers. */
   async #launch(node: SandboxNode, wanted: string): Promise<void> {
     const { home, port } = node;
-    const servers = await findServers();
+    const servers = await findServers(this.options.servers);
     const release = newestFor(servers.keys(), wanted);
     const program = release === undefined ? undefined : servers.get(release);
     if (release === undefined || program === undefined)
       throw new Error(`no server of release ${wanted} here: run \`npm run setup\``);
     const child = await spawnServer(home, program);
     this.#children.set(port, child);
+    if (this.#stopped) {
+      child.kill('SIGKILL');
+      throw new Error(`${node.address} is not started: its sandbox is gone`);
+    }
     const deadline = Date.now() + 15_000;
     for (;;) {
       try {
@@ -291,6 +303,14 @@ export async function until(
 }
 
 export const supportsTls = (release: string): boolean => atLeast(release, 6, 0);
+
+function killed(pid: number): boolean {
+  try {
+    return process.kill(pid, 'SIGKILL');
+  } catch {
+    return false;
+  }
+}
 
 function alive(pid: number): boolean {
   try {

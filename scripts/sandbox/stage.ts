@@ -27,6 +27,7 @@ const loader = pathToFileURL(join(import.meta.dirname, '..', '..', 'node_modules
 export class Stage implements AsyncDisposable {
   readonly #workers: ChildProcess[] = [];
   #keeping: Promise<void> | undefined;
+  #restarting: Promise<void> | undefined;
   #closing = false;
   /** What befalls the worker, and its successors. */
   readonly faults: WorkerFaults;
@@ -159,6 +160,13 @@ export class Stage implements AsyncDisposable {
     }
   }
 
+  /** Ends the workers for good: none is started in their place. */
+  async endWorkers(): Promise<void> {
+    this.#closing = true;
+    await this.#keeping;
+    await this.endWorker();
+  }
+
   /** Ends the workers' processes; by SIGKILL unless asked otherwise. */
   async endWorker(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     await Promise.all(this.#live().map((worker) => end(worker, signal)));
@@ -169,7 +177,12 @@ export class Stage implements AsyncDisposable {
   }
 
   /** Ends the Temporal server and starts it again on the same port and file, while everything else goes on. */
-  async restartTemporal(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+  restartTemporal(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+    this.#restarting = this.#restartTemporal(signal);
+    return this.#restarting;
+  }
+
+  async #restartTemporal(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     const port = Number(this.temporal.address.split(':')[1]);
     process.kill(this.temporal.pid, signal);
     await this.temporal.stop();
@@ -192,9 +205,8 @@ export class Stage implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closing = true;
-    await this.#keeping;
-    await this.endWorker();
+    await this.endWorkers();
+    await this.#restarting?.catch(() => undefined);
     await this.connection.close();
     await this.temporal.stop();
     await rm(this.root, { recursive: true, force: true, maxRetries: 5 });

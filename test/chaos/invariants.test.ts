@@ -146,7 +146,11 @@ test('an older node is told to take the dataset of a newer primary', () => {
   const samples = [sample(1, replica(A, B, kept), primary(B, { release: '8.0.6' }), primary(C))];
   expect(found({ samples })).toEqual([`full sync from a newer version ${A}`]);
   expect(found({ samples: [sample(1, replica(A, B, kept), primary(B), primary(C))] })).toEqual([]);
-  expect(found({ samples, overrun: true })).toEqual([]);
+  // With a backlog that is too small it may befall an old primary after its handover, and nobody else.
+  const timeline = [step('handover', `hand over to ${B}`, A, 0, 1)];
+  expect(found({ samples, overrun: true, timeline })).toEqual([]);
+  expect(found({ samples, timeline })).toHaveLength(1);
+  expect(found({ samples, overrun: true })).toHaveLength(1);
 });
 
 test('a state that lasts is one violation', () => {

@@ -67,3 +67,20 @@ test('what was read at the end counts, and not what was told on the way', () => 
   expect(said).toContain('shard-1: 10.0.1.3:6379 does not answer (it ran 5.0.6). If no process serves it, start it');
   expect(said).not.toContain('10.0.1.2');
 });
+
+test('where every node is upgraded no start is named that would be refused; one that was not given back needs one', () => {
+  const said = (state: NodeStatus['state'], release: string): string =>
+    standingOf(
+      {
+        ...{ deployment: 'orders', to: '8.0.6', result: 'aborted', progress: { upgraded: 1, nodes: 1 } },
+        shards: [{ shard: 'shard-1', nodes: [{ address: '10.0.1.1:6379', role: 'primary', release: '8.0.6', state }] }],
+      } as unknown as OperationStatus,
+      'aborted by ana',
+      false,
+      new Map([['10.0.1.1:6379', release]]),
+    );
+  expect(said('upgraded', '8.0.6')).toContain('\nNothing is left to upgrade. ');
+  expect(said('upgraded', '8.0.6')).not.toContain('rollout start');
+  for (const it of [said('waiting', '8.0.6'), said('upgraded', '5.0.6')])
+    expect(it).toContain('To go on where it stands: rollout start orders --to 8.0.6');
+});

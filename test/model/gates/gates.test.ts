@@ -210,3 +210,28 @@ test('the thresholds themselves still pass', () => {
   expect(judge(withNode({ usedMemoryBytes: 25 * GB }), 'disk')?.state).toBe('pass');
   expect(judge(withNode({ replication: { ...link, offset: 1_000_000 - 1024 ** 2 } }), 'lag')?.state).toBe('pass');
 });
+
+test('an older replica of a newer primary is not waited for: only its own upgrade brings its link up', () => {
+  const broken = { ...link, link: 'down' as const, offset: 0 };
+  const behindNewer: GateObservation = {
+    ...good,
+    topology: {
+      ...view,
+      shards: view.shards.map((shard, i) =>
+        i === 0
+          ? {
+              ...shard,
+              primary: { ...shard.primary, release: '8.0.6' },
+              replicas: shard.replicas.map((it) => ({ ...it, release: '5.0.6', replication: broken })),
+            }
+          : shard,
+      ),
+    },
+  };
+  expect(judge(behindNewer, 'replication')).toMatchObject({
+    state: 'pass',
+    reason: expect.stringContaining('10.0.1.1:6379') as string,
+  });
+  expect(judge(behindNewer, 'lag')?.state).toBe('pass');
+  expect(judge(withNode({ replication: broken }), 'replication')?.state).toBe('wait');
+});
