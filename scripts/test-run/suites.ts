@@ -6,7 +6,7 @@ export interface Suite {
   name: string;
   /** Folders under test/, as vitest's filters. */
   folders: readonly string[];
-  /** Files at once: an upgrade mostly waits, so that two fit two cores. */
+  /** Files at once. */
   atOnce: number;
 }
 
@@ -19,8 +19,8 @@ const late = ['setup', 'simulation', 'scripts', 'e2e', 'faults'];
 /** Half an hour of faults more; only where it is asked for. */
 const thoroughOnly: readonly string[] = ['faults'];
 
-/** Their files each start servers of their own, and wait for them most of the time. */
-const twoAtOnce: readonly string[] = ['workflows', 'scripts', 'e2e', 'faults'];
+/** How many files at once: each starts servers of its own, and waits for them most of the time. */
+const atOnce: Readonly<Record<string, number>> = { redis: 2, workflows: 2, scripts: 2, e2e: 3, faults: 2 };
 
 /**
  * One suite for the quick folders, and one for each other that has a test file.
@@ -48,7 +48,7 @@ export async function suites(only?: readonly string[], thorough = false): Promis
     .map(({ name, folders: names }) => ({
       name,
       folders: names.map((folder) => `test/${folder}/`),
-      atOnce: names.every((folder) => twoAtOnce.includes(folder)) ? 2 : 1,
+      atOnce: Math.min(...names.map((folder) => atOnce[folder] ?? 1)),
     }));
 }
 
