@@ -5,8 +5,11 @@ import { tlsOptions } from './socket.js';
 
 export { addressOf, at, type Endpoint } from '../model/endpoint.js';
 
-/** Refusals of PING by a server that is there and took the password: INFO and CONFIG work all the same. */
-const ANSWERS_ALL_THE_SAME = /^(LOADING|MASTERDOWN)\b/;
+/**
+ * Refusals of PING by a server that is there and took the password: INFO and CONFIG work all the same. MISCONF: a primary
+ * that can't write its append-only file or snapshot (processCommand in server.c).
+ */
+const ANSWERS_ALL_THE_SAME = /^(LOADING|MASTERDOWN|MISCONF)\b/;
 
 export interface NodeConnection extends AsyncDisposable {
   readonly address: string;
@@ -39,7 +42,8 @@ export function redisOptions(endpoint: Endpoint) {
 /**
  * One administrative connection to one node. It never reconnects and never retries: the caller looks at the world
  * and decides. Every call has a deadline, since a stopped process (SIGSTOP, swapping) answers nothing at all. A server
- * that is loading its dataset, or a replica that serves no stale data (PING is refused by it from 7.0 on), is connected.
+ * that is loading its dataset, a replica that serves no stale data (PING is refused by it from 7.0 on), and a primary
+ * whose disk is full are connected.
  *
  * @param options.timeoutMs deadline of the connection and of each call, ms (default 5000)
  * @throws RolloutError Unreachable, Unauthorized or NodeHung

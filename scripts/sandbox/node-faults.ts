@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFile, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { RolloutError } from '../../model/failures.js';
@@ -35,13 +35,21 @@ export const hung: NodeFault = async (sandbox, node) => {
 export const diskFull: NodeFault = async (sandbox, node) => {
   if (await hasOwnDisk(node)) {
     const filler = join(node.home, 'filler');
-    const { bavail, bsize } = await statfs(node.home);
-    await writeFile(filler, Buffer.alloc(bavail * bsize));
+    await fillUp(filler);
     return () => rm(filler, { force: true });
   }
   const { size } = await stat(join(node.home, 'redis.log'));
   return limited(sandbox, node, 'fsize', size + LOG_ROOM_BYTES);
 };
+
+/** To the last block, though the node writes meanwhile. */
+async function fillUp(file: string): Promise<void> {
+  try {
+    for (;;) await appendFile(file, Buffer.alloc(1024 * 1024));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+  }
+}
 
 /** For the server's own log, which ends it when it grows beyond the limit. */
 const LOG_ROOM_BYTES = 16 * 1024;

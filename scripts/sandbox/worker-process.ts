@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { bundleWorkflows, createWorker } from '../../workers/worker.js';
 import { obeyCutOff } from './cut-off.js';
+import { obeyDetours } from './detour.js';
 import { FaultInterceptor } from './worker-faults.js';
 
 /** What the worker of a stage is told. */
@@ -31,6 +32,7 @@ if (!existsSync(bundleFile)) {
 }
 const bundle = JSON.parse(await readFile(bundleFile, 'utf8')) as WorkflowBundleWithSourceMap;
 obeyCutOff(faults);
+obeyDetours(faults);
 const running = await createWorker({
   deployments,
   state,

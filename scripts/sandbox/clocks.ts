@@ -1,0 +1,47 @@
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { findServers } from '../../platforms/process/servers.js';
+import { FAKETIME, faketimeProgram } from '../setup/faketime.js';
+import type { NodeFault } from './node-faults.js';
+
+/** In a node's folder: how far its clock is off, as libfaketime reads it at each look at the clock. */
+const CLOCK = 'clock';
+
+/**
+ * Servers whose clock can be set while they run, by release: for a sandbox and for a deployment's `platform.servers`.
+ *
+ * @param releases exact ones; not those that come with a newer C library than the library was built for (Debian's of trixie on)
+ * @throws Error when set-up has not brought libfaketime or a server here
+ */
+export async function serversWithClocks(folder: string, releases: readonly string[]): Promise<Record<string, string>> {
+  const faketime = await faketimeProgram();
+  if (faketime === undefined) throw new Error(`no ${FAKETIME} here: run \`npm run setup -- --only faketime\``);
+  const servers = await findServers();
+  return Object.fromEntries(
+    await Promise.all(
+      releases.map(async (release): Promise<[string, string]> => {
+        const server = servers.get(release);
+        if (server === undefined) throw new Error(`no server of release ${release} here: run \`npm run setup\``);
+        const path = join(folder, `${release}-with-clock`);
+        // A node's folder is where its server works.
+        const lines = [
+          '#!/bin/sh',
+          `[ -e ${CLOCK} ] || echo +0 > ${CLOCK}`,
+          `exec "${faketime}" "$PWD/${CLOCK}" "${server}" "$@"`,
+        ];
+        await writeFile(path, `${lines.join('\n')}\n`);
+        await chmod(path, 0o755);
+        return [release, path];
+      }),
+    ),
+  );
+}
+
+/** The clock of a node's machine is set forward, or back (negative), and right again; of a server of serversWithClocks. */
+export const clockOff =
+  (ms: number): NodeFault =>
+  async (_, node) => {
+    const seconds = ms / 1000;
+    await writeFile(join(node.home, CLOCK), `${seconds < 0 ? '' : '+'}${seconds}s\n`);
+    return () => writeFile(join(node.home, CLOCK), '+0\n');
+  };
