@@ -6,6 +6,7 @@ import { explainRefusal, leftToUpgrade, stopsLeft } from '../model/compatibility
 import { RolloutError } from '../model/failures.js';
 import { evaluateGates } from '../model/gates/evaluate.js';
 import { isNews, pollMs } from '../model/gates/looks.js';
+import { eachNode } from '../model/in-parallel.js';
 import { compareNumbers, release, satisfies } from '../model/release.js';
 import { allNodes, type TopologyView } from '../model/topology.js';
 import type { Verdict } from '../model/verdict.js';
@@ -32,7 +33,7 @@ export function assessActivities(dependencies: Dependencies): AssessActivities {
       heartbeating(async () => {
         const context = await contextFor(dependencies, input);
         const { deployment, folder } = context;
-        const whole = await readSettled(async () => (await readNamed(context)).topology);
+        const whole = await readSettled(async () => (await readNamed(context, input.shard)).topology);
         if (whole.disagreements.length === 0) await noteNames(context, whole);
         const way = await Promise.all([...(input.via ?? []), input.to].map((stop) => exactTarget(context, stop)));
         const topology = input.shard === undefined ? whole : onlyShard(whole, input.shard);
@@ -71,7 +72,7 @@ export function assessActivities(dependencies: Dependencies): AssessActivities {
     readShard: (input) =>
       heartbeating(async () => {
         const context = await contextFor(dependencies, input);
-        const { topology, accounts } = await readNamed(context);
+        const { topology, accounts } = await readNamed(context, input.shard);
         const shard = topology.shards.find((it) => it.name === input.shard);
         if (!shard)
           throw new RolloutError(
@@ -131,13 +132,11 @@ async function judge(context: Context, input: Looking): Promise<GateResult[]> {
 
 /** Nodes that an operation, perhaps one that was terminated, has isolated and not released yet. */
 async function pendingAmong(context: Context, topology: TopologyView): Promise<string[]> {
-  const found = await Promise.all(
-    allNodes(topology).map(async ({ address }) => {
-      await using connection = await context.connect(address);
-      const before = await readBefore(context, { ...(await placeOf(connection)), pending: false });
-      return isPending(before) ? [address] : [];
-    }),
-  );
+  const found = await eachNode(allNodes(topology), async ({ address }) => {
+    await using connection = await context.connect(address);
+    const before = await readBefore(context, { ...(await placeOf(connection)), pending: false });
+    return isPending(before) ? [address] : [];
+  });
   return found.flat();
 }
 
@@ -152,21 +151,19 @@ async function exactTarget({ platform }: Context, to: string): Promise<string> {
 /** Everything that is going to be done must be allowed, and every node must be where the platform can reach it. */
 async function mayAct(context: Context, topology: TopologyView): Promise<void> {
   const { deployment, platform } = context;
-  const refusals = await Promise.all(
-    allNodes(topology).map(async (node) => {
-      await using connection = await context.connect(node.address);
-      const missing = await missingPermissions(connection, node.release, undertakingOf(deployment));
-      if (missing.length > 0) return `${node.address}: ${missing.join(', ')}`;
-      const place = await placeOf(connection);
-      const { state } = await platform.inspect(platformNode({ ...place, pending: false }));
-      if (state !== 'running')
-        throw new RolloutError(
-          'BadDeploymentFile',
-          `platform: ${node.address} answers, but no process of this machine with the folder ${place.home} serves it (platform 'process' is for nodes beside the worker)`,
-        );
-      return undefined;
-    }),
-  );
+  const refusals = await eachNode(allNodes(topology), async (node) => {
+    await using connection = await context.connect(node.address);
+    const missing = await missingPermissions(connection, node.release, undertakingOf(deployment));
+    if (missing.length > 0) return `${node.address}: ${missing.join(', ')}`;
+    const place = await placeOf(connection);
+    const { state } = await platform.inspect(platformNode({ ...place, pending: false }));
+    if (state !== 'running')
+      throw new RolloutError(
+        'BadDeploymentFile',
+        `platform: ${node.address} answers, but no process of this machine with the folder ${place.home} serves it (platform 'process' is for nodes beside the worker)`,
+      );
+    return undefined;
+  });
   const found = refusals.filter((it) => it !== undefined);
   if (found.length > 0)
     throw new RolloutError(

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { eachNode } from '../model/in-parallel.js';
 import type { ClientFacts, NodeFacts, PlanFacts } from '../model/planning/facts.js';
 import { allNodes, type TopologyView } from '../model/topology.js';
 import { readClock } from '../redis/clock.js';
@@ -11,12 +12,10 @@ const MEASURE_MS = 1000;
 
 /** What planning wants to know beyond the topology; reads, and changes nothing. */
 export async function readFacts(context: Pick<Context, 'connect'>, topology: TopologyView): Promise<PlanFacts> {
-  const nodes = await Promise.all(
-    allNodes(topology).map(async ({ address }) => {
-      await using connection = await context.connect(address);
-      return [address, await factsOf(connection)] as const;
-    }),
-  );
+  const nodes = await eachNode(allNodes(topology), async ({ address }) => {
+    await using connection = await context.connect(address);
+    return [address, await factsOf(connection)] as const;
+  });
   return { nodes: Object.fromEntries(nodes) };
 }
 

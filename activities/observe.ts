@@ -6,6 +6,7 @@ import type { ProbeRecent } from '../model/evidence.js';
 import type { GateObservation, NodeResources, ProbeWindow, QueryResult } from '../model/gates/observation.js';
 import { RolloutError } from '../model/failures.js';
 import { mayHandOver, type ShardObservation } from '../model/handover.js';
+import { eachNode } from '../model/in-parallel.js';
 import { satisfies } from '../model/release.js';
 import { allNodes, type ShardView } from '../model/topology.js';
 import type { Verdict } from '../model/verdict.js';
@@ -89,37 +90,33 @@ export function judgeHandover(
 
 async function readResources(context: Context, shards: readonly ShardView[]): Promise<Record<string, NodeResources>> {
   const nodes = allNodes({ shards });
-  const found = await Promise.all(
-    nodes.map(async ({ address }) => {
-      try {
-        await using connection = await context.connect(address);
-        const { diskFree, memoryFree, memoryTotal } = await context.platform.resources(
-          platformNode({ ...(await placeOf(connection)), pending: false }),
-        );
-        return [
-          [address, { diskFreeBytes: diskFree, memoryFreeBytes: memoryFree, memoryTotalBytes: memoryTotal }] as const,
-        ];
-      } catch {
-        // Missing here, it is never taken for good: the gate says that the node could not be asked.
-        return [];
-      }
-    }),
-  );
+  const found = await eachNode(nodes, async ({ address }) => {
+    try {
+      await using connection = await context.connect(address);
+      const { diskFree, memoryFree, memoryTotal } = await context.platform.resources(
+        platformNode({ ...(await placeOf(connection)), pending: false }),
+      );
+      return [
+        [address, { diskFreeBytes: diskFree, memoryFreeBytes: memoryFree, memoryTotalBytes: memoryTotal }] as const,
+      ];
+    } catch {
+      // Missing here, it is never taken for good: the gate says that the node could not be asked.
+      return [];
+    }
+  });
   return Object.fromEntries(found.flat());
 }
 
 async function readClocks(context: Context, addresses: readonly string[]): Promise<Record<string, ClockReading>> {
-  const read = await Promise.all(
-    addresses.map(async (address) => {
-      try {
-        await using connection = await context.connect(address);
-        return [[address, await readClock(connection)] as const];
-      } catch (error) {
-        if (error instanceof RolloutError) return [];
-        throw error;
-      }
-    }),
-  );
+  const read = await eachNode(addresses, async (address) => {
+    try {
+      await using connection = await context.connect(address);
+      return [[address, await readClock(connection)] as const];
+    } catch (error) {
+      if (error instanceof RolloutError) return [];
+      throw error;
+    }
+  });
   return Object.fromEntries(read.flat());
 }
 

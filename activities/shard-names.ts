@@ -15,10 +15,14 @@ export interface Reading {
   folder: string;
 }
 
-/** The cluster from every node's own view; its shards are called what they were when the operation began. */
-export async function readNamed({ endpoint, deployment, folder }: Reading): Promise<Accounts> {
-  const accounts = await readAccounts(endpoint, deployment.seeds);
+/**
+ * The cluster from every node's own view; its shards are called what they were when the operation began.
+ *
+ * @param shard only its nodes are read, and what they see of the others; the whole where it was never named
+ */
+export async function readNamed({ endpoint, deployment, folder }: Reading, shard?: string): Promise<Accounts> {
   const known = await readNames(folder);
+  const accounts = await readAccounts(endpoint, deployment.seeds, shard === undefined ? undefined : known?.[shard]);
   if (!known) return accounts;
   const { topology } = accounts;
   return { ...accounts, topology: { ...topology, shards: nameByMembers(topology.shards, known) } };

@@ -1,5 +1,6 @@
 import { RolloutError } from '../model/failures.js';
 import type { PrimaryObservation } from '../model/handover.js';
+import { eachNode } from '../model/in-parallel.js';
 import {
   allNodes,
   formatSlots,
@@ -9,7 +10,7 @@ import {
   type ShardView,
   type TopologyView,
 } from '../model/topology.js';
-import { parseClusterNodes, type ClusterNodesLine } from './cluster-nodes.js';
+import { parseClusterNodes, type ClusterNodesLine, type KnownLines } from './cluster-nodes.js';
 import { addressOf, at, connect, type Endpoint } from './connection.js';
 import { parseInfo, releaseFromInfo } from './info.js';
 
@@ -43,45 +44,78 @@ export async function readTopology(endpoint: Endpoint, seeds: readonly string[])
   return (await readAccounts(endpoint, seeds)).topology;
 }
 
-/** As readTopology, with each node's own account beside it. */
-export async function readAccounts(endpoint: Endpoint, seeds: readonly string[]): Promise<Accounts> {
-  const first = await firstAccount(endpoint, seeds);
-  const members = first.peers.filter((peer) => peer.health !== 'handshake' && peer.health !== 'noaddr');
+/**
+ * As readTopology, with each node's own account beside it.
+ *
+ * @param ofShard ids of a shard's nodes: only they are read, and who is in one shard with them by now. What they see of
+ * the others is judged all the same; whether the others see them so is not known.
+ */
+export async function readAccounts(
+  endpoint: Endpoint,
+  seeds: readonly string[],
+  ofShard?: readonly string[],
+): Promise<Accounts> {
+  const known: KnownLines = new Map();
+  const first = await firstAccount(endpoint, seeds, known);
   const disagreements: string[] = [];
-  const accounts = await Promise.all(
-    members.map(async (peer) => {
-      if (peer.myself) return first;
+  const read = new Map<string, NodeAccount | undefined>([[first.node.id, first]]);
+  const members = new Map<string, ClusterNodesLine>();
+  const readMore = async (): Promise<boolean> => {
+    const accounts = [...read.values()].filter((account) => account !== undefined);
+    const lines = ofShard === undefined ? first.peers : shardLines(accounts, ofShard);
+    for (const line of lines)
+      if (line.health !== 'handshake' && line.health !== 'noaddr' && !members.has(line.id)) members.set(line.id, line);
+    const unread = [...members.values()].filter(({ id }) => !read.has(id));
+    const found = await eachNode(unread, async ({ address }) => {
       try {
-        return await readAccount(at(endpoint, peer.address));
+        return await readAccount(at(endpoint, address), known);
       } catch (error) {
         disagreements.push(error instanceof Error ? error.message : String(error));
         return undefined;
       }
-    }),
-  );
-  const known = asAnnounced(
+    });
+    for (const [n, { id }] of unread.entries()) read.set(id, found[n]);
+    return unread.length > 0;
+  };
+  // Of a shard: whoever one of its nodes names that the seed didn't is one of them too.
+  while ((await readMore()) && ofShard !== undefined);
+  const accounts = asAnnounced(
     first,
-    accounts.filter((account) => account !== undefined),
+    [...members.keys()].flatMap((id) => read.get(id) ?? []),
   );
-  disagreements.push(...disagreementsAmong(known));
+  disagreements.push(...disagreementsAmong(accounts, ofShard === undefined ? undefined : first));
   return {
     topology: {
-      shards: shardsOf(known),
+      shards: shardsOf(accounts),
       disagreements: [...new Set(disagreements)].sort(),
-      nodeTimeoutMs: Math.max(...known.map((account) => account.nodeTimeoutMs)),
+      nodeTimeoutMs: Math.max(...[first, ...accounts].map((account) => account.nodeTimeoutMs)),
     },
-    accounts: known,
-    memberAddresses: members.map((peer) => known.find(({ node }) => node.id === peer.id)?.node.address ?? peer.address),
+    accounts,
+    memberAddresses: [...members.values()].map(
+      (peer) => accounts.find(({ node }) => node.id === peer.id)?.node.address ?? peer.address,
+    ),
   };
 }
+
+/** Lines of those that are, in anybody's view, in one shard with a node of these ids. */
+function shardLines(accounts: readonly NodeAccount[], ids: readonly string[]): ClusterNodesLine[] {
+  return accounts.flatMap(({ peers }) => {
+    const leaders = new Set(peers.filter(({ id }) => ids.includes(id)).map(leaderOf));
+    return peers.filter((peer) => leaders.has(leaderOf(peer)));
+  });
+}
+
+const leaderOf = ({ id, primaryId }: ClusterNodesLine): string => primaryId ?? id;
 
 /**
  * A seed may be written as the cluster doesn't know it (`localhost`, a name of DNS): the node is called by the address
  * that its peers have of it, which is the one that its replicas name as their primary's, else by the one it has itself.
  */
 function asAnnounced(seed: NodeAccount, accounts: readonly NodeAccount[]): NodeAccount[] {
-  const lines = [...accounts.filter((it) => it !== seed), seed].flatMap(({ peers }) => peers);
-  const address = lines.find((line) => line.id === seed.node.id && line.announced)?.address;
+  const lines = [...accounts.filter((it) => it !== seed), seed].map(({ peers }) =>
+    peers.find((line) => line.id === seed.node.id && line.announced),
+  );
+  const address = lines.find((line) => line !== undefined)?.address;
   if (address === undefined) return [...accounts];
   return accounts.map((it) => (it === seed ? { ...it, node: { ...it.node, address } } : it));
 }
@@ -110,11 +144,11 @@ export function observePrimaries(accounts: readonly NodeAccount[]): PrimaryObser
   ];
 }
 
-async function firstAccount(endpoint: Endpoint, seeds: readonly string[]): Promise<NodeAccount> {
+async function firstAccount(endpoint: Endpoint, seeds: readonly string[], known: KnownLines): Promise<NodeAccount> {
   const refusals: RolloutError[] = [];
   for (const seed of seeds)
     try {
-      return await readAccount(at(endpoint, seed));
+      return await readAccount(at(endpoint, seed), known);
     } catch (error) {
       if (!(error instanceof RolloutError)) throw error;
       // Wrong password at one seed is wrong at all; only a seed that is away is worth another.
@@ -125,8 +159,12 @@ async function firstAccount(endpoint: Endpoint, seeds: readonly string[]): Promi
   throw new RolloutError('Unreachable', `none of the seeds answers: ${refusals.map((it) => it.message).join('; ')}`);
 }
 
-/** Reads one node: INFO, CLUSTER NODES, CLUSTER INFO and its node timeout, over a connection of its own. */
-export async function readAccount(endpoint: Endpoint): Promise<NodeAccount> {
+/**
+ * Reads one node: INFO, CLUSTER NODES, CLUSTER INFO and its node timeout, over a connection of its own.
+ *
+ * @param known lines of CLUSTER NODES that others had
+ */
+export async function readAccount(endpoint: Endpoint, known?: KnownLines): Promise<NodeAccount> {
   await using connection = await connect(endpoint);
   const { address } = connection;
   const [infoText, nodesText, clusterText, timeout] = await connection.pipeline([
@@ -144,7 +182,7 @@ export async function readAccount(endpoint: Endpoint): Promise<NodeAccount> {
     if (reply instanceof Error) throw commandRefused(address, command, reply, endpoint);
   const info = parseInfo(String(infoText));
   const cluster = parseInfo(String(clusterText));
-  const peers = parseClusterNodes(String(nodesText), endpoint.host);
+  const peers = parseClusterNodes(String(nodesText), endpoint.host, known);
   const own = peers.find((peer) => peer.myself);
   if (!own) throw new RolloutError('BadInput', `${address}: CLUSTER NODES names no node as myself`);
   return {
@@ -216,7 +254,10 @@ export function nodeView(address: string, id: string, info: Record<string, strin
  * name while another's primary is away.
  */
 function shardsOf(accounts: readonly NodeAccount[]): ShardView[] {
-  const starts = new Set(accounts.flatMap(({ peers }) => peers.flatMap(({ slots }) => slots[0]?.[0] ?? [])));
+  // The same lines, most of them: each once.
+  const lines = new Set<ClusterNodesLine>();
+  for (const { peers } of accounts) for (const peer of peers) lines.add(peer);
+  const starts = new Set([...lines].flatMap(({ slots }) => slots[0]?.[0] ?? []));
   const rank = (start: number): number => [...starts].filter((other) => other < start).length + 1;
   const members = accounts.map(({ node, peers }) => ({ node, own: peers.find((peer) => peer.myself) }));
   const owners = members
@@ -234,7 +275,8 @@ function shardsOf(accounts: readonly NodeAccount[]): ShardView[] {
   }));
 }
 
-function disagreementsAmong(accounts: readonly NodeAccount[]): string[] {
+/** @param seed where one shard alone was read, whose view tells of the slots of the others */
+function disagreementsAmong(accounts: readonly NodeAccount[], seed?: NodeAccount): string[] {
   const found: string[] = [];
   // Every node has a line on every other: at 1,000 nodes a look through a list for each line would take minutes.
   const all = new Map(
@@ -267,7 +309,7 @@ function disagreementsAmong(accounts: readonly NodeAccount[]): string[] {
     else if (upstream !== undefined && all.has(upstream))
       found.push(`${node.address} replicates ${all.get(upstream)?.node.address ?? upstream}, which serves no slot`);
   }
-  const covered = slotCount(shards.flatMap((shard) => shard.slots));
+  const covered = slotCount((seed?.peers ?? shards).flatMap(({ slots }) => slots));
   if (covered !== SLOTS) found.push(`${covered} of ${SLOTS} slots are covered`);
   return found;
 }

@@ -3,7 +3,7 @@ import { chooseCanary, shardOrder } from '../model/planning/order.js';
 import { workflowInfo } from '@temporalio/workflow';
 import { continueWith, isLong, MOST_EVENTS, takeUp, type Known } from './continue.js';
 import { messageOf } from './failure.js';
-import { inParallel } from './in-parallel.js';
+import { inParallel } from '../model/in-parallel.js';
 import { Run, type Ended } from './run.js';
 import type { ShardResult } from './upgrade-shard.js';
 import type { Compared } from './validate.js';

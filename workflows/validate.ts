@@ -2,7 +2,7 @@ import { satisfies } from '../model/release.js';
 import { allNodes, type TopologyView } from '../model/topology.js';
 import type { VerifyResult } from '../model/evidence.js';
 import { stopped } from './failure.js';
-import { inParallel } from './in-parallel.js';
+import { inParallel } from '../model/in-parallel.js';
 import { act } from './proxies.js';
 import type { Run } from './run.js';
 

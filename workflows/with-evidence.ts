@@ -1,7 +1,7 @@
 import type { LedgerResult } from '../model/evidence.js';
 import type { TopologyView } from '../model/topology.js';
 import { messageOf, stopped } from './failure.js';
-import { inParallel } from './in-parallel.js';
+import { inParallel } from '../model/in-parallel.js';
 import { act } from './proxies.js';
 import type { Run } from './run.js';
 import { ClientWatch } from './watch-clients.js';

@@ -1,3 +1,6 @@
+/** Of a large cluster: each node is a connection, and its account of a cluster of 1,000 nodes is 120 kB. */
+export const NODES_AT_ONCE = 100;
+
 /**
  * At most `limit` at once; after a failure, or once there is `enough`, no further one begins, and those that run come to
  * their end first.
@@ -26,4 +29,16 @@ export async function inParallel<Item>(
   await Promise.all(Array.from({ length: Math.min(limit, items.length) }, lane));
   if (problems.length > 0) throw problems[0];
   return queue;
+}
+
+/** What the work gives for each node, in their order, some nodes at once. */
+export async function eachNode<Node, Result>(
+  nodes: readonly Node[],
+  work: (node: Node) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = [];
+  await inParallel([...nodes.entries()], NODES_AT_ONCE, async ([at, node]) => {
+    results[at] = await work(node);
+  });
+  return results;
 }
