@@ -24,6 +24,9 @@ export const familySignals = {
   nodes: 'family-nodes',
 } as const;
 
+/** Status, timeline and record of a child in one answer, for the report: each query of a workflow that has ended replays it. */
+export const familyQuery = 'family-findings';
+
 export const queryNames = ['status', 'plan', 'timeline', 'record'] as const;
 
 export const searchAttributes = {

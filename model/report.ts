@@ -31,3 +31,10 @@ export type OperationRecord = Pick<
   ReportData,
   'verify' | 'configuration' | 'releases' | 'resyncs' | 'handovers' | 'backups'
 >;
+
+/** All that one workflow knows of itself. */
+export interface Findings {
+  status: OperationStatus;
+  timeline: TimelineEntry[];
+  record: OperationRecord;
+}

@@ -1,6 +1,6 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { ApprovalPolicy } from '../model/deployment.js';
-import { familySignals } from '../model/names.js';
+import { familyQuery, familySignals } from '../model/names.js';
 import type {
   ApproveInput,
   ControlInput,
@@ -11,7 +11,7 @@ import type {
   Waiting,
 } from '../model/operation.js';
 import type { Plan } from '../model/plan.js';
-import type { OperationRecord } from '../model/report.js';
+import type { Findings, OperationRecord } from '../model/report.js';
 
 /** A child's question to its root. */
 export interface Asked {
@@ -62,3 +62,4 @@ export const statusQuery = defineQuery<OperationStatus>('status');
 export const planQuery = defineQuery<Plan | undefined>('plan');
 export const timelineQuery = defineQuery<TimelineEntry[]>('timeline');
 export const recordQuery = defineQuery<OperationRecord>('record');
+export const findingsQuery = defineQuery<Findings>(familyQuery);

@@ -16,7 +16,7 @@ import type { Plan } from '../model/plan.js';
 import type { OperationRecord } from '../model/report.js';
 import type { Order } from '../model/work.js';
 import { Aborted, failureTypeOf, messageOf } from './failure.js';
-import { planQuery, recordQuery, statusQuery, timelineQuery, type NodesCame } from './definitions.js';
+import { findingsQuery, planQuery, recordQuery, statusQuery, timelineQuery, type NodesCame } from './definitions.js';
 
 /** Between two series of attempts, ms. */
 const READABLE_PAUSE_MS = 30_000;
@@ -84,6 +84,7 @@ export class Operation {
     setHandler(timelineQuery, () => this.timeline);
     setHandler(planQuery, () => this.plan);
     setHandler(recordQuery, () => this.record);
+    setHandler(findingsQuery, () => ({ status: this.status, timeline: this.timeline, record: this.record }));
   }
 
   /** Which deployment and which operation, for every activity: children share the folder of their root. */
