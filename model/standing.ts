@@ -14,7 +14,7 @@ export function standingOf(status: OperationStatus, reason: string, untouched: b
   if (result === 'completed') return `${deployment} runs ${to} on all ${progress.nodes} nodes.`;
   if (untouched) return `${reason.startsWith(deployment) ? reason : `${deployment}: ${reason}`}\nNothing was touched.`;
   const lines = [
-    `${deployment} was ${result === 'aborted' ? 'aborted' : 'stopped'}: ${reason}.`,
+    `${deployment} was ${result === 'aborted' ? 'aborted' : 'stopped'}: ${reason.replace(/\.$/, '')}.`,
     `${[...via, to].map((release) => countOf(status, release, running)).join(', ')}.`,
   ];
   for (const shard of shards) {

@@ -103,3 +103,14 @@ test('a scenario is said in one line, and so is what does it again', () => {
   };
   expect(faultText(fault)).toBe('its primary killed for 300 ms when save #2 ends');
 });
+
+test('a small run is drawn as small, and says so to whoever does it again', () => {
+  const small = Array.from({ length: 200 }, (_, i) => drawScenario(i, 1, { small: true }));
+  for (const it of small) {
+    expect(it).toMatchObject({ small: true, primaries: 3, replicasEach: 1, keys: 100 });
+    expect(it.policy).toMatchObject({ parallelShards: 3, canarySoakMs: 0, soakMs: 0 });
+    expect(it.faults).toHaveLength(1);
+    expect(reproduce(it)).toMatch(/ --small$/);
+  }
+  expect(new Set(small.map(scenarioText)).size).toBeGreaterThan(150);
+});

@@ -3,13 +3,13 @@ import { expect, test } from 'vitest';
 import type { NodeStatus, OperationStatus } from '../../model/operation.js';
 import { standingOf } from '../../model/standing.js';
 
-const statement = (state: NodeStatus['state'], release = '5.0.6'): string => {
+const statement = (state: NodeStatus['state'], release = '5.0.6', reason = 'it failed'): string => {
   const node: NodeStatus = { address: '10.0.1.1:6379', role: 'replica', release, state };
   const status = {
     ...{ deployment: 'orders', to: '8.0.6', result: 'stopped', progress: { upgraded: 1, nodes: 6 } },
     shards: [{ shard: 'shard-1', state: 'stopped', phase: 'stopped', nodes: [node] }],
   } as unknown as OperationStatus;
-  return standingOf(status, 'it failed', false);
+  return standingOf(status, reason, false);
 };
 
 test.each(['failed', 'in progress'] as const)(
@@ -47,6 +47,7 @@ test('between two hops: how many nodes run which release, and the command that g
 test('a node of the target already is started with that alone; one that is back needs nothing', () => {
   expect(statement('failed', '8.0.6')).not.toContain('.previous');
   expect(statement('reverted')).toContain('10.0.1.1:6379 is reverted (5.0.6).\n');
+  expect(statement('reverted', '5.0.6', 'Nothing is left to do.')).toContain('stopped: Nothing is left to do.\n');
 });
 
 test('what was read at the end counts, and not what was told on the way', () => {
