@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process';
 import { appendFile, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { RolloutError } from '../../model/failures.js';
 import type { Sandbox, SandboxNode } from './cluster.js';
 
 const run = promisify(execFile);
@@ -67,28 +66,6 @@ export const noMoreMemory: NodeFault = async (sandbox, node) => {
 };
 
 const SPARE_KIB = 256;
-
-/** maxmemory below what is used: writes of clients are refused (noeviction), those of a primary are taken. */
-export const maxMemoryReached: NodeFault = async (sandbox, node) => {
-  await using connection = await sandbox.connect(node);
-  const [, before = '0'] = (await connection.call('CONFIG', 'GET', 'maxmemory')) as string[];
-  await connection.call('CONFIG', 'SET', 'maxmemory', '1mb');
-  return async () => {
-    try {
-      await using later = await sandbox.connect(node);
-      await later.call('CONFIG', 'SET', 'maxmemory', before);
-    } catch (error) {
-      // One that is away has forgotten it.
-      if (!(error instanceof RolloutError)) throw error;
-    }
-  };
-};
-
-/** Those that any node can have, by name: for tests that are generated from a list, and for drawing one. */
-export const nodeFaults = { killed, hung, diskFull, noMoreMemory, maxMemoryReached } as const satisfies Record<
-  string,
-  NodeFault
->;
 
 /** prlimit(1) of util-linux, on every process of the node; only the soft limit, which may be raised again. */
 async function limited(sandbox: Sandbox, node: SandboxNode, what: 'as' | 'fsize', bytes: number): Promise<Undo> {
