@@ -10,7 +10,7 @@ import { eachNode } from '../model/in-parallel.js';
 import { compareNumbers, release, satisfies } from '../model/release.js';
 import { allNodes, type TopologyView } from '../model/topology.js';
 import type { Verdict } from '../model/verdict.js';
-import type { AssessActivities, Assessment, GateResult } from '../model/work.js';
+import type { AssessActivities, Assessment, ClusterNow, GateResult } from '../model/work.js';
 import { missingPermissions, undertakingOf } from '../redis/node.js';
 import { isPending, readBefore } from './before.js';
 import { awayFrom } from './bring-back.js';
@@ -33,8 +33,7 @@ export function assessActivities(dependencies: Dependencies): AssessActivities {
       heartbeating(async () => {
         const context = await contextFor(dependencies, input);
         const { deployment, folder } = context;
-        const whole = await readSettled(async () => (await readNamed(context, input.shard)).topology);
-        if (whole.disagreements.length === 0) await noteNames(context, whole);
+        const { topology: whole, away } = await readWhole(context, input.shard);
         const way = await Promise.all([...(input.via ?? []), input.to].map((stop) => exactTarget(context, stop)));
         const topology = input.shard === undefined ? whole : onlyShard(whole, input.shard);
         const pending = await pendingAmong(context, topology);
@@ -49,11 +48,12 @@ export function assessActivities(dependencies: Dependencies): AssessActivities {
         const between = stops.slice(0, -1).filter((stop) => stop !== from);
         const refusal = from === target ? undefined : explainRefusal(deployment.name, from, target, between);
         if (refusal !== undefined) throw new RolloutError('BadTarget', refusal);
+        const facts = readFacts(context, topology);
+        // Measured while the rest is looked at, which says better what is missing.
+        facts.catch(() => undefined);
         await mayAct(context, topology);
         await mayWrite(deployment.backup.directory);
         const { name, policy } = deployment;
-        const facts = await readFacts(context, topology);
-        const away = whole.disagreements.length === 0 ? [] : await awayFrom(context);
         return {
           name,
           policy,
@@ -61,13 +61,15 @@ export function assessActivities(dependencies: Dependencies): AssessActivities {
           to,
           way,
           topology,
-          facts,
+          facts: await facts,
           pending,
-          ...(away.length === 0 ? {} : { away }),
+          ...(away ? { away } : {}),
           searchable: dependencies.searchable,
           artefacts: folder,
         } satisfies Assessment;
       }),
+
+    readCluster: (input) => heartbeating(async () => readWhole(await contextFor(dependencies, input))),
 
     readShard: (input) =>
       heartbeating(async () => {
@@ -109,6 +111,17 @@ export function assessActivities(dependencies: Dependencies): AssessActivities {
         }
       }),
   };
+}
+
+/** With `shard`, as its nodes see it. */
+async function readWhole(context: Context, shard?: string): Promise<ClusterNow> {
+  const topology = await readSettled(async () => (await readNamed(context, shard)).topology);
+  if (topology.disagreements.length === 0) {
+    await noteNames(context, topology);
+    return { topology };
+  }
+  const away = await awayFrom(context);
+  return { topology, ...(away.length === 0 ? {} : { away }) };
 }
 
 type Looking = Parameters<AssessActivities['checkGates']>[0];

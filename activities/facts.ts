@@ -7,44 +7,58 @@ import { getDirective, readInfo } from '../redis/node.js';
 import type { NodeConnection } from '../redis/connection.js';
 import type { Context } from './context.js';
 
-/** Over how long the write rate is measured, ms. */
-const MEASURE_MS = 1000;
+/** Over how long the write rate is measured at least, ms. */
+const MEASURE_MS = 500;
 
 /** What planning wants to know beyond the topology; reads, and changes nothing. */
 export async function readFacts(context: Pick<Context, 'connect'>, topology: TopologyView): Promise<PlanFacts> {
-  const nodes = await eachNode(allNodes(topology), async ({ address }) => {
+  const firsts = await eachNode(allNodes(topology), async ({ address }) => {
     await using connection = await context.connect(address);
-    return [address, await factsOf(connection)] as const;
+    return { address, ...(await factsOf(connection)) };
   });
-  return { nodes: Object.fromEntries(nodes) };
+  const youngest = Math.max(...firsts.map(({ offset }) => offset.at));
+  await sleep(Math.max(0, MEASURE_MS - (performance.now() - youngest)));
+  const measured = await eachNode(firsts, async ({ address, facts, offset }) => {
+    await using connection = await context.connect(address);
+    const second = offsetOf(await readInfo(connection, 'replication'));
+    return [address, { ...facts, writeBytesPerSecond: rateOf(offset, second) }] as const;
+  });
+  return { nodes: Object.fromEntries(measured) };
 }
 
-async function factsOf(connection: NodeConnection): Promise<NodeFacts> {
+/** A node's replication offset, bytes, and when it was so, ms of this process's clock. */
+interface Offset {
+  bytes: number;
+  at: number;
+}
+
+const offsetOf = (info: Record<string, string>): Offset => ({
+  bytes: Number(info['master_repl_offset']),
+  at: performance.now(),
+});
+
+/** Bytes a second. */
+const rateOf = (first: Offset, second: Offset): number =>
+  Math.max(0, (second.bytes - first.bytes) / ((second.at - first.at) / 1000));
+
+async function factsOf(
+  connection: NodeConnection,
+): Promise<{ facts: Omit<NodeFacts, 'writeBytesPerSecond'>; offset: Offset }> {
   const clock = await readClock(connection);
-  const first = await readInfo(connection);
-  const begun = performance.now();
-  const [appendOnly, savePoints, announceHostname] = [
-    await getDirective(connection, 'appendonly'),
-    await getDirective(connection, 'save'),
-    await getDirective(connection, 'cluster-announce-hostname'),
-  ];
-  const clients = clientsOf(String(await connection.call('CLIENT', 'LIST')));
+  const info = await readInfo(connection);
+  const offset = offsetOf(info);
   const modules = await connection.call('MODULE', 'LIST').then(moduleNames, () => undefined);
-  await sleep(Math.max(0, MEASURE_MS - (performance.now() - begun)));
-  const second = await readInfo(connection, 'replication');
-  const seconds = (performance.now() - begun) / 1000;
-  const [before, after] = [Number(first['master_repl_offset']), Number(second['master_repl_offset'])];
-  return {
+  const facts = {
     clock,
-    writeBytesPerSecond: Math.max(0, (after - before) / seconds),
-    datasetBytes: Number(first['used_memory_dataset'] ?? first['used_memory'] ?? 0),
-    expiringKeys: Number(/expires=(\d+)/.exec(first['db0'] ?? '')?.[1] ?? 0),
-    appendOnly: appendOnly === 'yes',
-    savePoints: savePoints ?? '',
-    announceHostname: announceHostname ?? '',
-    clients,
+    datasetBytes: Number(info['used_memory_dataset'] ?? info['used_memory'] ?? 0),
+    expiringKeys: Number(/expires=(\d+)/.exec(info['db0'] ?? '')?.[1] ?? 0),
+    appendOnly: (await getDirective(connection, 'appendonly')) === 'yes',
+    savePoints: (await getDirective(connection, 'save')) ?? '',
+    announceHostname: (await getDirective(connection, 'cluster-announce-hostname')) ?? '',
+    clients: clientsOf(String(await connection.call('CLIENT', 'LIST'))),
     ...(modules === undefined ? {} : { modules }),
   };
+  return { facts, offset };
 }
 
 /** MODULE LIST: a flat name-value list for each module. */

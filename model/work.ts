@@ -40,7 +40,7 @@ export interface SyncBaseline {
   partial: number;
 }
 
-export interface Assessment {
+export interface Assessment extends ClusterNow {
   name: string;
   policy: Policy;
   /** Exact releases; `from` is the oldest that runs, `to` the one that is next on the way. */
@@ -48,12 +48,9 @@ export interface Assessment {
   to: string;
   /** Exact releases of the whole way, the target last; one where one step does. */
   way: string[];
-  topology: TopologyView;
   facts: PlanFacts;
   /** Addresses of nodes that an operation has isolated and never released. */
   pending: string[];
-  /** Members of the cluster that can't be read; absent where there are none. */
-  away?: string[];
   /** Are the search attributes registered? Upserting an unknown one would block the workflow for ever. */
   searchable: boolean;
   artefacts: string;
@@ -77,9 +74,18 @@ export interface GateResult {
 }
 
 /** The activities as workflows see them: one interface a capability, implemented in activities/. */
+/** Who is in the cluster now, and what each runs. */
+export interface ClusterNow {
+  topology: TopologyView;
+  /** Members of the cluster that can't be read; absent where there are none. */
+  away?: string[];
+}
+
 export interface AssessActivities {
   /** With `shard`, the topology and facts of that shard only; with `via`, of what is left of the way its next stop. */
   assess(input: Order & { to: string; via?: string[]; shard?: string }): Promise<Assessment>;
+  /** As an assessment finds it, without judging or measuring anything. */
+  readCluster(input: Order): Promise<ClusterNow>;
   /** Fails for another try while a member of the shard can't be read: what is planned without it would leave it behind. */
   readShard(input: Order & { shard: string }): Promise<ShardNow>;
   /**

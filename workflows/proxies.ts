@@ -19,12 +19,21 @@ const unending = proxyActivities<Pick<Activities, 'runProbe'>>({
   retry: { initialInterval: '1 s', maximumInterval: '10 s' },
 });
 
-/** Nothing was touched yet, and somebody waits for the answer: a seed that is not there is told within seconds. */
-const prompt = proxyActivities<Pick<Activities, 'assess'>>({ ...acts, retry: { ...acts.retry, maximumAttempts: 3 } });
+/** Somebody waits for the answer, and nothing hangs on it: a seed that is not there is told within seconds. */
+const prompt = proxyActivities<Pick<Activities, 'assess' | 'readCluster'>>({
+  ...acts,
+  retry: { ...acts.retry, maximumAttempts: 3 },
+});
 
 /** As `act`, for the first look at a deployment. */
 export const look = (summary: string, input: Parameters<Activities['assess']>[0]): ReturnType<Activities['assess']> =>
   prompt.assess.executeWithOptions({ summary }, [input]);
+
+/** As `act`, for the last look. */
+export const readNow = (
+  summary: string,
+  input: Parameters<Activities['readCluster']>[0],
+): ReturnType<Activities['readCluster']> => prompt.readCluster.executeWithOptions({ summary }, [input]);
 
 /** An activity with a line of its own in the Temporal UI. */
 export function act<Name extends keyof Activities>(

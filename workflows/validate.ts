@@ -19,8 +19,7 @@ export interface Compared {
  */
 export async function expectEveryNode(run: Run): Promise<TopologyView> {
   const { name: deployment, to } = run.assessment;
-  const found = await act('assess', `every node of ${deployment} runs ${to}`, { ...run.order, to });
-  const { topology, away = [] } = found;
+  const { topology, away = [] } = await act('readCluster', `every node of ${deployment} runs ${to}`, run.order);
   if (away.length > 0) throw stopped(`expected ${to} on every node, and ${away.join(', ')} can't be read`);
   const others = allNodes(topology).filter((node) => !satisfies(node.release, to));
   if (others.length > 0)

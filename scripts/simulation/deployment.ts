@@ -9,6 +9,7 @@ import { fail } from '../../model/verdict.js';
 import type {
   Activities,
   Assessment,
+  ClusterNow,
   BroughtBack,
   GateResult,
   NodePlace,
@@ -41,6 +42,9 @@ export class SimulatedDeployment extends Attempts implements Activities {
         ...{ pending: this.#pending(topology), artefacts: `/state/${input.operation}` },
       };
     });
+
+  readCluster = (input: Order): Promise<ClusterNow> =>
+    this.act('readCluster', input, 'all', undefined, () => ({ topology: this.#topology(undefined) }));
 
   readShard = (input: InShard): Promise<ShardNow> =>
     this.act('readShard', input, input.shard, input.shard, () => {

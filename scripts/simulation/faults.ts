@@ -60,6 +60,7 @@ const hardOf: Partial<Record<Act, Weights>> = {
   verifyNode: [['differs', 4], ...hard],
   // Nothing of a node is in hand.
   assess: [['keeps failing', 1]],
+  readCluster: [['keeps failing', 1]],
   completeBackup: [['keeps failing', 1]],
 };
 

@@ -29,6 +29,7 @@ const steps: Record<Activity, readonly Struck[]> = {
   backUpShard: ['replica'],
   runProbe: ['primary'],
   checkGates: ['replica'],
+  readCluster: ['replica'],
   readShard: ['primary'],
   prepareShard: ['replica'],
   isolate: ['replica', 'primary'],

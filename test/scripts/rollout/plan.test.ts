@@ -44,7 +44,7 @@ test('by name and by path, as text and as JSON: the steps of every shard, and no
   const json = await plan(file('orders'), '8.0', '--json');
   const found = JSON.parse(json.stdout) as Plan;
   expect(found).toMatchObject({ deployment: 'orders', from: '5.0.6', nodes: 6 });
-  expect(found.gates.map(({ gate }) => gate)).toEqual(['topology', 'replication', 'lag', 'memory', 'disk']);
+  expect(found.gates.map(({ gate }) => gate)).toEqual(['topology', 'replication', 'lag', 'memory', 'disk', 'clock']);
   expect(await fingerprint()).toEqual(before);
 });
 

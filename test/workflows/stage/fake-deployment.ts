@@ -8,7 +8,7 @@ import { RolloutError } from '../../../model/failures.js';
 import { isNews } from '../../../model/gates/looks.js';
 import type { NodeView, ShardView, TopologyView } from '../../../model/topology.js';
 import { pass, type Verdict } from '../../../model/verdict.js';
-import type { Activities, Assessment, GateResult, NodePlace, ShardNow } from '../../../model/work.js';
+import type { Activities, Assessment, ClusterNow, GateResult, NodePlace, ShardNow } from '../../../model/work.js';
 
 const OLD = '5.0.6';
 const NEW = '8.0.6';
@@ -134,6 +134,11 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
       pending: this.#pendingIn(shards),
       artefacts: `/state/${operation}`,
     };
+  };
+
+  readCluster = async (): Promise<ClusterNow> => {
+    await this.#meet('readCluster');
+    return { topology: this.#topology() };
   };
 
   readShard = async ({ shard: name }: { shard: string }): Promise<ShardNow> => {
