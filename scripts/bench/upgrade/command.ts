@@ -1,12 +1,13 @@
 import { parseArgs } from 'node:util';
 import { bring, machine, positive, whole, type Bench, type Outcome } from '../bench.js';
-import { measure, seconds, type UpgradeRow } from './measure.js';
+import { measure, seconds, type UpgradeRow, type Verify } from './measure.js';
 
 const help = `npm run bench upgrade [-- OPTIONS]     a whole upgrade beside the bare restarts and loads of the same nodes with the same data
 
   --sizes LIST      gigabytes of values on all primaries together (default 0.1,1); 0.1,1,4 needs 12 GB of memory
   --shards LIST     shards, of a primary and a replica each (default 3); 1,12 tells what is done at once
   --parallel N      policy.parallelShards (default 1)
+  --verify LIST     policy.verify: all compares every key twice, sample 10,000 of each node (default all,sample)
   --per-shard       the sizes are of each shard
   --from RELEASE    (default 5.0.6)
   --to RELEASE      (default 8.0)
@@ -28,6 +29,7 @@ async function run(args: string[], tell: (line: string) => void): Promise<Outcom
       sizes: { type: 'string', default: '0.1,1' },
       shards: { type: 'string', default: '3' },
       parallel: { type: 'string', default: '1' },
+      verify: { type: 'string', default: 'all,sample' },
       'per-shard': { type: 'boolean', default: false },
       from: { type: 'string', default: '5.0.6' },
       to: { type: 'string', default: '8.0' },
@@ -36,13 +38,14 @@ async function run(args: string[], tell: (line: string) => void): Promise<Outcom
   const sizes = values.sizes.split(',').map((it) => positive('--sizes', it));
   const counts = values.shards.split(',').map((it) => whole('--shards', it));
   const parallelShards = whole('--parallel', values.parallel);
+  const verify = values.verify.split(',').map(verifyOf);
   const { from, to } = values;
   await bring([from, to]);
   const rows: UpgradeRow[] = [];
   for (const size of sizes)
     for (const shards of counts) {
       const gigabytes = values['per-shard'] ? size * shards : size;
-      rows.push(await measure({ from, to, gigabytes, shards, parallelShards, tell }));
+      rows.push(...(await measure({ from, to, gigabytes, shards, parallelShards, verify, tell })));
     }
   return {
     clean: rows.every(({ lost, different }) => lost === 0 && different === 0),
@@ -51,12 +54,18 @@ async function run(args: string[], tell: (line: string) => void): Promise<Outcom
   };
 }
 
+function verifyOf(text: string): Verify {
+  if (text === 'all' || text === 'sample') return text;
+  throw new RangeError(`--verify: expected all, sample or both, found ${text}`);
+}
+
 const overview = (rows: readonly UpgradeRow[]): string[][] => [
-  ['SIZE', 'SHARDS', 'AT ONCE', 'KEYS', 'UPGRADE', 'BY HAND', 'RATIO', 'FULL RESYNCS', 'LOST', 'WORKER PEAK'],
+  ['SIZE', 'SHARDS', 'AT ONCE', 'VERIFY', 'KEYS', 'UPGRADE', 'BY HAND', 'RATIO', 'FULL RESYNCS', 'LOST', 'WORKER PEAK'],
   ...rows.map((it) => [
     `${it.gigabytes} GB`,
     `${it.shards} (${it.nodes} nodes)`,
     String(it.parallelShards),
+    it.verify,
     it.keys.toLocaleString('en'),
     seconds(it.upgradeMs),
     seconds(it.bareMs.total),
@@ -67,8 +76,8 @@ const overview = (rows: readonly UpgradeRow[]): string[][] => [
   ]),
 ];
 
-const steps = ({ gigabytes, shards, steps: kinds, bareMs }: UpgradeRow): string[][] => [
-  [`${gigabytes} GB, ${shards} SHARDS`, 'TIMES', 'TOGETHER', 'LONGEST'],
+const steps = ({ gigabytes, shards, verify, steps: kinds, bareMs }: UpgradeRow): string[][] => [
+  [`${gigabytes} GB, ${shards} SHARDS, VERIFY: ${verify}`, 'TIMES', 'TOGETHER', 'LONGEST'],
   ...kinds.map((it) => [it.what, String(it.times), seconds(it.totalMs), seconds(it.longestMs)]),
   ['by hand: save', '', seconds(bareMs.save), ''],
   ['by hand: stop', '', seconds(bareMs.stop), ''],

@@ -8,6 +8,9 @@ import { rollByHand, type Bare } from './bare.js';
 import { breakdown, type Kind } from './breakdown.js';
 import { fill } from './data.js';
 
+/** `policy.verify`. */
+export type Verify = 'all' | 'sample';
+
 export interface UpgradeRow {
   from: string;
   to: string;
@@ -15,6 +18,7 @@ export interface UpgradeRow {
   shards: number;
   nodes: number;
   parallelShards: number;
+  verify: Verify;
   keys: number;
   /** From the start of the workflow to its result, ms. */
   upgradeMs: number;
@@ -40,33 +44,28 @@ export interface MeasureInput {
   gigabytes: number;
   shards: number;
   parallelShards: number;
+  verify: readonly Verify[];
   tell: (line: string) => void;
 }
 
-/** The same data twice: once rolled by hand, once upgraded by a worker. */
-export async function measure(input: MeasureInput): Promise<UpgradeRow> {
-  const { from, to, gigabytes, shards, tell } = input;
+/** The same data again and again: rolled by hand, then upgraded by a worker, for each way to compare. */
+export async function measure(input: MeasureInput): Promise<UpgradeRow[]> {
+  const { from, to, gigabytes, shards, parallelShards, tell } = input;
   const what = `${gigabytes} GB in ${shards} ${shards === 1 ? 'shard' : 'shards'}`;
   tell(`${what}: by hand`);
   const { bareMs, keys } = await onCluster(input, async (cluster, written) => ({
     bareMs: await rollByHand(cluster, to),
     keys: written,
   }));
-  tell(`${what}: ${seconds(bareMs.total)} by hand; upgrade`);
-  const row = await onCluster(input, (cluster) => upgraded(cluster, input));
-  tell(`${what}: ${seconds(row.upgradeMs)} upgraded`);
-  return {
-    from,
-    to,
-    gigabytes,
-    shards,
-    nodes: shards * 2,
-    parallelShards: input.parallelShards,
-    keys,
-    ...row,
-    bareMs,
-    ratio: Math.round((100 * row.upgradeMs) / bareMs.total) / 100,
-  };
+  const rows: UpgradeRow[] = [];
+  for (const verify of input.verify) {
+    tell(`${what}: ${seconds(bareMs.total)} by hand; upgrade, verify: ${verify}`);
+    const row = await onCluster(input, (cluster) => upgraded(cluster, input, verify));
+    tell(`${what}: ${seconds(row.upgradeMs)} upgraded`);
+    const ratio = Math.round((100 * row.upgradeMs) / bareMs.total) / 100;
+    rows.push({ from, to, gigabytes, shards, nodes: shards * 2, parallelShards, verify, keys, ...row, bareMs, ratio });
+  }
+  return rows;
 }
 
 async function onCluster<T>(
@@ -80,10 +79,10 @@ async function onCluster<T>(
 /** What is measured is the work, not how long a busy machine keeps the gates waiting. */
 const PATIENT = { maxLatency: '1m' };
 
-async function upgraded(cluster: Sandbox, { to, parallelShards }: MeasureInput) {
+async function upgraded(cluster: Sandbox, { to, parallelShards }: MeasureInput, verify: Verify) {
   await using held = await holding(() => Stage.open());
   const stage = held.resource;
-  const policy = { canarySoak: '0s', soak: '0s', parallelShards, gates: PATIENT };
+  const policy = { canarySoak: '0s', soak: '0s', parallelShards, gates: PATIENT, verify };
   await stage.deploy('bench', cluster, { policy });
   const workerStartRssMb = await peakRssMb(stage.workerPid);
   // Linux forgets the peak so far (proc(5)).
