@@ -15,7 +15,7 @@ const help = `npm run simulate -- [OPTIONS]      upgrades simulated deployments 
   --seed N         what everything is drawn from (default 1); run K of seed N is run 1 of seed N + K - 1
   --faults LEVEL   ${faultLevels.join(', ')}: nothing, what another try mends, or also what stops an upgrade (default some)
   --parallel P     shards upgraded at once (default 10)
-  --growth         smaller deployments too, by tens: how events and time grow
+  --growth         12, 60 and 300 nodes before it: how events, time and memory grow
   --summary FILE   write {nodes, shards, durationMs, maxHistoryEvents, eventsPerNode, workerPeakRssMb, …} as JSON
   --json           print that on standard output, and the progress on standard error
   --help           this text

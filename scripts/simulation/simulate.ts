@@ -24,8 +24,11 @@ export interface Summary {
   /** Acts of the model, each followed by a look at every invariant. */
   steps: number;
   durationMs: number;
+  upgradesPerMinute: number;
   wallMsPerNode: number;
   maxHistoryEvents: number;
+  /** Workflow that has it. */
+  longestHistory: string;
   /** Bytes of the longest history, of the largest event and of the largest answer to a query. */
   maxHistoryBytes: number;
   maxEventBytes: number;
@@ -50,7 +53,7 @@ export async function simulate(
   const begun = performance.now();
   const shards = nodes / 2;
   const upgraded: Upgraded[] = [];
-  const largest = { events: 0, historyBytes: 0, eventBytes: 0, answerBytes: 0 };
+  const largest = { events: 0, of: '', historyBytes: 0, eventBytes: 0, answerBytes: 0 };
   const sums = { measured: 0, events: 0, bytes: 0 };
   let latency = { p50: 0, p99: 0 };
   let next = 0;
@@ -61,7 +64,8 @@ export async function simulate(
       upgraded.push(it);
       if (run % 50 === 0) {
         const measured = await fleet.measure(it);
-        largest.events = Math.max(largest.events, measured.maxHistoryEvents);
+        if (measured.maxHistoryEvents > largest.events)
+          Object.assign(largest, { events: measured.maxHistoryEvents, of: measured.longest });
         largest.historyBytes = Math.max(largest.historyBytes, measured.maxHistoryBytes);
         largest.eventBytes = Math.max(largest.eventBytes, measured.maxEventBytes);
         largest.answerBytes = Math.max(largest.answerBytes, measured.maxAnswerBytes);
@@ -89,8 +93,10 @@ export async function simulate(
     tries: upgraded.reduce((sum, { results }) => sum + results.length, 0),
     steps: upgraded.reduce((sum, { steps }) => sum + steps, 0),
     durationMs,
+    upgradesPerMinute: Math.round((upgraded.length / durationMs) * 600_000) / 10,
     wallMsPerNode: Math.round(durationMs / (nodes * runs)),
     maxHistoryEvents: largest.events,
+    longestHistory: largest.of,
     maxHistoryBytes: largest.historyBytes,
     maxEventBytes: largest.eventBytes,
     maxAnswerBytes: largest.answerBytes,
@@ -103,18 +109,15 @@ export async function simulate(
   return { summary, violations, upgraded };
 }
 
-/** Sizes below the given one, by tens: 10 and 100 for 1,000. */
-export function growth(nodes: number): number[] {
-  const sizes: number[] = [];
-  for (let size = Math.floor(nodes / 10); size >= 4; size = Math.floor(size / 10)) sizes.unshift(size + (size % 2));
-  return sizes;
-}
+/** Sizes below the given one, each five times the one before. */
+export const growth = (nodes: number): number[] => [12, 60, 300].filter((size) => size < nodes);
 
 /** As a table: how events, bytes, time and memory grow with the nodes. */
 export function tellGrowth(rows: readonly Summary[]): string[] {
   const head = [
     'nodes',
     'runs',
+    'a minute',
     'longest history',
     'events/node',
     'bytes/node',
@@ -126,6 +129,7 @@ export function tellGrowth(rows: readonly Summary[]): string[] {
   const body = rows.map((it) => [
     `${it.nodes}`,
     `${it.completed} of ${it.runs} completed`,
+    `${it.upgradesPerMinute}`,
     `${it.maxHistoryEvents} events, ${kilobytes(it.maxHistoryBytes)}`,
     `${it.eventsPerNode}`,
     kilobytes(it.historyBytesPerNode),
