@@ -3,7 +3,7 @@ import type { Sandbox, SandboxNode } from './cluster.js';
 import type { Proxy, Toxiproxy } from './toxiproxy.js';
 
 /** Another address of this machine, which nobody but the proxy knows. */
-const BEHIND = '127.0.0.2';
+export const BEHIND = '127.0.0.2';
 
 /**
  * Puts a proxy before a running node of 7.0 or newer, at the address by which everybody knows it, and has its replicas link
