@@ -263,6 +263,8 @@ export class Run extends Operation {
 
   /** Runs a child under this operation; controls reach it, and what it waits for is shown here. */
   async child<Result>(type: WorkflowType, workflowId: string, input: unknown, summary: string): Promise<Result> {
+    // A child that begins later hears of no pause and no abort that came before it was there to be told.
+    await this.checkpoint();
     this.untouched = false;
     this.family.add(workflowId);
     try {

@@ -75,6 +75,12 @@ function expectTrue({ fake }: Pick<Said, 'fake'>, statement: string, touched: bo
     expect(fake.done).toContain(swapped.replace('swapVersion', 'release'));
 }
 
+/** What was said before anything was done to a node keeps it from being done, whichever workflow would have begun it. */
+function expectHeeded({ fake }: Pick<Said, 'fake'>, early: boolean): void {
+  if (early) expect(fake.done.filter((it) => it.startsWith('isolate'))).toEqual([]);
+}
+const isEarly = ({ fake }: Pick<Said, 'fake'>): boolean => ![...fake.begun].some((it) => it.startsWith('isolate'));
+
 const isTouched = ({ fake }: Pick<Said, 'fake'>): boolean => [...fake.begun].some((it) => it.startsWith('backUpShard'));
 const asked = ({ asked: it }: OperationStatus) => it && [it.what, it.by];
 
@@ -92,6 +98,7 @@ test.concurrent.each(steps.map((step, i) => [step, i] as const))(
       return;
     }
     const how = turn([update, signal, cancel, toTheChild], i);
+    const early = isEarly(said);
     await how(said);
     // A look at gates ends at once: then the operation may be over already.
     if (how !== toTheChild && !step.startsWith('checkGates')) {
@@ -106,6 +113,7 @@ test.concurrent.each(steps.map((step, i) => [step, i] as const))(
     said.release();
     const outcome = await operation.result();
     expect(outcome.result).toBe('aborted');
+    expectHeeded(said, early);
     expect(outcome.statement).toMatch(how === cancel ? /cancel/ : /ana.*an incident/);
     expectTrue(said, outcome.statement, !outcome.statement.includes('Nothing was touched'));
     if (isTouched(said) && said.fake.done.some((it) => it.startsWith('isolate')))
@@ -126,6 +134,7 @@ test.concurrent.each(steps.map((step, i) => [step, i] as const))(
       return;
     }
     const how = turn([signal, toTheChild, update], i);
+    const early = isEarly(said);
     await how(said);
     if (how !== toTheChild) {
       await operation.until('it is shown within the step', (status) => asked(status)?.join() === 'pause,ana');
@@ -141,6 +150,7 @@ test.concurrent.each(steps.map((step, i) => [step, i] as const))(
     await operation.waits('pause', 'pause');
     // No node is out while it is paused, whatever was in hand.
     expect(fake.isolated()).toEqual([]);
+    expectHeeded(said, early);
     const done = [...fake.done];
     if (turn([true, false], i)) {
       expect(await operation.tell('abort', { by: 'ben', reason: 'no more' })).toHaveProperty('done');
