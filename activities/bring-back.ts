@@ -65,7 +65,7 @@ async function bringBackOne(
   try {
     return { release: await startOnce(context, place, primary.node.release) };
   } catch (error) {
-    if (!(error instanceof RolloutError)) throw error;
+    if (!(error instanceof RolloutError) || error.type === 'Fenced') throw error;
     return { problem: `it could not be started: ${error.message}` };
   }
 }

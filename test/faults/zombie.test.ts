@@ -1,4 +1,8 @@
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { operationId, rollingId, shardId } from '../../model/names.js';
+import { findServers } from '../../platforms/process/servers.js';
 import { Sandbox, until } from '../../scripts/sandbox/cluster.js';
 import { Stage } from '../../scripts/sandbox/stage.js';
 import type { WorkerFault } from '../../scripts/sandbox/worker-faults.js';
@@ -60,3 +64,46 @@ test.each(['fast', 'safe'] as const)(
   },
   600_000,
 );
+
+test('a replica is taken back, and later brought back, beside attempts that wake when others have done it', async () => {
+  await using cluster = await Sandbox.cluster({ release: '7.0', primaries: 1 });
+  const dataset = await Dataset.write(cluster, 300);
+  const before = await readNodes(cluster);
+  const policy = { canarySoak: '0s', soak: '0s' };
+  const program = join(stage.root, 'redis-server-with-settings');
+  const server = (await findServers()).get('8.0.6') ?? '';
+  await writeFile(program, `#!/bin/sh\nexec "${server}" "$@" --maxmemory-policy allkeys-lru\n`);
+  await chmod(program, 0o755);
+  await stage.deploy('back', cluster, { policy, platform: { kind: 'process', servers: { '8.0.6': program } } });
+  const begun = (await stage.faults.awakenings()).length;
+  await stage.faults.draw({ activity: 'revert', when: 'during', at: 'SHUTDOWN', kind: 'hang' });
+  stage.keepWorker();
+  expect(await (await stage.start('back', '8.0')).failure()).toMatchObject({
+    type: 'Different',
+    message: expect.stringContaining('is back on 7.0.15') as string,
+  });
+  await expectWhole(cluster, { release: '7.0.15', before });
+
+  // Given up in Temporal with a node in hand, which then dies.
+  await stage.deploy('back', cluster, { policy });
+  await stage.faults.draw({ activity: 'swapVersion', when: 'before', kind: 'hold' });
+  await stage.start('back', '8.0');
+  await stage.faults.held();
+  const root = operationId('back');
+  for (const id of [root, rollingId(root), shardId(root, 'shard-1')])
+    await stage.client.workflow.getHandle(id).terminate('its operator gave up');
+  const [, replica] = cluster.nodes;
+  if (!replica) throw new Error('the sandbox has two nodes');
+  await cluster.kill(replica);
+  // Right before it asks for the node's lock, which it needs for whatever it does there.
+  await stage.faults.draw({ activity: 'bringBack', when: 'during', at: '/lock-', kind: 'hang' });
+  const outcome = await (await stage.start('back', '8.0')).result();
+
+  expectCompleted(outcome);
+  expect(await stage.faults.unfired()).toEqual([]);
+  await until('both have come to an end', async () => (await stage.faults.awakenings()).length === begun + 2);
+  for (const { activity, ended } of (await stage.faults.awakenings()).slice(begun))
+    expect({ activity, ended }).not.toMatchObject({ ended: 'done' });
+  await expectWhole(cluster, { release: '8.0.6', before });
+  await dataset.expectSame(10_000);
+}, 600_000);
