@@ -33,6 +33,8 @@ export class Attempts {
   readonly #seed: number;
   readonly #faults: Faults;
   readonly #random: Random;
+  /** Operations so far: a run's id is new each time, and what is drawn from a seed must be the same. */
+  readonly #operations: string[] = [];
   #step = 'before the first act';
   constructor(name: string, { seed, shards, replicas = 1, faults, parallelShards = 1 }: SimulationOptions) {
     this.deployment = parseDeployment(
@@ -70,7 +72,8 @@ policy: { canarySoak: 1m, soak: 2m, parallelShards: ${parallelShards} }`,
   ): Promise<Result> {
     this.#step = `${++this.steps} ${name} ${what}`;
     const shard = shardName === undefined ? undefined : this.cluster.shard(shardName);
-    const fault = this.#faults.of(name, `${operation} ${name} ${what}`);
+    if (!this.#operations.includes(operation)) this.#operations.push(operation);
+    const fault = this.#faults.of(name, `${this.#operations.indexOf(operation)} ${name} ${what}`);
     try {
       if (shard) this.cluster.pass(shard, this.#random.between(5, 500));
       if (fault.kind === 'keeps failing' || (fault.kind === 'fails first' && fault.times-- > 0))

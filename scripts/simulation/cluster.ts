@@ -280,7 +280,7 @@ export class SimulatedCluster {
     if (node.role === 'primary') Object.assign(node, { link: 'up', busyMs: 0 });
   }
 
-  /** What a person does between two tries: every node is started on what it last ran, or on its primary's release. */
+  /** What a person does between two tries: nodes are started, and what differs takes its primary's data anew. */
   heal(): void {
     for (const shard of this.shards) {
       for (const node of shard.nodes) {
@@ -293,6 +293,10 @@ export class SimulatedCluster {
         if (node.role === 'primary') Object.assign(node, { link: 'up', busyMs: 0 });
       }
       for (let looks = 0; looks < 50; looks++) this.pass(shard, 100);
+      const primary = this.primaryOf(shard);
+      for (const node of shard.nodes)
+        if (primary && node.memory.wrong && node !== primary && !olderLine(node.release, primary.release))
+          node.memory = { ...primary.memory };
     }
   }
 

@@ -60,7 +60,7 @@ export async function simulate(
   const lane = async (): Promise<void> => {
     for (let run = next++; run < runs; run = next++) {
       const options = { seed: seed + run, shards, faults, parallelShards: parallel };
-      const it = await fleet.upgrade(`simulated-${run + 1}`, options);
+      const it = await fleet.upgrade(`simulated-${options.seed}`, options);
       upgraded.push(it);
       if (run % 50 === 0) {
         const measured = await fleet.measure(it);
