@@ -24,6 +24,8 @@ export async function upgradeShard(raw: unknown): Promise<Ended<ShardResult>> {
   return Run.of('upgradeShard', raw, async (run, { shard: name, canary }) => {
     const { policy, topology, to } = await run.assess(name);
     const compared: Compared[] = [];
+    /** Replicas whose link was waited for: the gate may be overridden, and nothing is waited for twice. */
+    const awaited = new Set<string>();
     let canaryLeft = canary;
     const upgrade = async (): Promise<ShardResult> => {
       try {
@@ -47,6 +49,14 @@ export async function upgradeShard(raw: unknown): Promise<Ended<ShardResult>> {
             case 'compare':
               await compare(run, name, await run.placeOf(next.node.address, name), primary);
               compared.push({ replica: next.node.address, primary });
+              break;
+            case 'await link':
+              if (awaited.has(next.node.address))
+                throw stopped(
+                  `${name} has no upgraded replica that could take over from ${primary}: ${next.node.address} does not follow it`,
+                );
+              awaited.add(next.node.address);
+              await run.gates.hold(['replication'], `before ${next.node.address} can take over`, { shard: name });
               break;
             case 'hand over':
               if (await upgradePrimary(run, now.shard, next.successor.address, to))

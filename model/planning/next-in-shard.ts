@@ -9,6 +9,8 @@ export type NextInShard =
   | { kind: 'finish replica'; node: NodeView }
   /** It would take over, and nobody has compared it with its primary since it was upgraded. */
   | { kind: 'compare'; node: NodeView }
+  /** It would take over, and does not follow its primary at this moment. */
+  | { kind: 'await link'; node: NodeView }
   | { kind: 'hand over'; successor: NodeView }
   | { kind: 'release primary' }
   | { kind: 'stuck'; reason: string };
@@ -35,12 +37,13 @@ export function nextInShard(
   const successor = chooseSuccessor(shard, to, compared);
   if (successor) return { kind: 'hand over', successor };
   const candidate = chooseSuccessor(shard, to);
-  return candidate
-    ? { kind: 'compare', node: candidate }
-    : {
-        kind: 'stuck',
-        reason: `${shard.name} has no upgraded replica that could take over from ${shard.primary.address}`,
-      };
+  if (candidate) return { kind: 'compare', node: candidate };
+  const [unlinked] = shard.replicas;
+  if (unlinked) return { kind: 'await link', node: unlinked };
+  return {
+    kind: 'stuck',
+    reason: `${shard.name} has no upgraded replica that could take over from ${shard.primary.address}`,
+  };
 }
 
 /**

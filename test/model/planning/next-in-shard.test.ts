@@ -56,6 +56,16 @@ test('nodes that were never released are finished, though every node runs the ta
   expect(nextInShard(shard, NEW, [], [])).toBeUndefined();
 });
 
+test('an upgraded replica that has lost its link is waited for', () => {
+  const shard = shardOf([OLD, NEW]);
+  const [replica] = shard.replicas;
+  if (replica?.replication) replica.replication.link = 'down';
+  expect(nextInShard(shard, NEW, [], ['10.0.0.1:6379'])).toMatchObject({
+    kind: 'await link',
+    node: { address: '10.0.0.1:6379' },
+  });
+});
+
 test('without a replica that could take over it says so', () =>
   expect(nextInShard(shardOf([OLD]), NEW, [], [])).toMatchObject({ kind: 'stuck' }));
 
@@ -98,7 +108,7 @@ test('whatever stands there, the decisions lead to the end by safe steps', () =>
           set(old, { release: NEW });
           pending = pending.filter((it) => it !== old);
           compared = [old];
-        } else throw new Error(next.reason);
+        } else throw new Error(JSON.stringify(next));
       }
       expect([shard.primary, ...shard.replicas].every(({ release }) => release === NEW)).toBe(true);
       expect(pending).toEqual([]);

@@ -42,7 +42,9 @@ export class FakeDeployment implements Activities {
   /** Does a look at gates that don't pass take the patience that it is given? Of skipped time it can't. */
   patient = true;
   /** Called before each look, for verdicts that change. */
-  onLook: ((asked: { shard?: string }) => void) | undefined;
+  onLook: ((asked: { shard?: string; gates: string[] }) => void) | undefined;
+  /** Replicas that have lost their link. */
+  readonly unlinked = new Set<string>();
   ledger: LedgerResult | undefined;
   /** Keys that no comparison could decide on. */
   unsettled = 0;
@@ -276,19 +278,19 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
         name: `shard-${s + 1}`,
         slots: [[s * width, (s + 1) * width - 1]],
         primary: view(primary),
-        replicas: nodes.filter((node) => !node.primary).map((node) => view(node, primary.address)),
+        replicas: nodes
+          .filter((node) => !node.primary)
+          .map((node) => view(node, primary.address, this.unlinked.has(node.address) ? 'down' : 'up')),
       };
     });
     return { shards, disagreements: [], nodeTimeoutMs: 5000 };
   }
 }
 
-function view({ address, release }: FakeNode, primary?: string): NodeView {
+function view({ address, release }: FakeNode, primary?: string, link: 'up' | 'down' = 'up'): NodeView {
   return {
     ...{ id: address.padEnd(40, '0'), address, release, role: primary === undefined ? 'primary' : 'replica' },
-    ...(primary === undefined
-      ? {}
-      : { replication: { primary, link: 'up', offset: 1000, loading: false, syncing: false } }),
+    ...(primary === undefined ? {} : { replication: { primary, link, offset: 1000, loading: false, syncing: false } }),
     ...{ replid: 'a'.repeat(40), offset: 1000, backlogBytes: 64 * 1024 ** 2, usedMemoryBytes: 1000 },
     ...{ maxMemoryBytes: 0, keys: 10, uptimeSeconds: 1000, runId: address },
   };
