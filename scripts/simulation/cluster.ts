@@ -275,7 +275,7 @@ export class SimulatedCluster {
       delete node.returnsAt;
       return;
     }
-    if (!primary) node.role = 'primary';
+    // A replica stays one, whoever is away: nobody votes for it any more.
     this.#run(node, node.release, node.file);
     if (node.role === 'primary') Object.assign(node, { link: 'up', busyMs: 0 });
   }
@@ -283,11 +283,11 @@ export class SimulatedCluster {
   /** What a person does between two tries: nodes are started, and what differs takes its primary's data anew. */
   heal(): void {
     for (const shard of this.shards) {
-      for (const node of shard.nodes) {
+      const primaryFirst = [...shard.nodes].sort((a, b) => a.role.localeCompare(b.role));
+      for (const node of primaryFirst) {
         if (node.up) continue;
         const primary = this.primaryOf(shard);
         const release = primary && olderLine(node.release, primary.release) ? primary.release : node.release;
-        if (!primary) node.role = 'primary';
         node.noFailover ||= node.role === 'replica' && node.before?.released === false;
         this.#run(node, release, node.file);
         if (node.role === 'primary') Object.assign(node, { link: 'up', busyMs: 0 });

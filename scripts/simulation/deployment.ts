@@ -115,7 +115,7 @@ export class SimulatedDeployment extends Attempts implements Activities {
     this.atNode('swapVersion', input, (node, fault) => {
       const before = beforeOf(node);
       if (node.up && node.release === input.to) return { release: input.to, notes: [] };
-      this.cluster.stop(node);
+      this.#end(node);
       if (fault.kind === 'does not start')
         throw new RolloutError('StartFailed', `${node.address} ended after it was started`);
       this.cluster.start(node, input.to, before.snapshot ? node.kept : undefined);
@@ -174,7 +174,7 @@ export class SimulatedDeployment extends Attempts implements Activities {
         );
       const baseline = baselineOf(primary);
       if (!node.up || node.release !== before.release) {
-        this.cluster.stop(node);
+        this.#end(node);
         this.cluster.start(node, before.release, before.snapshot ? node.kept : undefined);
         node.swapped = false;
       }
@@ -230,6 +230,13 @@ export class SimulatedDeployment extends Attempts implements Activities {
     await this.report(workflowId, runId);
     return { file: '/state/report.html' };
   };
+
+  /** Somebody may have made it primary since the shard was looked at: then it is not ended. */
+  #end(node: SimulatedNode): void {
+    if (node.up && node.role === 'primary')
+      throw new RolloutError('Stopped', `${node.address} is primary: a primary is handed over before it is stopped`);
+    this.cluster.stop(node);
+  }
 
   #rejoin(node: SimulatedNode, primary: string, baseline: SyncBaseline): 'partial' | 'full' {
     const shard = this.cluster.shard(node.shard);
