@@ -66,7 +66,10 @@ async function main(interrupted: AbortController): Promise<number> {
   // As often as it is sent: a second one would leave servers behind.
   for (const name of ['SIGINT', 'SIGTERM'] as const)
     process.on(name, () => {
-      if (!signal.aborted) console.error('chaos: interrupted: ending the servers, the worker and Temporal of this run');
+      if (signal.aborted) return;
+      console.error('chaos: interrupted: ending the servers, the worker and Temporal of this run');
+      // What is under way fails as its servers go, in a timer too: the others must be ended all the same.
+      process.on('uncaughtException', () => undefined);
       interrupted.abort();
     });
   const tell = (line: string): void => (values.json ? console.error(line) : console.log(line));
