@@ -1,8 +1,13 @@
 import { targetOptions } from './compatibility/upgrade-path.js';
 import type { OperationStatus } from './operation.js';
 
-/** Releases by address, as the nodes' own servers told them; one that is missing didn't answer. */
-export type Running = ReadonlyMap<string, string>;
+/** What was read of the cluster. */
+export interface Running {
+  /** By address, as the nodes' own servers told them. */
+  releases: ReadonlyMap<string, string>;
+  /** Members that didn't answer. Who is neither here nor there is no member any more. */
+  away: readonly string[];
+}
 
 /**
  * Where everything stands at the end and what to do now: true of what was seen, node by node.
@@ -22,14 +27,16 @@ export function standingOf(status: OperationStatus, reason: string, untouched: b
       (node) => node.state === 'failed' || node.state === 'in progress' || node.state === 'reverted',
     );
     for (const node of odd) {
-      const release = running?.get(node.address) ?? node.release;
+      const release = running?.releases.get(node.address) ?? node.release;
       const away = node.state === 'reverted' ? '' : ` ${ifAway(release, hop)}`;
       lines.push(`${shard.shard}: ${node.address} is ${node.state} (${release}).${away}`);
     }
     for (const node of shard.nodes)
-      if (running && !running.has(node.address) && !odd.includes(node))
+      if (running && !running.releases.has(node.address) && !odd.includes(node))
         lines.push(
-          `${shard.shard}: ${node.address} does not answer (it ran ${node.release}). ${ifAway(node.release, hop)}`,
+          running.away.includes(node.address)
+            ? `${shard.shard}: ${node.address} does not answer (it ran ${node.release}). ${ifAway(node.release, hop)}`
+            : `${shard.shard}: ${node.address} is no member of the cluster any more (it ran ${node.release}): somebody had it forgotten or reset it. Let it join again (CLUSTER MEET, CLUSTER REPLICATE), or start without it.`,
         );
   }
   if (progress.upgraded > 0 && progress.upgraded < progress.nodes)
@@ -48,7 +55,9 @@ export const NOTHING_LEFT = 'Nothing is left to upgrade.';
 /** Told so and seen so: a node that runs the release and was not given back is still to be finished. */
 const isAllUpgraded = ({ to, shards }: OperationStatus, running: Running | undefined): boolean =>
   running !== undefined &&
-  shards.every(({ nodes }) => nodes.every(({ address, state }) => state === 'upgraded' && running.get(address) === to));
+  shards.every(({ nodes }) =>
+    nodes.every(({ address, state }) => state === 'upgraded' && running.releases.get(address) === to),
+  );
 
 /** Starting the same once more goes on from where it stood. */
 export const startCommand = ({ deployment, to, via }: Pick<OperationStatus, 'deployment' | 'to' | 'via'>): string =>
@@ -64,7 +73,7 @@ function countOf(
     .flatMap(({ nodes }) => nodes)
     .filter((node) => node.state !== 'failed' && node.state !== 'in progress');
   const told = release === hop ? progress.upgraded : whole.filter((node) => node.release === release).length;
-  const count = running ? [...running.values()].filter((it) => it === release).length : told;
+  const count = running ? [...running.releases.values()].filter((it) => it === release).length : told;
   if (release === (via[0] ?? to)) return `${count} of ${progress.nodes} nodes run ${release}`;
   return `${count === 0 ? 'none' : count} ${release}`;
 }

@@ -10,9 +10,9 @@ import { readNow } from './proxies.js';
  */
 export async function readRunning(operation: Operation): Promise<Running | undefined> {
   try {
-    const { topology } = await readNow('every node as it stands', operation.order);
+    const { topology, away = [] } = await readNow('every node as it stands', operation.order);
     const own = allNodes(topology).filter(({ address }) => operation.node(address) !== undefined);
-    return new Map(own.map(({ address, release }) => [address, release]));
+    return { releases: new Map(own.map(({ address, release }) => [address, release])), away };
   } catch (error) {
     operation.note('failure', `the nodes could not be read at the end: ${messageOf(error)}`);
     return undefined;

@@ -44,7 +44,10 @@ export class SimulatedDeployment extends Attempts implements Activities {
     });
 
   readCluster = (input: Order): Promise<ClusterNow> =>
-    this.act('readCluster', input, 'all', undefined, () => ({ topology: this.#topology(undefined) }));
+    this.act('readCluster', input, 'all', undefined, () => {
+      const away = this.cluster.nodes.filter(({ up }) => !up).map(({ address }) => address);
+      return { topology: this.#topology(undefined), ...(away.length === 0 ? {} : { away }) };
+    });
 
   readShard = (input: InShard): Promise<ShardNow> =>
     this.act('readShard', input, input.shard, input.shard, () => {

@@ -58,15 +58,19 @@ test('what was read at the end counts, and not what was told on the way', () => 
     ...{ deployment: 'orders', to: '8.0.6', result: 'stopped', progress: { upgraded: 0, nodes: 3 } },
     shards: [{ shard: 'shard-1', nodes: [node(1, 'failed'), node(2, 'waiting'), node(3, 'waiting')] }],
   } as unknown as OperationStatus;
-  const running = new Map([
+  const releases = new Map([
     ['10.0.1.1:6379', '8.0.6'],
     ['10.0.1.2:6379', '5.0.6'],
   ]);
+  const running = { releases, away: ['10.0.1.3:6379'] };
   const said = standingOf(status, 'it failed', false, running);
   expect(said).toContain('1 of 3 nodes run 8.0.6.');
   expect(said).toContain('shard-1: 10.0.1.1:6379 is failed (8.0.6).');
   expect(said).toContain('shard-1: 10.0.1.3:6379 does not answer (it ran 5.0.6). If no process serves it, start it');
   expect(said).not.toContain('10.0.1.2');
+  expect(standingOf(status, 'it failed', false, { releases, away: [] })).toContain(
+    'shard-1: 10.0.1.3:6379 is no member of the cluster any more (it ran 5.0.6)',
+  );
 });
 
 test('where every node is upgraded no start is named that would be refused; one that was not given back needs one', () => {
@@ -78,7 +82,7 @@ test('where every node is upgraded no start is named that would be refused; one 
       } as unknown as OperationStatus,
       'aborted by ana',
       false,
-      new Map([['10.0.1.1:6379', release]]),
+      { releases: new Map([['10.0.1.1:6379', release]]), away: [] },
     );
   expect(said('upgraded', '8.0.6')).toContain('\nNothing is left to upgrade. ');
   expect(said('upgraded', '8.0.6')).not.toContain('rollout start');
