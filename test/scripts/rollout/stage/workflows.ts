@@ -9,6 +9,7 @@ import {
   approveUpdate,
   overrideUpdate,
   pauseUpdate,
+  findingsQuery,
   planQuery,
   recordQuery,
   rejectUpdate,
@@ -177,6 +178,7 @@ function begin(operation: WorkflowType, input: UpgradeInput) {
   setHandler(statusQuery, () => status);
   setHandler(timelineQuery, () => timeline);
   setHandler(recordQuery, () => record);
+  setHandler(findingsQuery, () => ({ status, timeline, record }));
   setHandler(planQuery, () => undefined);
   const say = (phase: OperationStatus['phase'], reason: string): void => {
     Object.assign(status, { phase, reason });
