@@ -18,7 +18,8 @@ const SHARD_ID = 'shard-id=';
  */
 export function agreeOnShardIds(text: string): string {
   const lines = text.split('\n').map((it) => it.split(' '));
-  const nodes = lines.flatMap((fields): Line[] => (isNode(fields) ? [lineOf(fields)] : []));
+  const primaries = new Map(lines.filter(isNode).map(([id = '', , , primaryId = '-']) => [id, primaryId]));
+  const nodes = lines.flatMap((fields): Line[] => (isNode(fields) ? [lineOf(fields, primaries)] : []));
   const shards = new Map<string, Line[]>();
   for (const it of nodes) shards.set(it.shard, [...(shards.get(it.shard) ?? []), it]);
   for (const members of shards.values()) {
@@ -33,10 +34,16 @@ export function agreeOnShardIds(text: string): string {
 /** The last line has variables: `vars currentEpoch 6 lastVoteEpoch 0`. */
 const isNode = (fields: readonly string[]): boolean => fields.length >= 8;
 
-function lineOf(fields: string[]): Line {
-  const [id = '', place = '', , primaryId = '-'] = fields;
+function lineOf(fields: string[], primaries: ReadonlyMap<string, string>): Line {
+  const [id = '', place = ''] = fields;
   const own = place.split(',').find((it) => it.startsWith(SHARD_ID));
-  return { fields, shard: primaryId === '-' ? id : primaryId, shardId: own?.slice(SHARD_ID.length) };
+  return { fields, shard: shardOf(id, primaries), shardId: own?.slice(SHARD_ID.length) };
+}
+
+/** Right after a handover a replica is still seen behind the old primary, which follows the new one already. */
+function shardOf(id: string, primaries: ReadonlyMap<string, string>, passed: readonly string[] = []): string {
+  const primary = primaries.get(id) ?? '-';
+  return primary === '-' || passed.includes(primary) ? id : shardOf(primary, primaries, [...passed, id]);
 }
 
 /** Of the nodes' ids, since that is the same whoever of them is primary. A shard id is made as a node id is. */

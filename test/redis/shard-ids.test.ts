@@ -55,6 +55,23 @@ test('where there is none, every node makes up the same, whoever is primary now'
   expect(chosen(agreeOnShardIds(before70(r1, p1)))).toEqual([r1, r1, p2]);
 });
 
+test('a replica that is still seen behind the old primary belongs to the new one’s shard', () => {
+  const chained = [
+    `${p1} 127.0.0.1:7001@17001 master - 0 1700000000000 2 connected 0-8191`,
+    `${r1} 127.0.0.1:7002@17002 myself,slave ${p1} 0 1700000000000 1 connected`,
+    `${p2} 127.0.0.1:7003@17003 slave ${r1} 0 1700000000000 1 connected`,
+    vars,
+  ].join('\n');
+  expect([...agreeOnShardIds(chained).matchAll(/shard-id=(\w+)/g)].map(([, it]) => it)).toEqual([r1, r1, r1]);
+  // Two that follow each other, as a torn view may have it.
+  const circle = [
+    `${p1} 127.0.0.1:7001@17001 slave ${r1} 0 1700000000000 2 connected`,
+    `${r1} 127.0.0.1:7002@17002 myself,slave ${p1} 0 1700000000000 1 connected`,
+    vars,
+  ].join('\n');
+  expect(agreeOnShardIds(circle)).toContain('shard-id=');
+});
+
 test.each(['7.2', '7.4', '8.0', 'valkey-9.1'])(
   '%s reads two ids for one shard only where we say so',
   async (release) => {
