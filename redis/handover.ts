@@ -9,6 +9,9 @@ import { poll, roleDoubts, roleOf } from './roles.js';
 import { openToAct, takeOver, whyNotFast, type TakeoverInput } from './takeover.js';
 import { readAccount, type NodeAccount } from './topology.js';
 
+/** How long a takeover waits for what passes: nodes of other shards restart while theirs are upgraded, ms. */
+const PASSES_WITHIN_MS = 10_000;
+
 export interface HandoverInput extends TakeoverInput {
   /** The shard's other replicas, which must follow `to` afterwards. */
   siblings: readonly string[];
@@ -58,7 +61,7 @@ export async function handOver(input: HandoverInput): Promise<HandoverResult> {
   if (role === 'replica' && input.tookOver === true) throw await failedBack(input);
   if (role === 'primary' || (await isDone(input))) result = { mode: input.mode, ms: 0, at: begun, already: true };
   else {
-    const reason = input.mode === 'fast' ? await whyNotFast(input) : undefined;
+    const reason = input.mode === 'fast' ? await objection(input) : undefined;
     if (input.mode === 'fast' && reason === undefined) {
       const outcome = await takeOver(input, successor);
       result =
@@ -204,4 +207,17 @@ async function unchain(input: HandoverInput, doubts: readonly string[]): Promise
       });
     }),
   );
+}
+
+/** Why it can't be fast, once what passes has had its time. */
+async function objection(input: HandoverInput): Promise<string | undefined> {
+  const { signal } = input;
+  const timing = { everyMs: 200, withinMs: PASSES_WITHIN_MS, ...(signal ? { signal } : {}) };
+  return (
+    await poll(
+      () => whyNotFast(input),
+      (found) => found?.passing !== true,
+      timing,
+    )
+  )?.why;
 }

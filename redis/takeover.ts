@@ -27,8 +27,15 @@ const KNOWN_WITHIN_MS = 10_000;
 export const openToAct = ({ endpoint, connectToAct }: TakeoverInput, address: string): Promise<NodeConnection> =>
   connectToAct ? connectToAct(address) : connect(at(endpoint, address));
 
+/** What speaks against a takeover; `passing`: may be over in seconds, such as a restart of a node of another shard. */
+export interface Objection {
+  why: string;
+  passing: boolean;
+}
+
 /** The takeover skips the vote: it is allowed only where nobody could see things differently. */
-export async function whyNotFast({ endpoint, from, to, nodes }: TakeoverInput): Promise<string | undefined> {
+export async function whyNotFast({ endpoint, from, to, nodes }: TakeoverInput): Promise<Objection | undefined> {
+  const passing = (why: string): Objection => ({ why, passing: true });
   const read = await Promise.all(
     nodes.map((address) =>
       readAccount(at(endpoint, address)).catch((error: unknown) =>
@@ -37,22 +44,22 @@ export async function whyNotFast({ endpoint, from, to, nodes }: TakeoverInput): 
     ),
   );
   const unreadable = read.find((it) => typeof it === 'string');
-  if (unreadable !== undefined) return `not every node can be read: ${unreadable}`;
+  if (unreadable !== undefined) return passing(`not every node can be read: ${unreadable}`);
   const accounts = read.filter((it) => typeof it !== 'string');
   const [old, next] = [from, to].map((address) => accounts.find((it) => it.node.address === address)?.node);
-  if (!old || !next) return `${from} and ${to} are not both among the nodes`;
+  if (!old || !next) return { why: `${from} and ${to} are not both among the nodes`, passing: false };
   for (const { node, peers } of accounts) {
     const doubtful = peers.find((peer) => peer.health !== 'ok');
-    if (doubtful) return `${node.address} sees ${doubtful.address} as ${doubtful.health}`;
+    if (doubtful) return passing(`${node.address} sees ${doubtful.address} as ${doubtful.health}`);
   }
-  if (next.replication?.link !== 'up') return `${to} has lost its replication link`;
+  if (next.replication?.link !== 'up') return passing(`${to} has lost its replication link`);
   const failingOver = accounts.find((it) => it.failoverUnderWay)?.node.address;
   const verdict = mayTakeOver({
     primary: old,
     primaries: observePrimaries(accounts),
     ...(failingOver === undefined ? {} : { failoverUnderWay: failingOver }),
   });
-  return verdict.state === 'pass' ? undefined : verdict.reason;
+  return verdict.state === 'pass' ? undefined : { why: verdict.reason, passing: false };
 }
 
 /**
