@@ -1,11 +1,14 @@
-import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { copyFile, link, lstat, mkdir, open, readdir, rename } from 'node:fs/promises';
+import { copyFile, link, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-/** Replaces a file as a whole: a reader sees the old text or the new, after a power cut too. */
+/**
+ * Replaces a file as a whole: a reader sees the old text or the new, after a power cut too. For one writer at a time, who
+ * holds the node: what a writer that died has left half written goes with the next one.
+ */
 export async function replaceFile(path: string, text: string, mode = 0o600): Promise<void> {
-  const temporary = `${path}.${randomUUID()}.new`;
+  const temporary = `${path}.new`;
+  await rm(temporary, { force: true });
   const file = await open(temporary, 'wx', mode);
   try {
     await file.writeFile(text);

@@ -80,7 +80,9 @@ const foreground = (configuration: string): string[] =>
 /** Only what a server needs: the worker's own variables may hold secrets, and the process outlives the worker. */
 function environment(): NodeJS.ProcessEnv {
   const wanted = /^(PATH|HOME|USER|LOGNAME|SHELL|TZ|LANG|LC_.*|TMPDIR|LD_LIBRARY_PATH|DYLD_.*|LUA_C?PATH|MALLOC_.*)$/;
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => wanted.test(name)));
+  // The worker's own setting for itself (scripts/bootstrap.mjs).
+  const ours = 'MALLOC_ARENA_MAX';
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => wanted.test(name) && name !== ours));
 }
 
 /** Replaces the configuration and keeps the previous one beside it, as `<file>.previous`. */

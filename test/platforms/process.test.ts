@@ -195,3 +195,14 @@ test('a server that refuses to end while it writes its first append-only file is
   await it.platform.stop(it.node, token(1), { terminate: true });
   expect(await it.platform.log(it.node, { lines: 1 })).toContain('bye bye');
 });
+
+test('what a worker that died left half written goes with the next one who writes there', async () => {
+  await using it = await subject();
+  const note = { name: 'note', text: 'whole' };
+  await it.platform.remember(it.node, token(1), note);
+  const folder = join(it.node.home, '.rollout', 'documents');
+  await writeFile(join(folder, 'note.new'), 'ha');
+  await it.platform.remember(it.node, token(2), note);
+  expect(await readdir(folder)).toEqual(['note']);
+  expect(await it.platform.recall(it.node, { name: 'note' })).toBe('whole');
+});
