@@ -86,6 +86,13 @@ export class Sandbox implements AsyncDisposable {
     return connect(this.endpoint(node), options);
   }
 
+  /** One command to the node of an address, over a connection of its own. */
+  async ask(address: string | undefined, ...command: [string, ...(string | number)[]]): Promise<unknown> {
+    if (address === undefined) throw new Error(`${command[0]}: no node is there to be asked`);
+    await using connection = await connect(at(this.endpoint(), address));
+    return await connection.call(...command);
+  }
+
   /** Ends every server that works in a node's folder, whoever started it, and removes the folder. */
   async stop(): Promise<void> {
     this.#stopped = true;

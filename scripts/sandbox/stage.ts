@@ -13,6 +13,7 @@ import type { Sandbox } from './cluster.js';
 import { startTemporal, type TemporalServer } from '../setup/temporal.js';
 import type { Ended } from '../../workflows/run.js';
 import type { upgrade, UpgradeResult } from '../../workflows/upgrade.js';
+import type { upgradeShard } from '../../workflows/upgrade-shard.js';
 import { Operation } from './operation.js';
 import { WorkerFaults } from './worker-faults.js';
 import type { WorkerProcessInput } from './worker-process.js';
@@ -200,6 +201,16 @@ export class Stage implements AsyncDisposable {
       workflowId: operationId(deployment),
       taskQueue: TASK_QUEUE,
       args: [{ deployment, to, via, startedBy }],
+    });
+    return new Operation(this.client.workflow, handle.workflowId, handle.firstExecutionRunId);
+  }
+
+  /** Starts the upgrade of one shard by itself. */
+  async startShard(deployment: string, to: string, shard: string): Promise<Operation> {
+    const handle = await this.client.workflow.start<typeof upgradeShard>('upgradeShard', {
+      workflowId: operationId(deployment),
+      taskQueue: TASK_QUEUE,
+      args: [{ deployment, to, shard, startedBy: 'olu' }],
     });
     return new Operation(this.client.workflow, handle.workflowId, handle.firstExecutionRunId);
   }

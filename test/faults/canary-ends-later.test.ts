@@ -31,11 +31,6 @@ function nodeAt(address: string | undefined): SandboxNode {
   return found;
 }
 
-async function ask(address: string | undefined, ...command: [string, ...(string | number)[]]): Promise<unknown> {
-  await using connection = await cluster.connect(nodeAt(address));
-  return await connection.call(...command);
-}
-
 /** Each shard by the order in which its handover is asked for. */
 async function nextQuestion(operation: Operation, asked: string[]): Promise<string> {
   const { status } = await operation.until('another handover is asked for', ({ waiting }) =>
@@ -78,11 +73,11 @@ test('the upgrade holds and says what it sees, and goes on once that is mended',
   const inHand = await nextQuestion(operation, asked);
   const left = inHand === second.name ? third : second;
   const reset = left.replicas[0]?.address ?? '';
-  await ask(reset, 'CLUSTER', 'RESET', 'SOFT');
+  await cluster.ask(reset, 'CLUSTER', 'RESET', 'SOFT');
   await heldBy(operation, inHand, named(`${reset} (is a primary without slots|doesn't know )`));
-  await ask(reset, 'CLUSTER', 'MEET', '127.0.0.1', nodeAt(left.primary.address).port);
+  await cluster.ask(reset, 'CLUSTER', 'MEET', '127.0.0.1', nodeAt(left.primary.address).port);
   await until(`${reset} may replicate`, async () => {
-    await ask(reset, 'CLUSTER', 'REPLICATE', left.primary.id);
+    await cluster.ask(reset, 'CLUSTER', 'REPLICATE', left.primary.id);
     return true;
   });
 
@@ -95,7 +90,7 @@ test('the upgrade holds and says what it sees, and goes on once that is mended',
   const successor = canaries?.replicas[0]?.address;
   await until(
     `${canary} has ended, and ${successor} serves`,
-    async () => ((await ask(successor, 'ROLE')) as [string])[0] === 'master',
+    async () => ((await cluster.ask(successor, 'ROLE')) as [string])[0] === 'master',
     90_000,
   );
   await heldBy(operation, left.name, named(canary));

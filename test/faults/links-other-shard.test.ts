@@ -1,8 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { operationId, TASK_QUEUE } from '../../model/names.js';
 import { Sandbox, until, type SandboxNode } from '../../scripts/sandbox/cluster.js';
 import { readNodes } from '../../scripts/sandbox/node-states.js';
-import { Operation } from '../../scripts/sandbox/operation.js';
 import { Stage } from '../../scripts/sandbox/stage.js';
 import { Dataset } from '../e2e/stage/dataset.js';
 import { expectNothingLost, reportIn } from '../e2e/stage/evidence.js';
@@ -46,12 +44,7 @@ test('the primary of another shard dies, twice: its replica takes over, and this
     { activity: 'snapshot', when: 'before', kind: 'hold', node: replica.address },
     { activity: 'handOver', when: 'before', kind: 'hold' },
   );
-  const handle = await stage.client.workflow.start('upgradeShard', {
-    workflowId: operationId('orders'),
-    taskQueue: TASK_QUEUE,
-    args: [{ deployment: 'orders', to: '8.0', shard: 'shard-1', startedBy: 'olu' }],
-  });
-  const operation = new Operation(stage.client.workflow, handle.workflowId, handle.firstExecutionRunId);
+  const operation = await stage.startShard('orders', '8.0', 'shard-1');
 
   await stage.faults.held();
   await cluster.kill(other);

@@ -3,14 +3,13 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { operationId, TASK_QUEUE } from '../../model/names.js';
 import { findServers } from '../../platforms/process/servers.js';
 import { connect, type Endpoint } from '../../redis/connection.js';
 import { parseInfo } from '../../redis/info.js';
 import { Sandbox, until, type SandboxNode } from '../../scripts/sandbox/cluster.js';
 import { BEHIND, behindProxy } from '../../scripts/sandbox/link.js';
 import { readNodes, type NodeState } from '../../scripts/sandbox/node-states.js';
-import { Operation } from '../../scripts/sandbox/operation.js';
+import type { Operation } from '../../scripts/sandbox/operation.js';
 import { Stage } from '../../scripts/sandbox/stage.js';
 import { Toxiproxy } from '../../scripts/sandbox/toxiproxy.js';
 import { Dataset } from '../e2e/stage/dataset.js';
@@ -52,14 +51,7 @@ afterAll(async () => {
   await toxiproxy.stop();
 });
 
-async function start(): Promise<Operation> {
-  const handle = await stage.client.workflow.start('upgradeShard', {
-    workflowId: operationId('orders'),
-    taskQueue: TASK_QUEUE,
-    args: [{ deployment: 'orders', to: '8.0', shard: 'shard-1', startedBy: 'olu' }],
-  });
-  return new Operation(stage.client.workflow, handle.workflowId, handle.firstExecutionRunId);
-}
+const start = (): Promise<Operation> => stage.startShard('orders', '8.0', 'shard-1');
 
 /** Past the proxy, at the address that it leads to. */
 const behind = (): Endpoint => ({ ...cluster.endpoint(primary), host: BEHIND });
@@ -92,16 +84,11 @@ const write = (connection: Awaited<ReturnType<typeof connect>>): Promise<unknown
     Array.from({ length: WRITTEN_AT_ONCE }, (_, i) => ['SET', `{filler}:${i}`, Buffer.alloc(1024, 'x')] as const),
   );
 
-async function ask(node: SandboxNode, ...command: [string, ...(string | number)[]]): Promise<unknown> {
-  await using connection = await cluster.connect(node);
-  return await connection.call(...command);
-}
-
 const outputBuffer = (bytes: string): Promise<unknown> =>
-  ask(primary, 'CONFIG', 'SET', 'client-output-buffer-limit', `replica ${bytes}`);
+  cluster.ask(primary.address, 'CONFIG', 'SET', 'client-output-buffer-limit', `replica ${bytes}`);
 
 const fullResyncs = async (): Promise<number> =>
-  Number(parseInfo(String(await ask(primary, 'INFO', 'stats')))['sync_full']);
+  Number(parseInfo(String(await cluster.ask(primary.address, 'INFO', 'stats')))['sync_full']);
 
 /** By the log of the primary, which outlives its process. */
 const backlogOverruns = async (): Promise<number> =>

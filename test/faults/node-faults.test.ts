@@ -1,13 +1,12 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { operationId, TASK_QUEUE } from '../../model/names.js';
 import { findServers } from '../../platforms/process/servers.js';
 import { parseInfo, releaseFromInfo } from '../../redis/info.js';
 import { Sandbox, until, type SandboxNode } from '../../scripts/sandbox/cluster.js';
 import { killed } from '../../scripts/sandbox/node-faults.js';
 import { readNodes, type NodeState } from '../../scripts/sandbox/node-states.js';
-import { Operation } from '../../scripts/sandbox/operation.js';
+import type { Operation } from '../../scripts/sandbox/operation.js';
 import { Stage } from '../../scripts/sandbox/stage.js';
 import { Dataset } from '../e2e/stage/dataset.js';
 import { expectNothingLost } from '../e2e/stage/evidence.js';
@@ -35,14 +34,7 @@ afterAll(async () => {
   await cluster.stop();
 });
 
-async function start(): Promise<Operation> {
-  const handle = await stage.client.workflow.start('upgradeShard', {
-    workflowId: operationId('orders'),
-    taskQueue: TASK_QUEUE,
-    args: [{ deployment: 'orders', to: '8.0', shard: 'shard-1', startedBy: 'olu' }],
-  });
-  return new Operation(stage.client.workflow, handle.workflowId, handle.firstExecutionRunId);
-}
+const start = (): Promise<Operation> => stage.startShard('orders', '8.0', 'shard-1');
 
 const runs = async (node: SandboxNode): Promise<string> => {
   await using connection = await cluster.connect(node);

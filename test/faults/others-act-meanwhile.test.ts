@@ -36,12 +36,7 @@ function nodeAt(address: string | undefined): SandboxNode {
   return found;
 }
 
-async function ask(address: string | undefined, ...command: [string, ...(string | number)[]]): Promise<unknown> {
-  await using connection = await cluster.connect(nodeAt(address));
-  return await connection.call(...command);
-}
-
-const idOf = (address: string | undefined): Promise<unknown> => ask(address, 'CLUSTER', 'MYID');
+const idOf = (address: string | undefined): Promise<unknown> => cluster.ask(address, 'CLUSTER', 'MYID');
 
 /** Which nodes a shard has, whatever its slots are: by its primary of the beginning. */
 async function shardWith(address: string | undefined) {
@@ -51,7 +46,7 @@ async function shardWith(address: string | undefined) {
 }
 
 async function failOver(next: string | undefined): Promise<void> {
-  await ask(next, 'CLUSTER', 'FAILOVER');
+  await cluster.ask(next, 'CLUSTER', 'FAILOVER');
   await until(`${next} is primary, and every node knows it`, async () => {
     const { shards, disagreements } = await readTopology(cluster.endpoint(), addresses());
     return disagreements.length === 0 && shards.some(({ primary }) => primary.address === next);
@@ -91,8 +86,8 @@ test('it waits, adapts, and nothing is promoted or stopped wrongly', async () =>
   // Slot 0 moves to the last shard, which so becomes the first by slots; and another shard is failed over.
   const first = await nextQuestion(operation, asked);
   const [source, , target] = beginning.map(({ primary }) => primary.address);
-  await ask(target, 'CLUSTER', 'SETSLOT', 0, 'IMPORTING', String(await idOf(source)));
-  await ask(source, 'CLUSTER', 'SETSLOT', 0, 'MIGRATING', String(await idOf(target)));
+  await cluster.ask(target, 'CLUSTER', 'SETSLOT', 0, 'IMPORTING', String(await idOf(source)));
+  await cluster.ask(source, 'CLUSTER', 'SETSLOT', 0, 'MIGRATING', String(await idOf(target)));
   await approve(operation, first);
   const held = await operation.until('the topology gate names the open slot', ({ waiting }) =>
     waiting.some(({ name, reason }) => name === 'topology' && reason.includes('has open slots')),
@@ -100,7 +95,7 @@ test('it waits, adapts, and nothing is promoted or stopped wrongly', async () =>
   expect(held.timeline.filter(({ text }) => text.startsWith('hand over to '))).toEqual([]);
   await moveKeys(source, target);
   for (const { primary } of beginning)
-    await ask(primary.address, 'CLUSTER', 'SETSLOT', 0, 'NODE', String(await idOf(target)));
+    await cluster.ask(primary.address, 'CLUSTER', 'SETSLOT', 0, 'NODE', String(await idOf(target)));
   await until('the shards are numbered anew', async () => {
     const [now] = await topology();
     return now?.primary.address === target;
@@ -117,7 +112,7 @@ test('it waits, adapts, and nothing is promoted or stopped wrongly', async () =>
   // A node of the old release joins the last shard just before its handover: first alone, then as a replica.
   const third = await nextQuestion(operation, asked);
   const [added] = spare.nodes;
-  await ask(added?.address, 'CLUSTER', 'MEET', '127.0.0.1', nodeAt(source).port);
+  await cluster.ask(added?.address, 'CLUSTER', 'MEET', '127.0.0.1', nodeAt(source).port);
   await approve(operation, third);
   await operation.until('the topology gate names the node without slots', ({ waiting }) =>
     waiting.some(
@@ -126,7 +121,7 @@ test('it waits, adapts, and nothing is promoted or stopped wrongly', async () =>
   );
   const primary = (await shardWith(primaryOf(third))).primary;
   await until('the new node may replicate', async () => {
-    await ask(added?.address, 'CLUSTER', 'REPLICATE', primary.id);
+    await cluster.ask(added?.address, 'CLUSTER', 'REPLICATE', primary.id);
     return true;
   });
 
@@ -150,8 +145,9 @@ test('it waits, adapts, and nothing is promoted or stopped wrongly', async () =>
 
 async function moveKeys(source: string | undefined, target: string | undefined): Promise<void> {
   await until('slot 0 is empty', async () => {
-    const keys = (await ask(source, 'CLUSTER', 'GETKEYSINSLOT', 0, 100)) as string[];
-    if (keys.length > 0) await ask(source, 'MIGRATE', '127.0.0.1', nodeAt(target).port, '', 0, 5000, 'KEYS', ...keys);
+    const keys = (await cluster.ask(source, 'CLUSTER', 'GETKEYSINSLOT', 0, 100)) as string[];
+    if (keys.length > 0)
+      await cluster.ask(source, 'MIGRATE', '127.0.0.1', nodeAt(target).port, '', 0, 5000, 'KEYS', ...keys);
     return keys.length === 0;
   });
 }

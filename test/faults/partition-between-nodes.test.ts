@@ -24,11 +24,6 @@ afterAll(async () => {
   await toxiproxy.stop();
 });
 
-async function ask(node: SandboxNode, ...command: [string, ...(string | number)[]]): Promise<unknown> {
-  await using connection = await cluster.connect(node);
-  return await connection.call(...command);
-}
-
 const disagreements = async (): Promise<string[]> =>
   (
     await readTopology(
@@ -43,9 +38,9 @@ const agreed = (): Promise<void> => until('all agree', async () => (await disagr
 async function busThrough(node: SandboxNode): Promise<Proxy> {
   const proxy = await toxiproxy.proxy(`bus-${node.port}`, `127.0.0.1:${node.port + 10_000}`);
   const port = proxy.address.split(':')[1] ?? '';
-  await ask(node, 'CONFIG', 'SET', 'cluster-announce-bus-port', port);
+  await cluster.ask(node.address, 'CONFIG', 'SET', 'cluster-announce-bus-port', port);
   await until(`the others use the proxy of ${node.address}`, async () => {
-    const views = await Promise.all(cluster.nodes.map((it) => ask(it, 'CLUSTER', 'NODES')));
+    const views = await Promise.all(cluster.nodes.map((it) => cluster.ask(it.address, 'CLUSTER', 'NODES')));
     return views.every((view) => String(view).includes(`${node.address}@${port}`));
   });
   return proxy;
@@ -54,10 +49,14 @@ async function busThrough(node: SandboxNode): Promise<Proxy> {
 /** Asked again until it happens: votes are refused for a while after the last one. */
 const failOver = (next: SandboxNode): Promise<void> =>
   until(`${next.address} is primary`, async () => {
-    const [role] = (await ask(next, 'ROLE')) as [string];
+    const [role] = (await cluster.ask(next.address, 'ROLE')) as [string];
     if (role === 'master') return true;
-    await ask(next, 'CLUSTER', 'FAILOVER');
-    await until('it is elected', async () => ((await ask(next, 'ROLE')) as [string])[0] === 'master', 6000);
+    await cluster.ask(next.address, 'CLUSTER', 'FAILOVER');
+    await until(
+      'it is elected',
+      async () => ((await cluster.ask(next.address, 'ROLE')) as [string])[0] === 'master',
+      6000,
+    );
     return true;
   });
 
