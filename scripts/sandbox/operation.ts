@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowFailedError, WorkflowUpdateFailedError, type WorkflowClient } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
+import type { temporal } from '@temporalio/proto';
 import type { OperationStatus, TimelineEntry } from '../../model/operation.js';
 import type { ReportData } from '../../model/report.js';
 import { findChildren, OperationReader, type OperationView } from '../../workers/read-operation.js';
@@ -103,17 +104,48 @@ export class Operation {
 
   /** Every history of the family as text, payloads decoded. */
   async histories(): Promise<string> {
-    const { client } = this;
-    const root = { workflowId: this.workflowId, runId: this.runId };
-    const family = [root, ...(await findChildren(client, root))];
-    const texts = await Promise.all(
-      family.map(async ({ workflowId, runId }) => {
-        const history = await client.getHandle(workflowId, runId).fetchHistory();
-        return JSON.stringify(history, (_, value: unknown) =>
-          value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : value,
-        );
-      }),
+    const texts = (await this.#family()).map((history) =>
+      JSON.stringify(history, (_, value: unknown) =>
+        value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : value,
+      ),
     );
     return texts.join('\n');
   }
+
+  /** Every activity of the family that has come to its end, from when it was scheduled to its last word. */
+  async activities(): Promise<Span[]> {
+    const spans: Span[] = [];
+    for (const { events } of await this.#family()) {
+      const begun = new Map<number, { what: string; from: number }>();
+      for (const event of events ?? []) {
+        const scheduled = event.activityTaskScheduledEventAttributes?.activityType?.name;
+        if (typeof scheduled === 'string') begun.set(Number(event.eventId), { what: scheduled, from: timeOf(event) });
+        const ended =
+          event.activityTaskCompletedEventAttributes ??
+          event.activityTaskFailedEventAttributes ??
+          event.activityTaskCanceledEventAttributes;
+        const span = ended && begun.get(Number(ended.scheduledEventId));
+        if (span) spans.push({ ...span, to: timeOf(event) });
+      }
+    }
+    return spans;
+  }
+
+  async #family() {
+    const { client } = this;
+    const root = { workflowId: this.workflowId, runId: this.runId };
+    const family = [root, ...(await findChildren(client, root))];
+    return Promise.all(family.map(({ workflowId, runId }) => client.getHandle(workflowId, runId).fetchHistory()));
+  }
 }
+
+/** What took how long, Unix ms. */
+export interface Span {
+  what: string;
+  from: number;
+  to: number;
+}
+
+/** When a history's event was written, Unix ms. */
+export const timeOf = ({ eventTime }: temporal.api.history.v1.IHistoryEvent): number =>
+  Number(eventTime?.seconds ?? 0) * 1000 + (eventTime?.nanos ?? 0) / 1e6;

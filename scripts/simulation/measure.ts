@@ -1,6 +1,7 @@
 import type { WorkflowClient } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import { findChildren, type Execution } from '../../workers/read-operation.js';
+import { timeOf } from '../sandbox/operation.js';
 
 /** What an operation's histories and answers come to. */
 export interface FamilyMeasure {
@@ -74,7 +75,7 @@ async function readHistory(
       measure.largestEvent = `${type} of ${workflowId}`;
     }
     if (isRoot) measure.rootEvents[type] = (measure.rootEvents[type] ?? 0) + 1;
-    const ms = Number(event.eventTime?.seconds ?? 0) * 1000 + (event.eventTime?.nanos ?? 0) / 1e6;
+    const ms = timeOf(event);
     if (type === 'WORKFLOW_TASK_SCHEDULED') scheduled.set(Number(event.eventId), ms);
     const since = scheduled.get(Number(event.workflowTaskStartedEventAttributes?.scheduledEventId ?? -1));
     if (since !== undefined) latencies.push(ms - since);

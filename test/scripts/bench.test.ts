@@ -91,18 +91,19 @@ test('runs of one method, client and pair become one row; what failed and was lo
   expect(ratiosOf(rows)).toEqual([{ method: 'restart', client: 'ioredis', from: '5.0.6', to: '8.0', timesSafe: 10 }]);
 });
 
-test('the time of an upgrade is told by kind of step; steps at the same time are not counted twice in what lies between', () => {
-  const step = (text: string, from: number, to: number) => ({
-    ...{ at: new Date(from).toISOString(), until: new Date(to).toISOString() },
-    ...{ kind: 'step' as const, text },
-  });
+test('the time of an upgrade is told by activity; what ran at the same time is not counted twice in what lies between', () => {
   const kinds = breakdown(
-    [step('verify', 1000, 3000), step('verify', 2000, 3500), step('start 8.0.6', 4000, 5000)],
+    [
+      { what: 'runProbe', from: 0, to: 6000 },
+      { what: 'verifyNode', from: 1000, to: 3000 },
+      { what: 'verifyNode', from: 2000, to: 3500 },
+      { what: 'swapVersion', from: 4000, to: 5000 },
+    ],
     6000,
   );
   expect(kinds).toEqual([
-    { what: 'verify', times: 2, totalMs: 3500, longestMs: 2000 },
-    { what: 'start', times: 1, totalMs: 1000, longestMs: 1000 },
-    { what: 'between steps', times: 1, totalMs: 2500, longestMs: 2500 },
+    { what: 'verifyNode', times: 2, totalMs: 3500, longestMs: 2000 },
+    { what: 'swapVersion', times: 1, totalMs: 1000, longestMs: 1000 },
+    { what: 'between activities', times: 1, totalMs: 2500, longestMs: 2500 },
   ]);
 });

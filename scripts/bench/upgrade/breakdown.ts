@@ -1,19 +1,20 @@
-import type { TimelineEntry } from '../../../model/operation.js';
+import type { Span } from '../../sandbox/operation.js';
 
-/** All steps of one kind in an upgrade. */
+/** All activities of one type in an upgrade. */
 export interface Kind {
   what: string;
   times: number;
-  /** Together; of steps at the same time each counts whole. */
+  /** Together; of those at the same time each counts whole. */
   totalMs: number;
   longestMs: number;
 }
 
-/** Where the time went: by kind of step, and what lay between the steps (assessments, gates, looks, waits). */
-export function breakdown(timeline: readonly TimelineEntry[], wallMs: number): Kind[] {
-  const spans = timeline.flatMap(({ kind, text, at, until }) =>
-    until === undefined ? [] : [{ what: kindOf(kind, text), from: Date.parse(at), to: Date.parse(until) }],
-  );
+/** The probe runs beside all of it. */
+const beside = ['runProbe'];
+
+/** Where the time went: by activity, and what lay between them (workflow tasks, waits, the start of children). */
+export function breakdown(activities: readonly Span[], wallMs: number): Kind[] {
+  const spans = activities.filter(({ what }) => !beside.includes(what));
   const kinds = new Map<string, Kind>();
   for (const { what, from, to } of spans) {
     const known = kinds.get(what) ?? { what, times: 0, totalMs: 0, longestMs: 0 };
@@ -25,12 +26,9 @@ export function breakdown(timeline: readonly TimelineEntry[], wallMs: number): K
   const between = Math.round(wallMs - covered(spans));
   return [
     ...[...kinds.values()].sort((a, b) => b.totalMs - a.totalMs),
-    { what: 'between steps', times: 1, totalMs: between, longestMs: between },
+    { what: 'between activities', times: 1, totalMs: between, longestMs: between },
   ];
 }
-
-const kindOf = (kind: TimelineEntry['kind'], text: string): string =>
-  kind === 'handover' ? 'hand over' : kind === 'swap' ? 'stop and start' : text.replace(/ \d.*$/, '');
 
 /** Length of the union of the spans. */
 function covered(spans: readonly { from: number; to: number }[]): number {

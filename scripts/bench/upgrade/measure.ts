@@ -88,7 +88,8 @@ async function upgraded(cluster: Sandbox, { to, parallelShards }: MeasureInput, 
   // Linux forgets the peak so far (proc(5)).
   await writeFile(`/proc/${stage.workerPid}/clear_refs`, '5');
   const begun = performance.now();
-  const outcome = await (await stage.start('bench', to)).result();
+  const operation = await stage.start('bench', to);
+  const outcome = await operation.result();
   const upgradeMs = Math.round(performance.now() - begun);
   if (outcome.result !== 'completed') throw new Error(outcome.statement);
   const workerPeakRssMb = await peakRssMb(stage.workerPid);
@@ -102,7 +103,7 @@ async function upgraded(cluster: Sandbox, { to, parallelShards }: MeasureInput, 
     comparedBytes: report.verify.reduce((sum, it) => sum + it.bytes, 0),
     workerPeakRssMb,
     workerStartRssMb,
-    steps: breakdown(report.timeline, upgradeMs),
+    steps: breakdown(await operation.activities(), upgradeMs),
   };
 }
 
