@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
-import { readdir, readFile, readlink, realpath } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { lstat, readdir, readFile, readlink, realpath } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -81,6 +81,33 @@ export async function listenersOf(port: number): Promise<number[]> {
     if (/^\d+$/.test(name) && (await socketInodes(Number(name))).some((inode) => inodes.has(inode)))
       found.push(Number(name));
   return found;
+}
+
+/**
+ * Files of a folder that somebody has a lock on (flock), and who took it. A server that ends keeps the lock on its
+ * nodes.conf for longer than it can be found in its folder: until its last thread has ended, and each child that it forked
+ * (before 6.2 they inherit it). Known on Linux only (/proc/locks, proc(5)).
+ */
+export async function lockedIn(folder: string): Promise<{ file: string; pid: number }[]> {
+  const text = await readFile('/proc/locks', 'utf8').catch(() => '');
+  const locks = new Map<string, number>();
+  for (const [, pid, place] of text.matchAll(/ FLOCK .* (\d+) ([0-9a-f]+:[0-9a-f]+:\d+) /g))
+    if (pid !== undefined && place !== undefined) locks.set(place, Number(pid));
+  if (locks.size === 0) return [];
+  const found = await Promise.all(
+    (await readdir(folder)).map(async (name) => {
+      const file = await lstat(join(folder, name)).catch(() => undefined);
+      const pid = file && locks.get(`${deviceOf(file.dev)}:${file.ino}`);
+      return pid === undefined ? [] : [{ file: name, pid }];
+    }),
+  );
+  return found.flat();
+}
+
+/** Major and minor number of a device, as /proc/locks writes them. */
+function deviceOf(dev: number): string {
+  const parts = [(dev >>> 8) & 0xfff, (dev & 0xff) | ((dev >>> 12) & 0xfff00)];
+  return parts.map((part) => part.toString(16).padStart(2, '0')).join(':');
 }
 
 /** Does it look like a server, by its name or its binary's? */

@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process';
 import { copyFile, open, readFile, rename } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RolloutError } from '../../model/failures.js';
 import type { FencingToken, PlatformNode, StartInput } from '../platform.js';
 import { fenced } from './fence.js';
 import { replaceFile, exists } from './files.js';
 import { logPositions, logTail, outputFile } from './log.js';
-import { executableOf, listening, listenersOf, viewProcess, type ProcessView } from './processes.js';
+import { executableOf, listening, listenersOf, lockedIn, viewProcess, type ProcessView } from './processes.js';
 import { findProcess, hostOf, isGone, portOf, writeStarted } from './started.js';
 
 /**
@@ -28,6 +29,7 @@ export async function startServer(
     if (there?.ours?.release === input.release) return there.view;
     if (there) throw occupied(node, there.view.pid, there.ours?.release ?? (await executableOf(there.view.pid)));
     await portMustBeFree(node);
+    await filesMustBeFree(node);
     await writeConfiguration(node.configurationFile, input.configuration);
     for (const { path, text } of input.files ?? []) await writeConfiguration(path, text);
     return launch(node, input);
@@ -105,6 +107,24 @@ async function portMustBeFree(node: PlatformNode): Promise<void> {
       'StartFailed',
       `${node.address}: something already answers on port ${port}, a process of another user or machine; end it first`,
     );
+}
+
+/** How long the locks of a server that has ended may outlive it, ms. */
+const LOCKS_END_WITHIN_MS = 5000;
+
+/** A server ends at once when its nodes.conf is locked. */
+async function filesMustBeFree(node: PlatformNode): Promise<void> {
+  const deadline = Date.now() + LOCKS_END_WITHIN_MS;
+  for (;;) {
+    const [held] = await lockedIn(node.home);
+    if (held === undefined) return;
+    if (Date.now() > deadline)
+      throw new RolloutError(
+        'StartFailed',
+        `${node.address}: ${join(node.home, held.file)} is locked, since pid ${held.pid} (${(await executableOf(held.pid)) ?? 'ended; a child of it holds on'}); end it first`,
+      );
+    await sleep(20);
+  }
 }
 
 const occupied = (node: PlatformNode, pid: number, what: string | undefined): RolloutError =>

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, statSync } from 'node:fs';
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -57,6 +58,27 @@ test('a port that somebody else took in the meantime is not fought for', async (
     expect(await it.platform.readConfiguration(it.node)).toBe(configuration);
   } finally {
     intruder.close();
+  }
+});
+
+test.runIf(process.platform === 'linux')('a lock on the node’s files that outlives its server is waited for', async () => {
+  await using it = await subject();
+  const configuration = await it.platform.readConfiguration(it.node);
+  await it.platform.stop(it.node, token(1), { terminate: true });
+  await writeFile(join(it.node.home, 'nodes.conf'), '');
+  const holder = spawn('flock', [join(it.node.home, 'nodes.conf'), '-c', 'echo held; read line'], { cwd: '/' });
+  await once(holder.stdout, 'data');
+  const input = { release: '8.0.6', configuration, arguments: [] };
+  try {
+    expect(await refusal(it.platform.start(it.node, token(1), input), 'StartFailed')).toContain(
+      `${join(it.node.home, 'nodes.conf')} is locked, since pid ${holder.pid ?? 0}`,
+    );
+    const started = it.platform.start(it.node, token(1), input);
+    holder.stdin.end();
+    await started;
+    expect(await it.platform.inspect(it.node)).toMatchObject({ state: 'running' });
+  } finally {
+    holder.kill();
   }
 });
 
