@@ -61,26 +61,29 @@ test('a port that somebody else took in the meantime is not fought for', async (
   }
 });
 
-test.runIf(process.platform === 'linux')('a lock on the node’s files that outlives its server is waited for', async () => {
-  await using it = await subject();
-  const configuration = await it.platform.readConfiguration(it.node);
-  await it.platform.stop(it.node, token(1), { terminate: true });
-  await writeFile(join(it.node.home, 'nodes.conf'), '');
-  const holder = spawn('flock', [join(it.node.home, 'nodes.conf'), '-c', 'echo held; read line'], { cwd: '/' });
-  await once(holder.stdout, 'data');
-  const input = { release: '8.0.6', configuration, arguments: [] };
-  try {
-    expect(await refusal(it.platform.start(it.node, token(1), input), 'StartFailed')).toContain(
-      `${join(it.node.home, 'nodes.conf')} is locked, since pid ${holder.pid ?? 0}`,
-    );
-    const started = it.platform.start(it.node, token(1), input);
-    holder.stdin.end();
-    await started;
-    expect(await it.platform.inspect(it.node)).toMatchObject({ state: 'running' });
-  } finally {
-    holder.kill();
-  }
-});
+test.runIf(process.platform === 'linux')(
+  'a lock on the node’s files that outlives its server is waited for',
+  async () => {
+    await using it = await subject();
+    const configuration = await it.platform.readConfiguration(it.node);
+    await it.platform.stop(it.node, token(1), { terminate: true });
+    await writeFile(join(it.node.home, 'nodes.conf'), '');
+    const holder = spawn('flock', [join(it.node.home, 'nodes.conf'), '-c', 'echo held; read line'], { cwd: '/' });
+    await once(holder.stdout, 'data');
+    const input = { release: '8.0.6', configuration, arguments: [] };
+    try {
+      expect(await refusal(it.platform.start(it.node, token(1), input), 'StartFailed')).toContain(
+        `${join(it.node.home, 'nodes.conf')} is locked, since pid ${holder.pid ?? 0}`,
+      );
+      const started = it.platform.start(it.node, token(1), input);
+      holder.stdin.end();
+      await started;
+      expect(await it.platform.inspect(it.node)).toMatchObject({ state: 'running' });
+    } finally {
+      holder.kill();
+    }
+  },
+);
 
 test('a process that only works in the node’s folder is not taken for the server', async () => {
   await using it = await subject();
