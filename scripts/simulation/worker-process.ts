@@ -8,6 +8,7 @@ import { renderReport } from '../../model/report/render-report.js';
 import type { Activities } from '../../model/work.js';
 import { collectReport } from '../../workers/collect-report.js';
 import { boundHeaps, caching } from '../../workers/memory.js';
+import { peakRssBytes } from '../sandbox/peak-memory.js';
 import type { SimulationOptions } from './attempts.js';
 import { SimulatedDeployment } from './deployment.js';
 import type { Violation } from './invariants.js';
@@ -22,7 +23,7 @@ export interface Requests {
     answer: { violations: Violation[]; steps: number; whole: boolean };
   };
   forget: { input: { name: string }; answer: null };
-  memory: { input: null; answer: { peakRssBytes: number; rssBytes: number } };
+  memory: { input: null; answer: { peakRssBytes: number } };
 }
 export type Asked = {
   [Name in keyof Requests]: { id: number; name: Name; input: Requests[Name]['input'] };
@@ -81,7 +82,9 @@ const answers: { [Name in keyof Requests]: (input: Requests[Name]['input']) => R
     return { violations: deployment.violations.splice(0), steps: deployment.steps, whole };
   },
   forget: ({ name }) => (deployments.delete(name), null),
-  memory: () => ({ peakRssBytes: process.resourceUsage().maxRSS * 1024, rssBytes: process.memoryUsage.rss() }),
+  memory: () => ({
+    peakRssBytes: process.platform === 'linux' ? peakRssBytes(process.pid) : process.resourceUsage().maxRSS * 1024,
+  }),
 };
 
 process.on('message', (asked: Asked) => {

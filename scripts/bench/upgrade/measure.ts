@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ReportData } from '../../../model/report.js';
 import { Sandbox } from '../../sandbox/cluster.js';
+import { peakRssBytes } from '../../sandbox/peak-memory.js';
 import { Stage } from '../../sandbox/stage.js';
 import { holding } from '../bench.js';
 import { rollByHand, type Bare } from './bare.js';
@@ -84,7 +85,7 @@ async function upgraded(cluster: Sandbox, { to, parallelShards }: MeasureInput, 
   const stage = held.resource;
   const policy = { canarySoak: '0s', soak: '0s', parallelShards, gates: PATIENT, verify };
   await stage.deploy('bench', cluster, { policy });
-  const workerStartRssMb = await peakRssMb(stage.workerPid);
+  const workerStartRssMb = peakRssMb(stage.workerPid);
   // Linux forgets the peak so far (proc(5)).
   await writeFile(`/proc/${stage.workerPid}/clear_refs`, '5');
   const begun = performance.now();
@@ -92,7 +93,7 @@ async function upgraded(cluster: Sandbox, { to, parallelShards }: MeasureInput, 
   const outcome = await operation.result();
   const upgradeMs = Math.round(performance.now() - begun);
   if (outcome.result !== 'completed') throw new Error(outcome.statement);
-  const workerPeakRssMb = await peakRssMb(stage.workerPid);
+  const workerPeakRssMb = peakRssMb(stage.workerPid);
   const report = JSON.parse(await readFile(join(dirname(outcome.report), 'report.json'), 'utf8')) as ReportData;
   return {
     upgradeMs,
@@ -107,10 +108,6 @@ async function upgraded(cluster: Sandbox, { to, parallelShards }: MeasureInput, 
   };
 }
 
-/** VmHWM of Linux' /proc: the most that a process ever had in memory. */
-async function peakRssMb(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Math.round(Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) / 1024);
-}
+const peakRssMb = (pid: number): number => Math.round(peakRssBytes(pid) / 1024 ** 2);
 
 export const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
