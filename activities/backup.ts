@@ -8,7 +8,7 @@ import type { EvidenceActivities } from '../model/work.js';
 import { at, type NodeConnection } from '../redis/connection.js';
 import { readInfo } from '../redis/node.js';
 import { pullSnapshot } from '../redis/snapshot.js';
-import { nodeView } from '../redis/topology.js';
+import { nodeView } from '../redis/account.js';
 import { contextFor, heartbeating } from './context.js';
 import type { Dependencies } from './dependencies.js';
 

@@ -1,8 +1,9 @@
 import { olderLine } from '../model/compatibility/release-lines.js';
 import { RolloutError } from '../model/failures.js';
 import type { BroughtBack, NodePlace } from '../model/work.js';
+import type { NodeAccount } from '../redis/account.js';
 import { poll } from '../redis/roles.js';
-import { readAccounts, readTopology, type NodeAccount } from '../redis/topology.js';
+import { readAccounts, readTopology } from '../redis/topology.js';
 import { readBefore, writeBefore, type Before } from './before.js';
 import { platformNode, type Context } from './context.js';
 import { placeBeside } from './neighbours.js';

@@ -36,7 +36,7 @@ export function standingOf(status: OperationStatus, reason: string, untouched: b
         lines.push(
           running.away.includes(node.address)
             ? `${shard.shard}: ${node.address} does not answer (it ran ${node.release}). ${ifAway(node.release, hop)}`
-            : `${shard.shard}: ${node.address} is no member of the cluster any more (it ran ${node.release}): somebody had it forgotten or reset it. Let it join again (CLUSTER MEET, CLUSTER REPLICATE), or start without it.`,
+            : `${shard.shard}: ${node.address} is no member of the cluster any more (it ran ${node.release}): somebody had it forgotten or reset it. Let it join again (CLUSTER MEET, CLUSTER REPLICATE), or start without it, not named in seeds either.`,
         );
   }
   if (progress.upgraded > 0 && progress.upgraded < progress.nodes)

@@ -7,7 +7,7 @@ import { at, connect, type NodeConnection } from './connection.js';
 import { parseInfo } from './info.js';
 import { poll, roleDoubts, roleOf } from './roles.js';
 import { openToAct, takeOver, whyNotFast, type TakeoverInput } from './takeover.js';
-import { readAccount, type NodeAccount } from './topology.js';
+import { readAccount, type NodeAccount } from './account.js';
 
 /** How long a takeover waits for what passes: nodes of other shards restart while theirs are upgraded, ms. */
 const PASSES_WITHIN_MS = 10_000;

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatSlots } from '../model/topology.js';
 import { addressOf, at, connect, type Endpoint, type NodeConnection } from './connection.js';
-import { observePrimaries, readAccount, type NodeAccount } from './topology.js';
+import { readAccount, type NodeAccount } from './account.js';
+import { observePrimaries } from './topology.js';
 
 export interface RoleExpectation {
   /** Address of the node that is to be the shard's primary. */

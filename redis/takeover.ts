@@ -4,7 +4,8 @@ import { mayTakeOver } from '../model/handover.js';
 import { at, connect, type Endpoint, type NodeConnection } from './connection.js';
 import { parseInfo, releaseFromInfo } from './info.js';
 import { poll, roleOf } from './roles.js';
-import { observePrimaries, readAccount } from './topology.js';
+import { readAccount } from './account.js';
+import { observePrimaries } from './topology.js';
 
 export interface TakeoverInput {
   endpoint: Endpoint;

@@ -1,30 +1,10 @@
-import { RolloutError } from '../model/failures.js';
 import type { PrimaryObservation } from '../model/handover.js';
 import { eachNode } from '../model/in-parallel.js';
-import {
-  allNodes,
-  formatSlots,
-  slotCount,
-  SLOTS,
-  type NodeView,
-  type ShardView,
-  type TopologyView,
-} from '../model/topology.js';
-import { parseClusterNodes, type ClusterNodesLine, type KnownLines } from './cluster-nodes.js';
-import { addressOf, at, connect, type Endpoint } from './connection.js';
-import { parseInfo, releaseFromInfo } from './info.js';
-
-/** One node's own account: of itself, and of everyone else. */
-export interface NodeAccount {
-  node: NodeView;
-  /** Its CLUSTER NODES. */
-  peers: ClusterNodesLine[];
-  clusterState: string;
-  currentEpoch: number;
-  nodeTimeoutMs: number;
-  /** `master_failover_state` (since 6.2) is anything but `no-failover`. */
-  failoverUnderWay: boolean;
-}
+import { allNodes, formatSlots, slotCount, SLOTS, type ShardView, type TopologyView } from '../model/topology.js';
+import { readAccount, type NodeAccount } from './account.js';
+import type { ClusterNodesLine, KnownLines } from './cluster-nodes.js';
+import { at, type Endpoint } from './connection.js';
+import { askOtherSeeds, enterBySeed, strayed } from './seeds.js';
 
 export interface Accounts {
   topology: TopologyView;
@@ -36,7 +16,8 @@ export interface Accounts {
 
 /**
  * Reads the cluster from every node's own view, in parallel. A node that can't be read is a disagreement, not an error;
- * it is missing from the shards.
+ * it is missing from the shards. So is a seed that answers and that no node knows; one that is away is neither, where
+ * another answers.
  *
  * @throws RolloutError Unreachable, Unauthorized, … when no seed answers; BadInput when a seed is not a cluster node
  */
@@ -56,13 +37,14 @@ export async function readAccounts(
   ofShard?: readonly string[],
 ): Promise<Accounts> {
   const known: KnownLines = new Map();
-  const first = await firstAccount(endpoint, seeds, known);
+  const entrance = await enterBySeed(endpoint, seeds, known);
+  const { account: first } = entrance;
   const disagreements: string[] = [];
   const read = new Map<string, NodeAccount | undefined>([[first.node.id, first]]);
   const members = new Map<string, ClusterNodesLine>();
   const readMore = async (): Promise<boolean> => {
     const accounts = [...read.values()].filter((account) => account !== undefined);
-    const lines = ofShard === undefined ? first.peers : shardLines(accounts, ofShard);
+    const lines = ofShard === undefined ? differentLines(accounts) : shardLines(accounts, ofShard);
     for (const line of lines)
       if (line.health !== 'handshake' && line.health !== 'noaddr' && !members.has(line.id)) members.set(line.id, line);
     const unread = [...members.values()].filter(({ id }) => !read.has(id));
@@ -77,13 +59,22 @@ export async function readAccounts(
     for (const [n, { id }] of unread.entries()) read.set(id, found[n]);
     return unread.length > 0;
   };
-  // Of a shard: whoever one of its nodes names that the seed didn't is one of them too.
-  while ((await readMore()) && ofShard !== undefined);
+  const readMembers = async (): Promise<void> => {
+    // Whoever one of them names that the seed didn't is one of them too.
+    while (await readMore());
+  };
+  const [others] = await Promise.all([
+    ofShard === undefined ? askOtherSeeds(endpoint, entrance, known) : [],
+    readMembers(),
+  ]);
   const accounts = asAnnounced(
     first,
     [...members.keys()].flatMap((id) => read.get(id) ?? []),
   );
   disagreements.push(...disagreementsAmong(accounts, ofShard === undefined ? undefined : first));
+  const ids = new Set(members.keys());
+  const { address } = (accounts.find(({ node }) => node.id === first.node.id) ?? first).node;
+  disagreements.push(...others.flatMap((it) => strayed(it, address, ids) ?? []));
   return {
     topology: {
       shards: shardsOf(accounts),
@@ -95,6 +86,13 @@ export async function readAccounts(
       (peer) => accounts.find(({ node }) => node.id === peer.id)?.node.address ?? peer.address,
     ),
   };
+}
+
+/** The same lines, most of them: each once. */
+function differentLines(accounts: readonly NodeAccount[]): Set<ClusterNodesLine> {
+  const lines = new Set<ClusterNodesLine>();
+  for (const { peers } of accounts) for (const peer of peers) lines.add(peer);
+  return lines;
 }
 
 /** Lines of those that are, in anybody's view, in one shard with a node of these ids. */
@@ -144,120 +142,12 @@ export function observePrimaries(accounts: readonly NodeAccount[]): PrimaryObser
   ];
 }
 
-async function firstAccount(endpoint: Endpoint, seeds: readonly string[], known: KnownLines): Promise<NodeAccount> {
-  const refusals: RolloutError[] = [];
-  for (const seed of seeds)
-    try {
-      return await readAccount(at(endpoint, seed), known);
-    } catch (error) {
-      if (!(error instanceof RolloutError)) throw error;
-      // Wrong password at one seed is wrong at all; only a seed that is away is worth another.
-      if (error.type !== 'Unreachable' && error.type !== 'NodeHung') throw error;
-      refusals.push(error);
-    }
-  if (refusals.length === 1 && refusals[0]) throw refusals[0];
-  throw new RolloutError('Unreachable', `none of the seeds answers: ${refusals.map((it) => it.message).join('; ')}`);
-}
-
-/**
- * Reads one node: INFO, CLUSTER NODES, CLUSTER INFO and its node timeout, over a connection of its own.
- *
- * @param known lines of CLUSTER NODES that others had
- */
-export async function readAccount(endpoint: Endpoint, known?: KnownLines): Promise<NodeAccount> {
-  await using connection = await connect(endpoint);
-  const { address } = connection;
-  const [infoText, nodesText, clusterText, timeout] = await connection.pipeline([
-    ['INFO'],
-    ['CLUSTER', 'NODES'],
-    ['CLUSTER', 'INFO'],
-    ['CONFIG', 'GET', 'cluster-node-timeout'],
-  ]);
-  for (const [reply, command] of [
-    [infoText, 'INFO'],
-    [nodesText, 'CLUSTER NODES'],
-    [clusterText, 'CLUSTER INFO'],
-    [timeout, 'CONFIG GET'],
-  ] as const)
-    if (reply instanceof Error) throw commandRefused(address, command, reply, endpoint);
-  const info = parseInfo(String(infoText));
-  const cluster = parseInfo(String(clusterText));
-  const peers = parseClusterNodes(String(nodesText), endpoint.host, known);
-  const own = peers.find((peer) => peer.myself);
-  if (!own) throw new RolloutError('BadInput', `${address}: CLUSTER NODES names no node as myself`);
-  return {
-    node: nodeView(address, own.id, info),
-    peers,
-    clusterState: cluster['cluster_state'] ?? 'unknown',
-    currentEpoch: Number(cluster['cluster_current_epoch'] ?? 0),
-    nodeTimeoutMs: Number((timeout as string[])[1] ?? 15_000),
-    failoverUnderWay: (info['master_failover_state'] ?? 'no-failover') !== 'no-failover',
-  };
-}
-
-/** Turns a refused command into the failure that says what to do. */
-export function commandRefused(address: string, command: string, error: Error, endpoint: Endpoint): RolloutError {
-  const who = endpoint.username === undefined ? 'the default user' : `user '${endpoint.username}'`;
-  if (/cluster support disabled/i.test(error.message))
-    return new RolloutError(
-      'BadInput',
-      `${address} is no cluster node (cluster-enabled no): expected topology 'cluster'`,
-    );
-  if (/^NOPERM/.test(error.message))
-    return new RolloutError('MissingPermission', `${address}: ${who} may not run ${command}: ${error.message}`);
-  if (/unknown command/i.test(error.message))
-    return new RolloutError(
-      'BadDeploymentFile',
-      `${address} doesn't know ${command}: if redis.conf renames it, name it under commands`,
-    );
-  if (/^LOADING/.test(error.message)) return new RolloutError('Unreachable', `${address} is loading its dataset`);
-  if (/^BUSY\b/.test(error.message))
-    return new RolloutError('NodeHung', `${address} is held up by a script or function: ${error.message}`);
-  if (/^NOAUTH/.test(error.message))
-    return new RolloutError('Unauthorized', `${address} wants a password, and the deployment file names none`);
-  return new RolloutError('Unreachable', `${address}: ${command} failed: ${error.message}`);
-}
-
-/** What one node says of itself, from its INFO. */
-export function nodeView(address: string, id: string, info: Record<string, string>): NodeView {
-  const number = (field: string): number => Number(info[field] ?? 0);
-  const replica = info['role'] === 'slave';
-  return {
-    id,
-    address,
-    release: releaseFromInfo(info),
-    role: replica ? 'replica' : 'primary',
-    ...(replica
-      ? {
-          replication: {
-            primary: addressOf({ host: info['master_host'] ?? '', port: Number(info['master_port'] ?? 0) }),
-            link: info['master_link_status'] === 'up' ? ('up' as const) : ('down' as const),
-            offset: number('slave_repl_offset'),
-            loading: info['loading'] === '1',
-            syncing: info['master_sync_in_progress'] === '1',
-          },
-        }
-      : {}),
-    replid: info['master_replid'] ?? '',
-    offset: replica ? number('slave_repl_offset') : number('master_repl_offset'),
-    backlogBytes: number('repl_backlog_size'),
-    usedMemoryBytes: number('used_memory'),
-    maxMemoryBytes: number('maxmemory'),
-    keys: Number(/keys=(\d+)/.exec(info['db0'] ?? '')?.[1] ?? 0),
-    uptimeSeconds: number('uptime_in_seconds'),
-    runId: info['run_id'] ?? '',
-  };
-}
-
 /**
  * Shards are named by the order of their first slots, those of primaries that can't be read included: a shard keeps its
  * name while another's primary is away.
  */
 function shardsOf(accounts: readonly NodeAccount[]): ShardView[] {
-  // The same lines, most of them: each once.
-  const lines = new Set<ClusterNodesLine>();
-  for (const { peers } of accounts) for (const peer of peers) lines.add(peer);
-  const starts = new Set([...lines].flatMap(({ slots }) => slots[0]?.[0] ?? []));
+  const starts = new Set([...differentLines(accounts)].flatMap(({ slots }) => slots[0]?.[0] ?? []));
   const rank = (start: number): number => [...starts].filter((other) => other < start).length + 1;
   const members = accounts.map(({ node, peers }) => ({ node, own: peers.find((peer) => peer.myself) }));
   const owners = members

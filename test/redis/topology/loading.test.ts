@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
+import { readAccount } from '../../../redis/account.js';
 import { connect } from '../../../redis/connection.js';
 import { parseInfo } from '../../../redis/info.js';
-import { readAccount, readTopology } from '../../../redis/topology.js';
+import { readTopology } from '../../../redis/topology.js';
 import { Sandbox, until } from '../../../scripts/sandbox/cluster.js';
 
 test('a node that loads its dataset: it can be asked, and the topology says what it does', async () => {
