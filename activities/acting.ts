@@ -33,18 +33,19 @@ export async function openToAct(
 
 /** Closes the connections that earlier attempts act over. Only by who holds the fence, and after taking it. */
 export async function closeEarlier(token: FencingToken, connect: () => Promise<NodeConnection>): Promise<void> {
-  try {
-    await using connection = await connect();
-    for (const client of String(await connection.call('CLIENT', 'LIST')).split('\n')) {
-      const name = /\bname=(\S*)/.exec(client)?.[1] ?? '';
-      if (!name.startsWith(ACTS) || name === nameOf(token)) continue;
-      const id = /\bid=(\d+)/.exec(client)?.[1] ?? '';
-      // It may have ended by itself in between.
-      await connection.call('CLIENT', 'KILL', 'ID', id).catch(() => undefined);
-    }
-  } catch (error) {
+  await using connection = await connect().catch((error: unknown) => {
     // A node that is down has no connections; one that hangs carries nothing out, and the act itself will say so.
-    if (error instanceof RolloutError && (error.type === 'Unreachable' || error.type === 'NodeHung')) return;
+    if (error instanceof RolloutError && (error.type === 'Unreachable' || error.type === 'NodeHung')) return undefined;
     throw error;
+  });
+  if (!connection) return;
+  for (const client of String(await connection.call('CLIENT', 'LIST')).split('\n')) {
+    const name = /\bname=(\S*)/.exec(client)?.[1] ?? '';
+    if (!name.startsWith(ACTS) || name === nameOf(token)) continue;
+    const id = /\bid=(\d+)/.exec(client)?.[1] ?? '';
+    // It may have ended by itself in between.
+    await connection.call('CLIENT', 'KILL', 'ID', id).catch((error: unknown) => {
+      if (error instanceof RolloutError) throw error;
+    });
   }
 }

@@ -13,11 +13,14 @@ const ANSWERS_ALL_THE_SAME = /^(LOADING|MASTERDOWN|MISCONF)\b/;
 
 export interface NodeConnection extends AsyncDisposable {
   readonly address: string;
-  /** Sends one command, renamed where the deployment renames it. Rejects with the server's own error reply. */
+  /**
+   * Sends one command, renamed where the deployment renames it. Rejects with the server's own error reply, or with a
+   * RolloutError (NodeHung, Unreachable) where none came.
+   */
   call(command: string, ...args: (string | number | Buffer)[]): Promise<unknown>;
   /** As `call`, with binary replies. */
   callBuffer(command: string, ...args: (string | number | Buffer)[]): Promise<unknown>;
-  /** Sends all in one write; a reply or an Error for each, in order. */
+  /** Sends all in one write; a reply or the server's error for each, in order. Rejects as `call` where one did not come. */
   pipeline(
     commands: readonly (readonly (string | number | Buffer)[])[],
     options?: { buffers?: boolean },
@@ -78,22 +81,28 @@ export async function connect(endpoint: Endpoint, options: { timeoutMs?: number 
     );
   }
   const renamed = (command: string): string => endpoint.commands?.[command.toUpperCase()] ?? command;
-  const hung = (error: unknown): never => {
-    if (error instanceof Error && error.message === 'Command timed out')
+  /** An error reply is the server's own. Where there was none, ioredis says neither which node it was nor what was asked. */
+  const refused = (command: unknown, error: Error): Error => {
+    if (error instanceof ReplyError) return error;
+    if (error.message === 'Command timed out')
       throw new RolloutError('NodeHung', `${address} did not answer within ${timeoutMs} ms`, { cause: error });
-    throw error;
+    const why = (cause ?? error).message;
+    throw new RolloutError('Unreachable', `${address} was lost before it answered ${String(command)}: ${why}`, {
+      cause: error,
+    });
   };
+  const thrown = (command: string) => (error: Error) => Promise.reject(refused(command, error));
   return {
     address,
-    call: (command, ...args) => redis.call(renamed(command), args).catch(hung),
-    callBuffer: (command, ...args) => redis.callBuffer(renamed(command), args).catch(hung),
+    call: (command, ...args) => redis.call(renamed(command), args).catch(thrown(command)),
+    callBuffer: (command, ...args) => redis.callBuffer(renamed(command), args).catch(thrown(command)),
     async pipeline(commands, { buffers = false } = {}) {
       const batch = redis.pipeline();
       for (const [command, ...args] of commands)
         if (buffers) batch.callBuffer(renamed(String(command)), ...args);
         else batch.call(renamed(String(command)), ...args);
       const replies = (await batch.exec()) ?? [];
-      return replies.map(([error, reply]) => error ?? reply);
+      return replies.map(([error, reply], i) => (error ? refused(commands[i]?.[0], error) : reply));
     },
     close: () => redis.disconnect(),
     [Symbol.asyncDispose]() {

@@ -54,7 +54,7 @@ export class Watcher {
       this.#connections.get(address)?.close();
       this.#connections.delete(address);
       // A connection that broke says little: the next one says whether anybody listens.
-      if (isOld && !(error instanceof RolloutError)) return this.#read(address);
+      if (isOld) return this.#read(address);
       return { ...(this.#last.get(address) ?? unknown(address)), state: isGone(error) ? 'gone' : 'silent' };
     }
   }
