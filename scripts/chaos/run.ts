@@ -64,24 +64,27 @@ export async function runScenario(
   });
   signal.throwIfAborted();
   await using cluster = await startCluster(scenario, stage.root);
+  const ended = new AbortController();
   try {
     const run = new ChaosRun(scenario, stage, cluster, signal);
-    const result = { ...(await Promise.race([run.carryOut(), interruption(signal)])), ms: Date.now() - begun };
+    const outcome = await Promise.race([run.carryOut(), interruption(signal, ended.signal)]);
+    const result = { ...outcome, ms: Date.now() - begun };
     if (isFailure(result))
       await keepEvidence(keep, { result, stage, cluster, recording: run.recording, histories: run.histories });
     return result;
   } finally {
+    ended.abort();
     // Before the servers: a worker in the middle of an upgrade would start others in their place.
     await stage.endWorkers();
   }
 }
 
-/** Never fulfilled; rejects when the signal comes. */
-function interruption(signal: AbortSignal): Promise<never> {
+/** Never fulfilled; rejects when the signal comes before the run has ended: the signal is that of many runs. */
+function interruption(signal: AbortSignal, ended: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     const interrupt = (): void => reject(signal.reason as Error);
     if (signal.aborted) interrupt();
-    signal.addEventListener('abort', interrupt, { once: true });
+    signal.addEventListener('abort', interrupt, { once: true, signal: ended });
   });
 }
 
