@@ -7,39 +7,59 @@ import { getDirective, readInfo } from '../redis/node.js';
 import type { NodeConnection } from '../redis/connection.js';
 import type { Context } from './context.js';
 
-/** Over how long the write rate is measured at least, ms. */
+/** Over how long the write rate of a node is measured that was never looked at, ms. */
 const MEASURE_MS = 500;
-
-/** What planning wants to know beyond the topology; reads, and changes nothing. */
-export async function readFacts(context: Pick<Context, 'connect'>, topology: TopologyView): Promise<PlanFacts> {
-  const firsts = await eachNode(allNodes(topology), async ({ address }) => {
-    await using connection = await context.connect(address);
-    return { address, ...(await factsOf(connection)) };
-  });
-  const youngest = Math.max(...firsts.map(({ offset }) => offset.at));
-  await sleep(Math.max(0, MEASURE_MS - (performance.now() - youngest)));
-  const measured = await eachNode(firsts, async ({ address, facts, offset }) => {
-    await using connection = await context.connect(address);
-    const second = offsetOf(await readInfo(connection, 'replication'));
-    return [address, { ...facts, writeBytesPerSecond: rateOf(offset, second) }] as const;
-  });
-  return { nodes: Object.fromEntries(measured) };
-}
+/** Two looks this far apart are a measure, ms. */
+const [SHORTEST_MS, LONGEST_MS] = [400, 10 * 60_000];
 
 /** A node's replication offset, bytes, and when it was so, ms of this process's clock. */
 interface Offset {
+  runId: string;
   bytes: number;
   at: number;
 }
 
+/** What this process saw last of each node: with it the next look, at the same shard say, has nothing to wait for. */
+const lastSeen = new Map<string, Offset>();
+
+/** What planning wants to know beyond the topology; reads, and changes nothing. */
+export async function readFacts(context: Pick<Context, 'connect'>, topology: TopologyView): Promise<PlanFacts> {
+  const looks = await eachNode(allNodes(topology), async ({ address }) => {
+    await using connection = await context.connect(address);
+    const { facts, offset } = await factsOf(connection);
+    return { address, facts, offset, rate: rateSince(lastSeen.get(address), offset) };
+  });
+  const begun = Math.max(...looks.filter(({ rate }) => rate === undefined).map(({ offset }) => offset.at));
+  await sleep(Math.max(0, begun + MEASURE_MS - performance.now()));
+  const measured = await eachNode(looks, async ({ address, facts, offset, rate }) => {
+    if (rate !== undefined) {
+      lastSeen.set(address, offset);
+      return [address, { ...facts, writeBytesPerSecond: rate }] as const;
+    }
+    await using connection = await context.connect(address);
+    const now = offsetOf(await readInfo(connection));
+    lastSeen.set(address, now);
+    const measuredRate = rateSince(offset, now);
+    return [
+      address,
+      { ...facts, ...(measuredRate === undefined ? {} : { writeBytesPerSecond: measuredRate }) },
+    ] as const;
+  });
+  return { nodes: Object.fromEntries(measured) };
+}
+
 const offsetOf = (info: Record<string, string>): Offset => ({
+  runId: info['run_id'] ?? '',
   bytes: Number(info['master_repl_offset']),
   at: performance.now(),
 });
 
-/** Bytes a second. */
-const rateOf = (first: Offset, second: Offset): number =>
-  Math.max(0, (second.bytes - first.bytes) / ((second.at - first.at) / 1000));
+/** Bytes a second; undefined where the two are no measure: of two processes, too close, or too far apart. */
+function rateSince(first: Offset | undefined, { runId, bytes, at }: Offset): number | undefined {
+  if (first?.runId !== runId) return undefined;
+  const ms = at - first.at;
+  return ms < SHORTEST_MS || ms > LONGEST_MS ? undefined : Math.max(0, (1000 * (bytes - first.bytes)) / ms);
+}
 
 async function factsOf(
   connection: NodeConnection,

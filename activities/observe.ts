@@ -20,7 +20,7 @@ import { platformNode, type Context } from './context.js';
 import { placeOf } from './places.js';
 import { readNamed } from './shard-names.js';
 
-/** Written by the probe's activity each second, read by the gates, whichever worker they run on. */
+/** Written by the probe's activity twice a second, read by the gates, whichever worker they run on. */
 export const RECENT = 'probe-recent.json';
 
 export interface Observed {

@@ -19,6 +19,8 @@ export const PROBE_REPORT = 'probe-report.json';
 const LEDGER = 'ledger.json';
 /** How often a report of the running operation gets new figures, ms. */
 const REPORT_EVERY_MS = 5000;
+/** How often the gates get new figures, ms: as often as the probe's process tells them. */
+const RECENT_EVERY_MS = 500;
 
 export function probeActivities(dependencies: Dependencies): Pick<EvidenceActivities, 'runProbe' | 'readLedger'> {
   return {
@@ -46,7 +48,7 @@ export function probeActivities(dependencies: Dependencies): Pick<EvidenceActivi
             await writeProbeReport(folder, await probe.report());
             due = performance.now() + REPORT_EVERY_MS;
           }
-          await sleep(1000, undefined, { signal }).catch(() => undefined);
+          await sleep(RECENT_EVERY_MS, undefined, { signal }).catch(() => undefined);
         }
         await writeProbeReport(folder, await probe.stop());
         signal.throwIfAborted();
