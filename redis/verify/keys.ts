@@ -7,7 +7,7 @@ export interface KeyBatch {
   cursor: string;
 }
 
-const COUNT = 500;
+const COUNT = 200;
 /** Keys of a sample. */
 export const SAMPLE = 10_000;
 /** A small keyspace is drawn from in vain again and again; enough is enough. */
