@@ -3,8 +3,8 @@ import type { NodePlace } from '../model/work.js';
 import { platformNode, type Context } from './context.js';
 
 /**
- * Acts on a node that was started. Where the act fails and the node's process has ended, that is the failure: no further
- * try would find it alive.
+ * Acts on a node that runs. Where the act fails and the node's process has ended, that is the failure: no further try
+ * would find it alive.
  *
  * @throws RolloutError StartFailed with the end of the node's log; else what the act throws
  */
@@ -22,5 +22,5 @@ export async function mustRun({ platform }: Context, place: NodePlace): Promise<
   const { state } = await platform.inspect(platformNode(place));
   if (state !== 'stopped') return;
   const log = await platform.log(platformNode(place), { lines: 15 });
-  throw new RolloutError('StartFailed', `${place.address} ended after it was started:\n${log}`);
+  throw new RolloutError('StartFailed', `${place.address} ended; the end of its log:\n${log}`);
 }

@@ -47,5 +47,10 @@ export async function takeBack(
 async function putBackRunning(connection: NodeConnection, before: Before): Promise<void> {
   const { running } = await readConfiguration(connection);
   for (const [directive, value] of Object.entries(before.running))
-    if (running[directive] !== value) await setDirective(connection, directive, value).catch(() => undefined);
+    if (running[directive] !== value) await setDirective(connection, directive, value).catch(whereRefused);
+}
+
+/** What can't be changed while it runs stays; a node that does not answer is another attempt's. */
+function whereRefused(error: unknown): void {
+  if (!(error instanceof RolloutError) || error.type !== 'MissingPermission') throw error;
 }

@@ -38,6 +38,7 @@ const steps: Record<Activity, readonly Struck[]> = {
   rejoin: ['replica', 'primary'],
   verifyNode: ['replica', 'primary'],
   release: ['replica', 'primary'],
+  // The old primary, once for each fault: see below.
   handOver: ['replica'],
   putBackShard: ['primary'],
   readLedger: ['primary'],
@@ -59,7 +60,16 @@ const nobody = (): never => {
 const activities = Object.keys(
   createActivities({ deployments: '', state: '', searchable: false, collectReport: nobody }),
 ) as Activity[];
-const strikes = activities.flatMap((activity) => steps[activity].map((struck) => ({ activity, struck })));
+
+/** A node that is struck as a step begins. */
+interface Strike {
+  activity: Activity;
+  node: SandboxNode;
+  /** Only where the step is about this node. */
+  own: boolean;
+  name: string;
+  fault: NodeFault;
+}
 
 /** Beyond what the deployment's gates tolerate. */
 const SLOW_MS = 800;
@@ -72,7 +82,7 @@ const TO = '8.2.3';
 let stage: Stage;
 let toxiproxy: Toxiproxy;
 let servers: Record<string, string>;
-let faults: readonly (readonly [string, NodeFault])[];
+let faults: readonly (readonly [name: string, fault: NodeFault])[];
 
 beforeAll(async () => {
   stage = await Stage.open({ quickRetries: true });
@@ -111,39 +121,48 @@ class Upgrade {
   readonly told: string[] = [];
   readonly #begun = Date.now();
   #undo: Undo | undefined;
-  #inHand: { node: SandboxNode; activity: Activity } | undefined;
+  #inHand: Strike | undefined;
   #last = '';
 
-  constructor(
+  private constructor(
     readonly cluster: Sandbox,
-    readonly name: string,
+    readonly strikes: readonly Strike[],
     /** Index of its first hold among all of the stage. */
     readonly first: number,
-    readonly round: number,
   ) {}
+
+  /** Has each of the steps held as it begins. */
+  static async under(cluster: Sandbox, strikes: readonly Strike[]): Promise<Upgrade> {
+    const first = (await stage.faults.read()).length;
+    await stage.faults.draw(
+      ...strikes.map(({ activity, node, own }) => ({
+        ...{ activity, when: 'before' as const, kind: 'hold' as const },
+        ...(own ? { node: node.address } : {}),
+      })),
+    );
+    return new Upgrade(cluster, strikes, first);
+  }
 
   tell(what: string): void {
     this.told.push(`${((Date.now() - this.#begun) / 1000).toFixed(1)} s ${what}`);
   }
 
-  /** An activity that is held and was not struck yet, by its place among `strikes`. */
+  /** A step that is held and was not struck yet, by its place among the strikes. */
   async held(): Promise<number | undefined> {
     const fired = await stage.faults.fired();
     return fired
       .map(({ fault }) => fault - this.first)
-      .find((i) => i >= 0 && i < strikes.length && !this.#struck.has(i));
+      .find((i) => i >= 0 && i < this.strikes.length && !this.#struck.has(i));
   }
 
   /** Strikes the node as the held step begins, and lets it go. */
   async strike(i: number): Promise<SandboxNode> {
     this.#struck.add(i);
-    const [strike, drawn] = [strikes[i], faults[(i + this.round) % faults.length]];
-    const node = this.cluster.nodes[strike?.struck === 'primary' ? 0 : 1];
-    if (!strike || !drawn || !node) throw new Error(`there is no strike ${i}`);
-    const { activity, struck } = strike;
-    const [name, fault] = drawn;
-    this.tell((this.#last = `${name} at ${activity} (${struck} ${node.address})`));
-    this.#inHand = { node, activity };
+    const strike = this.strikes[i];
+    if (!strike) throw new Error(`there is no strike ${i}`);
+    const { activity, node, name, fault } = strike;
+    this.tell((this.#last = `${name} at ${activity} (${node.address})`));
+    this.#inHand = strike;
     // What an earlier fault has ended can't be struck again.
     this.#undo = (await this.cluster.pids(node)).length === 0 ? undefined : await fault(this.cluster, node);
     await stage.faults.letGo();
@@ -214,68 +233,93 @@ class Upgrade {
 
   /** Steps that were never come to, though every upgrade comes by them. */
   get missed(): string[] {
-    return strikes
+    return this.strikes
       .filter(({ activity }, i) => !this.#struck.has(i) && !onlyAfterFault.includes(activity))
-      .map(({ activity, struck }) => `${activity} (${struck})`);
+      .map(({ activity, node }) => `${activity} (${node.address})`);
   }
 }
 
 const MOST_STARTS = 15;
+
+/** Starts until one completes, and what must hold then. */
+async function upgradeUnder(
+  name: string,
+  primaries: number,
+  strikesAt: (nodes: readonly SandboxNode[]) => readonly Strike[],
+): Promise<void> {
+  await using cluster = await Sandbox.cluster({
+    release: FROM,
+    primaries,
+    servers,
+    diskBytes: 64 * 1024 * 1024,
+    // What it acknowledged is written when it is killed (everysec may put it off); and no fault lasts until another is elected.
+    configuration: ['appendonly yes', 'appendfsync no', 'cluster-node-timeout 120000'],
+  });
+  const dataset = await Dataset.write(cluster, 100);
+  const before = await readNodes(cluster);
+  await stage.deploy(name, cluster, {
+    platform: { kind: 'process', servers },
+    policy: { canarySoak: '0s', soak: '0s', handover: 'fast', settle: '1s', gates: { maxLatency: '500ms' } },
+  });
+  const upgrade = await Upgrade.under(cluster, strikesAt(cluster.nodes));
+
+  try {
+    for (let starts = 1, done = false; !done; starts++) {
+      if (starts > MOST_STARTS) throw new Error(`not completed by ${MOST_STARTS} starts`);
+      const servers = await look(cluster);
+      const operation = await stage.start(name, TO);
+      for (let state: 'ended' | 'heal' | 'passed' = 'passed'; state !== 'ended';) {
+        const held = await upgrade.held();
+        if (held !== undefined) {
+          await upgrade.heal();
+          state = await upgrade.noticed(operation, await upgrade.strike(held));
+          if (state === 'heal') await upgrade.heal();
+        } else if ((await operation.read()).status.result !== undefined) state = 'ended';
+        else await sleep(50);
+      }
+      done = await upgrade.ended(operation, servers);
+      await upgrade.takeAway();
+    }
+    expect(upgrade.missed).toEqual([]);
+    await expectWhole(cluster, { release: TO, before });
+    await dataset.expectSame(10_000);
+  } catch (error) {
+    throw new Error(`${upgrade.told.join('\n')}\n${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
+}
 
 /** ROLLOUT_THOROUGH=1: each step has each fault. */
 const rounds = process.env['ROLLOUT_THOROUGH'] === '1' ? [0, 1, 2, 3, 4, 5] : [0, 3];
 
 test.each(rounds)(
   'each step of a shard’s upgrade with another fault, turned by %i',
-  async (round) => {
-    await using cluster = await Sandbox.cluster({
-      release: FROM,
-      primaries: 1,
-      servers,
-      diskBytes: 64 * 1024 * 1024,
-      // What it acknowledged is on disk when it is killed; and no fault lasts until another is elected.
-      configuration: ['appendonly yes', 'cluster-node-timeout 120000'],
-    });
-    const dataset = await Dataset.write(cluster, 100);
-    const before = await readNodes(cluster);
-    const name = `orders-${round}`;
-    await stage.deploy(name, cluster, {
-      platform: { kind: 'process', servers },
-      policy: { canarySoak: '0s', soak: '0s', handover: 'fast', settle: '1s', gates: { maxLatency: '500ms' } },
-    });
-    const upgrade = new Upgrade(cluster, name, (await stage.faults.read()).length, round);
-    await stage.faults.draw(
-      ...strikes.map(({ activity, struck }) => ({
-        ...{ activity, when: 'before' as const, kind: 'hold' as const },
-        ...(steps[activity].length > 1 ? { node: cluster.nodes[struck === 'primary' ? 0 : 1]?.address ?? '' } : {}),
-      })),
-    );
+  (round) =>
+    upgradeUnder(`orders-${round}`, 1, ([primary, replica]) =>
+      activities
+        .flatMap((activity) => steps[activity].map((struck) => ({ activity, struck })))
+        .map(({ activity, struck }, i) => {
+          const [node, drawn] = [struck === 'primary' ? primary : replica, faults[(i + round) % faults.length]];
+          if (!node || !drawn) throw new Error('the shard has two nodes');
+          return { activity, node, own: steps[activity].length > 1, name: drawn[0], fault: drawn[1] };
+        }),
+    ),
+  900_000,
+);
 
-    try {
-      for (let starts = 1, done = false; !done; starts++) {
-        if (starts > MOST_STARTS) throw new Error(`not completed by ${MOST_STARTS} starts`);
-        const servers = await look(cluster);
-        const operation = await stage.start(name, TO);
-        for (let state: 'ended' | 'heal' | 'passed' = 'passed'; state !== 'ended';) {
-          const held = await upgrade.held();
-          if (held !== undefined) {
-            await upgrade.heal();
-            state = await upgrade.noticed(operation, await upgrade.strike(held));
-            if (state === 'heal') await upgrade.heal();
-          } else if ((await operation.read()).status.result !== undefined) state = 'ended';
-          else await sleep(50);
-        }
-        done = await upgrade.ended(operation, servers);
-        await upgrade.takeAway();
-      }
-      expect(upgrade.missed).toEqual([]);
-      await expectWhole(cluster, { release: TO, before });
-      await dataset.expectSame(10_000);
-    } catch (error) {
-      throw new Error(`${upgrade.told.join('\n')}\n${error instanceof Error ? error.message : String(error)}`, {
-        cause: error,
-      });
-    }
-  },
+// Nothing is lost by any of them, since nobody is promoted who has not all of it: a handover begins only while both answer,
+// and the fault ends before the others would vote. A primary that is away for longer than cluster-node-timeout is replaced
+// by Redis itself, with an upgrade as without one, and what its replica had not got yet is lost: not asserted here.
+test(
+  'each handover with another fault at its old primary',
+  () =>
+    upgradeUnder('orders', faults.length, (nodes) =>
+      faults.map(([name, fault], i) => {
+        const node = nodes[i];
+        if (!node) throw new Error('each fault has a shard');
+        return { activity: 'handOver', node, own: true, name, fault };
+      }),
+    ),
   900_000,
 );
