@@ -24,9 +24,13 @@ export const bundleWorkflows = (
   augment: (options: typeof plainBundle) => BundleOptions = (options) => options,
 ): Promise<WorkflowBundleWithSourceMap> => bundleWorkflowCode(augment(plainBundle));
 
-/** As bundleWorkflows, in a process that ends with it: a worker that bundles by itself keeps the bundler's 150 MB for ever. */
-export function bundleApart(): Promise<WorkflowBundleWithSourceMap> {
-  const child = fork(fileURLToPath(new URL('./bundle-process.ts', import.meta.url)), [], {
+/**
+ * As bundleWorkflows, in a process that ends with it: a worker that bundles by itself keeps the bundler's 150 MB for ever.
+ *
+ * @param interceptors modules of workflow interceptors, which only tests want
+ */
+export function bundleApart(interceptors: readonly string[] = []): Promise<WorkflowBundleWithSourceMap> {
+  const child = fork(fileURLToPath(new URL('./bundle-process.ts', import.meta.url)), interceptors, {
     execArgv: ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });

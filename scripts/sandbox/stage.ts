@@ -128,7 +128,8 @@ export class Stage implements AsyncDisposable {
     };
     const worker = fork(workerProcess, [JSON.stringify(input)], {
       execArgv: ['--import', loader],
-      env: { ...process.env, ...this.environment, TEMPORAL_ADDRESS: temporal },
+      // As `rollout worker` is started (scripts/bootstrap.mjs).
+      env: { MALLOC_ARENA_MAX: '1', ...process.env, ...this.environment, TEMPORAL_ADDRESS: temporal },
       stdio: ['ignore', log.fd, log.fd, 'ipc'],
     });
     this.#workers.push(worker);

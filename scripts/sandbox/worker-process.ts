@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { WorkflowBundleWithSourceMap } from '@temporalio/worker';
-import { bundleWorkflows, createWorker } from '../../workers/worker.js';
+import { bundleApart } from '../../workers/bundle.js';
+import { createWorker } from '../../workers/worker.js';
 import { obeyCutOff } from './cut-off.js';
 import { obeyDetours } from './detour.js';
 import { FaultInterceptor } from './worker-faults.js';
@@ -23,10 +24,7 @@ const { deployments, state, bundleFile, faults, quickRetries } = JSON.parse(
   process.argv[2] ?? '{}',
 ) as WorkerProcessInput;
 if (!existsSync(bundleFile)) {
-  const workflowInterceptorModules = [fileURLToPath(new URL('./quick-retries.ts', import.meta.url))];
-  const bundle = await bundleWorkflows((options) =>
-    quickRetries ? { ...options, workflowInterceptorModules } : options,
-  );
+  const bundle = await bundleApart(quickRetries ? [fileURLToPath(new URL('./quick-retries.ts', import.meta.url))] : []);
   await writeFile(`${bundleFile}.partial`, JSON.stringify(bundle));
   await rename(`${bundleFile}.partial`, bundleFile);
 }
