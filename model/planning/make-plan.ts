@@ -132,7 +132,7 @@ function approvalsOf(
 const disagreement = (text: string): PlanWarning => ({
   severity: 'blocker',
   subject: 'topology',
-  text,
+  text: `${text}.`,
   next: 'Bring the cluster to health first; an upgrade needs every node to agree.',
 });
 

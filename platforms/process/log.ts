@@ -32,8 +32,16 @@ export async function logTail(
     if (text !== '') texts.push(text);
     if (texts.length > 0 && since === undefined) break;
   }
-  const all = texts.flatMap((text) => text.split('\n').slice(-lines));
+  const all = texts.flatMap((text) => lastWords(text.split('\n')).slice(-lines));
   return redactLog(all.slice(-lines).join('\n'), configuration);
+}
+
+/** Of a server that crashed: hundreds of lines follow (logStackTrace and printCrashReport in debug.c), and none says why. */
+function lastWords(lines: string[]): string[] {
+  const crash = lines.findLastIndex((line) => /^=== \w+ BUG REPORT START\b/.test(line));
+  if (crash < 0 || lines.findLastIndex((line) => line.includes(' is starting oO0')) > crash) return lines;
+  const end = lines.indexOf('', crash);
+  return end < 0 ? lines : lines.slice(0, end);
 }
 
 const logs = (node: PlatformNode): string[] => [

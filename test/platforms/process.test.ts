@@ -210,6 +210,19 @@ test('a server that won’t end is killed at the deadline', async () => {
   expect(await it.platform.inspect(it.node)).toMatchObject({ state: 'stopped' });
 });
 
+test('of a server that crashed the log ends with why, until it is started again', async () => {
+  await using it = await subject();
+  const configuration = await it.platform.readConfiguration(it.node);
+  const { pid } = await it.platform.inspect(it.node);
+  process.kill(pid ?? 0, 'SIGSEGV');
+  await until('it has ended', async () => (await it.platform.inspect(it.node)).state === 'stopped');
+  expect(await it.platform.log(it.node, { lines: 8 })).toMatch(/ 5\.0\.6 crashed by signal: 11\b/);
+
+  await it.platform.start(it.node, token(1), { release: '8.0.6', configuration, arguments: [] });
+  await it.platform.stop(it.node, token(1), { terminate: true });
+  expect(await it.platform.log(it.node, { lines: 1 })).toContain('bye bye');
+});
+
 test('a server that refuses to end while it writes its first append-only file is asked again, not killed', async () => {
   await using it = await subject();
   await using connection = await it.connect();

@@ -95,7 +95,7 @@ test.each([
 
 test('blocker: nodes that disagree', () => {
   const it = plan(topology(three, { disagreements: ['10.0.1.0:6379 sees slot 5 unassigned'] }));
-  expect(it.warnings[0]).toMatchObject({ severity: 'blocker', text: '10.0.1.0:6379 sees slot 5 unassigned' });
+  expect(it.warnings[0]).toMatchObject({ severity: 'blocker', text: '10.0.1.0:6379 sees slot 5 unassigned.' });
 });
 
 test('blocker: a hostname announced to nodes that drop it', () => {
