@@ -10,6 +10,7 @@ import { satisfies } from '../model/release.js';
 import { standingOf, type Running } from '../model/standing.js';
 import type { ApprovalPolicy } from '../model/deployment.js';
 import type { Assessment, NodePlace, ShardNow } from '../model/work.js';
+import { expectEarlierEnded, notEnded } from './earlier.js';
 import { Aborted, badInput, ending, failureTypeOf, messageOf, stopped } from './failure.js';
 import { Family } from './family.js';
 import { Gates } from './gates.js';
@@ -108,8 +109,11 @@ export class Run extends Operation {
     const summary = `assess ${shard ?? deployment}`;
     const input = { ...this.order, to, ...(via ? { via } : {}), ...(shard === undefined ? {} : { shard }) };
     const found = await (this.family.isRoot && this.untouched ? look(summary, input) : act('assess', summary, input));
-    if (found.away && this.family.isRoot && this.untouched && (await this.#bringBack(found.away)))
-      return this.assess(shard);
+    if (this.family.isRoot && this.untouched) {
+      if (found.away || found.pending.length > 0 || found.from === found.to)
+        await expectEarlierEnded(this.family, found, this.status.startedBy);
+      if (found.away && (await this.#bringBack(found.away))) return this.assess(shard);
+    }
     this.adopt(found);
     const { way, facts } = found;
     const hops = way.length > 1 ? { via: way.slice(0, -1), hop: found.to } : {};
@@ -276,10 +280,7 @@ export class Run extends Operation {
       })) as Result;
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-      throw stopped(
-        `${workflowId} of an earlier operation, which was terminated, has not ended yet: it brings the node in hand back first. Start again once it has`,
-        error,
-      );
+      throw notEnded(workflowId, error);
     } finally {
       this.family.drop(workflowId);
     }

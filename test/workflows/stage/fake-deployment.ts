@@ -45,6 +45,8 @@ export class FakeDeployment implements Activities {
   onLook: ((asked: { shard?: string; gates: string[] }) => void) | undefined;
   /** Replicas that have lost their link. */
   readonly unlinked = new Set<string>();
+  /** Members that don't answer. */
+  readonly away = new Set<string>();
   ledger: LedgerResult | undefined;
   /** Keys that no comparison could decide on. */
   unsettled = 0;
@@ -134,6 +136,7 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
       facts: { nodes: {} },
       searchable: this.#searchable,
       pending: this.#pendingIn(shards),
+      ...(this.away.size === 0 ? {} : { away: [...this.away] }),
       artefacts: `/state/${operation}`,
     };
   };
@@ -206,8 +209,10 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
     this.#isolated.delete(address);
     return { release };
   };
-  bringBack = ({ nodes }: { nodes: string[] }) =>
-    Promise.resolve(nodes.map((address) => ({ address, problem: 'it is not there' })));
+  bringBack = async ({ nodes }: { nodes: string[] }) => {
+    await this.#do(`bringBack ${nodes.join(' ')}`);
+    return nodes.map((address) => ({ address, problem: 'it is not there' }));
+  };
   handOver = async ({ shard, from, to }: { shard: string; from: string; to: string }) => {
     await this.#do(`handOver ${shard}`);
     this.#node(from).primary = false;
