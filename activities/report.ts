@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { renderReport } from '../model/report/render-report.js';
+import type { ReportData } from '../model/report.js';
 import type { EvidenceActivities } from '../model/work.js';
 import { contextFor, heartbeating } from './context.js';
 import type { Dependencies } from './dependencies.js';
@@ -11,9 +12,13 @@ export const writeReport =
   (input) =>
     heartbeating(async () => {
       const { folder } = await contextFor(dependencies, input);
-      const data = await dependencies.collectReport(input.workflowId, input.runId);
-      const file = join(folder, 'report.html');
-      await writeFile(join(folder, 'report.json'), JSON.stringify(data, null, 2), { mode: 0o600 });
-      await writeFile(file, renderReport(data), { mode: 0o600 });
-      return { file };
+      return { file: await writeFiles(folder, await dependencies.collectReport(input.workflowId, input.runId)) };
     });
+
+/** @returns the one for people */
+export async function writeFiles(folder: string, data: ReportData): Promise<string> {
+  const file = join(folder, 'report.html');
+  await writeFile(join(folder, 'report.json'), JSON.stringify(data, null, 2), { mode: 0o600 });
+  await writeFile(file, renderReport(data), { mode: 0o600 });
+  return file;
+}

@@ -28,8 +28,8 @@ type InShard = Order & { shard: string };
  * gates and handovers are judged by the real rules. After each act every invariant is looked at.
  */
 export class SimulatedDeployment extends Attempts implements Activities {
-  /** Writes the report of an operation, as the worker does it; set by whoever has a client. */
-  report: (workflowId: string, runId: string) => Promise<void> = () => Promise.resolve();
+  /** Writes the report of an operation, as the worker does it, and says where; set by whoever has a client. */
+  report: (workflowId: string, runId: string) => Promise<string> = () => Promise.resolve('/state/report.html');
 
   assess = (input: Order & { to: string; shard?: string }): Promise<Assessment> =>
     this.act('assess', input, input.shard ?? 'all', input.shard, () => {
@@ -229,10 +229,9 @@ export class SimulatedDeployment extends Attempts implements Activities {
     const { lost } = this.cluster;
     return Promise.resolve({ acknowledged: 1_000_000, found: 1_000_000 - lost, lost, examples: [], byType: {} });
   };
-  writeReport = async ({ workflowId, runId }: { workflowId: string; runId: string }): Promise<{ file: string }> => {
-    await this.report(workflowId, runId);
-    return { file: '/state/report.html' };
-  };
+  writeReport = async ({ workflowId, runId }: { workflowId: string; runId: string }): Promise<{ file: string }> => ({
+    file: await this.report(workflowId, runId),
+  });
 
   /** Somebody may have made it primary since the shard was looked at: then it is not ended. */
   #end(node: SimulatedNode): void {

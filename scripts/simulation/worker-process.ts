@@ -1,10 +1,12 @@
 import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { heartbeating } from '../../activities/context.js';
 import { FailureInterceptor } from '../../activities/failure.js';
+import { writeFiles } from '../../activities/report.js';
 import { TASK_QUEUE } from '../../model/names.js';
 import type { OperationStatus } from '../../model/operation.js';
-import { renderReport } from '../../model/report/render-report.js';
 import type { Activities } from '../../model/work.js';
 import { collectReport } from '../../workers/collect-report.js';
 import { boundHeaps, caching } from '../../workers/memory.js';
@@ -32,6 +34,7 @@ export type Asked = {
 // The worker of a simulation, in a process of its own so that its memory is its own. It runs the workflows as they are;
 // the activities are those of simulated deployments.
 const [, , address = '', bundleFile = ''] = process.argv;
+const folder = dirname(bundleFile);
 Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
 boundHeaps();
 const deployments = new Map<string, SimulatedDeployment>();
@@ -69,8 +72,8 @@ const answers: { [Name in keyof Requests]: (input: Requests[Name]['input']) => R
   deploy({ name, options }) {
     const deployment = new SimulatedDeployment(name, options);
     // What a report costs the worker is part of it.
-    deployment.report = async (workflowId, runId) =>
-      void renderReport(await collectReport(workflow, workflowId, runId));
+    deployment.report = (workflowId, runId) =>
+      heartbeating(async () => writeFiles(folder, await collectReport(workflow, workflowId, runId)));
     deployments.set(name, deployment);
     return null;
   },
