@@ -46,8 +46,6 @@ export function stateFolder(environment: NodeJS.ProcessEnv = process.env): strin
   return join(environment['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state'), 'redis-rollout');
 }
 
-export { bundleWorkflows } from './bundle.js';
-
 /**
  * A worker that polls the task queue of redis-rollout. It depends on no Redis: what it upgrades is never what it needs.
  *

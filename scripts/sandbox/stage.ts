@@ -9,6 +9,7 @@ import { Client, Connection } from '@temporalio/client';
 import type { DeploymentFile } from '../../model/deployment.js';
 import { operationId, TASK_QUEUE } from '../../model/names.js';
 import { viewProcess } from '../../platforms/process/processes.js';
+import { bundleFile } from './bundle.js';
 import type { Sandbox } from './cluster.js';
 import { startTemporal, type TemporalServer } from '../setup/temporal.js';
 import type { Ended } from '../../workflows/run.js';
@@ -22,6 +23,7 @@ type PolicyFile = NonNullable<DeploymentFile['policy']>;
 export type UpgradeOutcome = Ended<UpgradeResult>;
 
 const workerProcess = fileURLToPath(new URL('./worker-process.ts', import.meta.url));
+const quickRetriesModule = fileURLToPath(new URL('./quick-retries.ts', import.meta.url));
 const loader = pathToFileURL(join(import.meta.dirname, '..', '..', 'node_modules', 'tsx', 'dist', 'loader.mjs')).href;
 
 /** A Temporal server, a folder of deployments, and a worker that can be killed: what an upgrade needs beside its nodes. */
@@ -122,7 +124,7 @@ export class Stage implements AsyncDisposable {
     const input: WorkerProcessInput = {
       deployments: this.deployments,
       state: this.state,
-      bundleFile: join(this.root, 'bundle.json'),
+      bundleFile: await bundleFile(this.quickRetries ? [quickRetriesModule] : []),
       faults: this.faults.folder,
       quickRetries: this.quickRetries,
     };

@@ -1,8 +1,5 @@
-import { existsSync } from 'node:fs';
-import { readFile, rename, writeFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
+import { readFile } from 'node:fs/promises';
 import type { WorkflowBundleWithSourceMap } from '@temporalio/worker';
-import { bundleApart } from '../../workers/bundle.js';
 import { createWorker } from '../../workers/worker.js';
 import { obeyCutOff } from './cut-off.js';
 import { obeyDetours } from './detour.js';
@@ -12,6 +9,7 @@ import { FaultInterceptor } from './worker-faults.js';
 export interface WorkerProcessInput {
   deployments: string;
   state: string;
+  /** The workflows' bundle (bundle.ts). */
   bundleFile: string;
   /** Folder of the faults that befall it. */
   faults: string;
@@ -19,15 +17,10 @@ export interface WorkerProcessInput {
   quickRetries: boolean;
 }
 
-// A worker as `rollout worker` runs it, in a process of its own that a test can kill. The workflows are bundled once.
+// A worker as `rollout worker` runs it, in a process of its own that a test can kill.
 const { deployments, state, bundleFile, faults, quickRetries } = JSON.parse(
   process.argv[2] ?? '{}',
 ) as WorkerProcessInput;
-if (!existsSync(bundleFile)) {
-  const bundle = await bundleApart(quickRetries ? [fileURLToPath(new URL('./quick-retries.ts', import.meta.url))] : []);
-  await writeFile(`${bundleFile}.partial`, JSON.stringify(bundle));
-  await rename(`${bundleFile}.partial`, bundleFile);
-}
 const bundle = JSON.parse(await readFile(bundleFile, 'utf8')) as WorkflowBundleWithSourceMap;
 obeyCutOff(faults);
 obeyDetours(faults);

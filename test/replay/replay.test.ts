@@ -8,7 +8,7 @@ import { DeterminismViolationError } from '@temporalio/workflow';
 import { DefaultLogger, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { beforeAll, expect, test } from 'vitest';
 import { workflowTypes } from '../../model/names.js';
-import { bundleWorkflows } from '../../workers/worker.js';
+import { bundleWorkflows } from '../../workers/bundle.js';
 
 const folder = fileURLToPath(new URL('./histories/', import.meta.url));
 const names = (await readdir(folder)).sort();

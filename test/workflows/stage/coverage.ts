@@ -1,7 +1,9 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WorkflowCoverage } from '@temporalio/nyc-test-coverage';
-import type { BundleOptions, WorkerOptions } from '@temporalio/worker';
+import type { WorkerOptions, WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { bundleFile } from '../../../scripts/sandbox/bundle.js';
+import { bundleWorkflows } from '../../../workers/bundle.js';
 
 /**
  * Workflow bodies run in a sandbox that a test runner's coverage doesn't see. In a run of `npm run coverage`, which says so
@@ -16,8 +18,10 @@ export class CoverageOfWorkflows {
     if (this.#folder !== undefined) Object.assign(globalThis, { __coverage__: {} });
   }
 
-  ofBundle(options: BundleOptions): BundleOptions {
-    return this.#folder === undefined ? options : this.#counted.augmentBundleOptions(options);
+  async bundle(): Promise<WorkflowBundleWithSourceMap> {
+    if (this.#folder === undefined)
+      return JSON.parse(await readFile(await bundleFile(), 'utf8')) as WorkflowBundleWithSourceMap;
+    return bundleWorkflows((options) => this.#counted.augmentBundleOptions(options));
   }
 
   ofWorker(options: WorkerOptions & { workflowBundle: NonNullable<WorkerOptions['workflowBundle']> }): WorkerOptions {

@@ -5,7 +5,6 @@ import { FailureInterceptor } from '../../../activities/failure.js';
 import { operationId, TASK_QUEUE, type WorkflowType } from '../../../model/names.js';
 import type { Activities } from '../../../model/work.js';
 import { startTemporal, type TemporalOptions, type TemporalServer } from '../../../scripts/setup/temporal.js';
-import { bundleWorkflows } from '../../../workers/worker.js';
 import { Operation } from '../../../scripts/sandbox/operation.js';
 import { CoverageOfWorkflows } from './coverage.js';
 import { FakeDeployment, type FakeOptions } from './fake-deployment.js';
@@ -38,7 +37,7 @@ export class FakeStage implements AsyncDisposable {
       coverage.ofWorker({
         connection: native,
         taskQueue: TASK_QUEUE,
-        workflowBundle: await bundleWorkflows((options) => coverage.ofBundle(options)),
+        workflowBundle: await coverage.bundle(),
         activities: stage.#activities(),
         interceptors: { activity: [() => ({ inbound: new FailureInterceptor() })] },
       }),
