@@ -38,7 +38,9 @@ async function main([name = '', ...args]: string[]): Promise<number> {
     await mkdir(dirname(resolve(summary)), { recursive: true });
     await writeFile(summary, JSON.stringify(outcome.summary, null, 2) + '\n');
   }
-  return outcome.clean ? 0 : 3;
+  if (outcome.failure === undefined) return outcome.clean ? 0 : 3;
+  console.error(`bench: ended early; what was measured until then stands above: ${messageOf(outcome.failure)}`);
+  return 1;
 }
 
 /** `--json` and `--summary FILE`, which every benchmark has. */

@@ -21,6 +21,21 @@ export interface Outcome {
   summary: object;
   /** For a person; the first row of each is its header. */
   tables: string[][][];
+  /** What ended it early: what was measured until then stands. */
+  failure?: unknown;
+}
+
+/** Measures one after the other until all is measured, or one fails: hours of figures don't go with it. */
+export async function untilOneFails<T>(
+  each: Iterable<T>,
+  measure: (it: T) => Promise<void>,
+): Promise<{ failure?: unknown }> {
+  try {
+    for (const it of each) await measure(it);
+    return {};
+  } catch (failure) {
+    return { failure };
+  }
 }
 
 /** An option that is a whole number above 0. */

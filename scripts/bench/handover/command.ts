@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { Stage } from '../../sandbox/stage.js';
-import { bring, holding, machine, several, whole, type Bench, type Outcome } from '../bench.js';
+import { bring, holding, machine, several, untilOneFails, whole, type Bench, type Outcome } from '../bench.js';
 import { clientNames, clients, type ClientName } from './clients.js';
 import { measure } from './measure.js';
 import { methodNames, methods, type Method } from './methods.js';
@@ -54,20 +54,28 @@ async function run(args: string[], tell: (line: string) => void): Promise<Outcom
 
   const samples: Sample[] = [];
   await using held = await holding(() => Stage.open());
-  for (let n = 0; n < runs; n++)
-    for (const { from, to } of pairs)
+  const all = Array.from({ length: runs }, (_, n) =>
+    pairs.flatMap((pair) =>
       // Each method has been first, so that none has the machine's better hours.
-      for (const method of [...chosen.slice(n % chosen.length), ...chosen.slice(0, n % chosen.length)]) {
-        const name = `${method}-${from}-${n + 1}`.replaceAll('.', '-');
-        const seen = await measure(held.resource, { method, clients: writing, from, to, perSecond, quietMs, name });
-        samples.push(...seen);
-        const gaps = seen.map((it) => [`${it.client} ${ms(it.writeGapMs)}`, ...failed(it)].join(', '));
-        tell(`run ${n + 1} of ${runs}  ${from} → ${to}  ${method.padEnd(7)}  ${gaps.join('; ')}`);
-      }
+      [...chosen.slice(n % chosen.length), ...chosen.slice(0, n % chosen.length)].map((method) => ({
+        n,
+        method,
+        ...pair,
+      })),
+    ),
+  ).flat();
+  const ended = await untilOneFails(all, async ({ n, method, from, to }) => {
+    const name = `${method}-${from}-${n + 1}`.replaceAll('.', '-');
+    const seen = await measure(held.resource, { method, clients: writing, from, to, perSecond, quietMs, name });
+    samples.push(...seen);
+    const gaps = seen.map((it) => [`${it.client} ${ms(it.writeGapMs)}`, ...failed(it)].join(', '));
+    tell(`run ${n + 1} of ${runs}  ${from} → ${to}  ${method.padEnd(7)}  ${gaps.join('; ')}`);
+  });
 
   const rows = rowsOf(samples);
   const ours = rows.filter(({ method }) => method === 'safe' || method === 'fast');
   return {
+    ...ended,
     clean: ours.every(({ lost }) => lost === 0),
     summary: {
       at: new Date().toISOString(),

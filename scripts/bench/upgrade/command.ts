@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { bring, machine, positive, whole, type Bench, type Outcome } from '../bench.js';
+import { bring, machine, positive, untilOneFails, whole, type Bench, type Outcome } from '../bench.js';
 import { measure, seconds, type UpgradeRow, type Verify } from './measure.js';
 
 const help = `npm run bench upgrade [-- OPTIONS]     a whole upgrade beside the bare restarts and loads of the same nodes with the same data
@@ -42,12 +42,13 @@ async function run(args: string[], tell: (line: string) => void): Promise<Outcom
   const { from, to } = values;
   await bring([from, to]);
   const rows: UpgradeRow[] = [];
-  for (const size of sizes)
-    for (const shards of counts) {
-      const gigabytes = values['per-shard'] ? size * shards : size;
-      rows.push(...(await measure({ from, to, gigabytes, shards, parallelShards, verify, tell })));
-    }
+  const all = sizes.flatMap((size) => counts.map((shards) => ({ size, shards })));
+  const ended = await untilOneFails(all, async ({ size, shards }) => {
+    const gigabytes = values['per-shard'] ? size * shards : size;
+    rows.push(...(await measure({ from, to, gigabytes, shards, parallelShards, verify, tell })));
+  });
   return {
+    ...ended,
     clean: rows.every(({ lost, different }) => lost === 0 && different === 0),
     summary: { at: new Date().toISOString(), machine: machine(), rows },
     tables: [overview(rows), ...rows.map(steps)],
