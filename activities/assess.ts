@@ -12,8 +12,8 @@ import { allNodes, type TopologyView } from '../model/topology.js';
 import type { Verdict } from '../model/verdict.js';
 import type { AssessActivities, Assessment, ClusterNow, GateResult } from '../model/work.js';
 import { missingPermissions, undertakingOf } from '../redis/node.js';
+import { awayAmong, type Accounts } from '../redis/topology.js';
 import { isPending, readBefore } from './before.js';
-import { awayFrom } from './bring-back.js';
 import { contextFor, heartbeating, platformNode, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
 import { readFacts } from './facts.js';
@@ -113,14 +113,15 @@ export function assessActivities(dependencies: Dependencies): AssessActivities {
   };
 }
 
-/** With `shard`, as its nodes see it. */
+/** With `shard`, as its nodes see it; who is away, of all. */
 async function readWhole(context: Context, shard?: string): Promise<ClusterNow> {
-  const topology = await readSettled(async () => (await readNamed(context, shard)).topology);
+  const found = await readSettled(() => readNamed(context, shard));
+  const { topology } = found;
   if (topology.disagreements.length === 0) {
     await noteNames(context, topology);
     return { topology };
   }
-  const away = await awayFrom(context);
+  const away = awayAmong(shard === undefined ? found : await readNamed(context));
   return { topology, ...(away.length === 0 ? {} : { away }) };
 }
 
@@ -198,11 +199,11 @@ async function mayWrite(directory: string): Promise<void> {
   }
 }
 
-async function readSettled(read: () => Promise<TopologyView>): Promise<TopologyView> {
+async function readSettled(read: () => Promise<Accounts>): Promise<Accounts> {
   const deadline = performance.now() + TOPOLOGY_PATIENCE_MS;
   for (;;) {
-    const topology = await read();
-    if (topology.disagreements.length === 0 || performance.now() > deadline) return topology;
+    const found = await read();
+    if (found.topology.disagreements.length === 0 || performance.now() > deadline) return found;
     await sleep(250);
   }
 }

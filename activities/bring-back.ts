@@ -12,12 +12,6 @@ import { startAnother, startAsBefore } from './server.js';
 /** How long the cluster may take to see what was started, ms: gossip reaches the last node within its next pings. */
 const SEEN_WITHIN_MS = 30_000;
 
-/** Members of the cluster that can't be read. */
-export async function awayFrom({ endpoint, deployment }: Context): Promise<string[]> {
-  const { accounts, memberAddresses } = await readAccounts(endpoint, deployment.seeds);
-  return memberAddresses.filter((address) => !accounts.some(({ node }) => node.address === address));
-}
-
 /**
  * Starts the servers that an earlier operation left down, where it noted how; what can't be started says what to do by
  * hand. A node never follows a newer primary: it is started as its primary's release, on its snapshot from before the

@@ -88,6 +88,12 @@ export async function readAccounts(
   };
 }
 
+/** Members of the cluster that can't be read. */
+export function awayAmong({ accounts, memberAddresses }: Accounts): string[] {
+  const read = new Set(accounts.map(({ node }) => node.address));
+  return memberAddresses.filter((address) => !read.has(address));
+}
+
 /** The same lines, most of them: each once. */
 function differentLines(accounts: readonly NodeAccount[]): Set<ClusterNodesLine> {
   const lines = new Set<ClusterNodesLine>();

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readTopology } from '../../../redis/topology.js';
+import { awayAmong, readAccounts } from '../../../redis/topology.js';
 import { Sandbox } from '../../../scripts/sandbox/cluster.js';
 
 test('a primary that hangs: the other shards keep their names, and the topology says who is missing', async () => {
@@ -9,10 +9,12 @@ test('a primary that hangs: the other shards keep their names, and the topology 
   if (!first || !second || !third) throw new Error('the sandbox has three nodes');
 
   await cluster.signal(first, 'SIGSTOP');
-  const { shards, disagreements } = await readTopology(cluster.endpoint(), seeds);
+  const found = await readAccounts(cluster.endpoint(), seeds);
+  const { shards, disagreements } = found.topology;
   expect(shards.map(({ name, primary }) => [name, primary.address])).toEqual([
     ['shard-2', second.address],
     ['shard-3', third.address],
   ]);
   expect(disagreements).toContainEqual(expect.stringContaining(first.address));
+  expect(awayAmong(found)).toEqual([first.address]);
 });
