@@ -15,7 +15,7 @@ import { searchAttributes, TASK_QUEUE } from '../model/names.js';
 import { bundleApart } from './bundle.js';
 import { connectTemporal, settings } from './client.js';
 import { collectReport } from './collect-report.js';
-import { boundHeaps, caching } from './memory.js';
+import { boundHeaps, caching, collectStart } from './memory.js';
 
 export interface WorkerOptions {
   /** Folder of the deployment files (default ROLLOUT_DEPLOYMENTS, else ./deployments). */
@@ -87,6 +87,7 @@ export async function createWorker(options: WorkerOptions = {}): Promise<Running
     shutdownForceTime: '30 s',
   };
   const worker = await Worker.create(options.augment?.(workerOptions) ?? workerOptions);
+  collectStart();
   return {
     worker,
     address,

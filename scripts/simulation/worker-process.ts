@@ -9,7 +9,7 @@ import { TASK_QUEUE } from '../../model/names.js';
 import type { OperationStatus } from '../../model/operation.js';
 import type { Activities } from '../../model/work.js';
 import { collectReport } from '../../workers/collect-report.js';
-import { boundHeaps, caching } from '../../workers/memory.js';
+import { boundHeaps, caching, collectStart } from '../../workers/memory.js';
 import { peakRssBytes } from '../sandbox/peak-memory.js';
 import type { SimulationOptions } from './attempts.js';
 import { SimulatedDeployment } from './deployment.js';
@@ -50,6 +50,7 @@ const worker = await Worker.create({
   ...caching,
   interceptors: { activity: [() => ({ inbound: new FailureInterceptor() })] },
 });
+collectStart();
 const running = worker.run();
 
 /** Each activity goes to the deployment that its input names. */
