@@ -9,6 +9,7 @@ import { familyQuery } from '../model/names.js';
 import type { Findings, OperationRecord, ReportData } from '../model/report.js';
 import { mergeStatuses, mergeTimelines } from './merge-family.js';
 import { findChildren, type Execution } from './read-operation.js';
+import { readRetried } from './read-retried.js';
 import { settleAll } from './settle-all.js';
 
 /**
@@ -52,6 +53,7 @@ export async function collectReport(client: WorkflowClient, workflowId: string, 
     resyncs: once(records.flatMap(({ resyncs }) => resyncs)),
     handovers: once(records.flatMap(({ handovers }) => handovers)).sort((a, b) => a.at.localeCompare(b.at)),
     backups: once(records.flatMap(({ backups }) => backups)),
+    retries: await readRetried(client, [root, ...children]),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { WorkflowClient, WorkflowExecutionDescription } from '@temporalio/client';
+import type { PayloadConverter } from '@temporalio/common';
 import type { Instant } from '../model/operation.js';
 import type { Activities } from '../model/work.js';
 import type { Execution } from './read-operation.js';
@@ -25,6 +26,7 @@ export interface Retry {
 type Pending = NonNullable<WorkflowExecutionDescription['raw']['pendingActivities']>[number];
 type Time = Pending['lastStartedTime'];
 type History = Awaited<ReturnType<ReturnType<WorkflowClient['getHandle']>['fetchHistory']>>;
+export type HistoryEvent = NonNullable<History['events']>[number];
 
 /** Attempts that are no news while they run: the probe goes on with another worker when its own ends. */
 const unending: readonly (keyof Activities)[] = ['runProbe'];
@@ -34,7 +36,7 @@ const unending: readonly (keyof Activities)[] = ['runProbe'];
  * failed for the first time costs one reading of its workflow's history.
  */
 export class RetryReader {
-  readonly #asked = new Map<string, { what: string; since: Instant } | undefined>();
+  readonly #asked = new Map<string, Asked | undefined>();
 
   constructor(private readonly client: WorkflowClient) {}
 
@@ -63,7 +65,6 @@ export class RetryReader {
       const asked = this.#asked.get(key(it));
       const next = instant(it.nextAttemptScheduleTime);
       const at = instant(it.lastAttemptCompleteTime);
-      const type = it.lastFailure?.applicationFailureInfo?.type;
       return {
         workflowId,
         activity,
@@ -72,24 +73,16 @@ export class RetryReader {
         ...(it.maximumAttempts ? { maximumAttempts: it.maximumAttempts } : {}),
         since: asked?.since ?? instant(it.lastStartedTime) ?? at ?? '',
         ...(next === undefined ? {} : { nextAttemptAt: next }),
-        failure: {
-          ...(type ? { type } : {}),
-          message: (it.lastFailure?.message ?? '').split('\n')[0] ?? '',
-          ...(at === undefined ? {} : { at }),
-        },
+        failure: { ...reasonOf(it.lastFailure), ...(at === undefined ? {} : { at }) },
       };
     });
   }
 
-  /** The event by which the workflow asked for it: a description has neither its summary nor its first moment. */
-  #askedFor({ events }: History, { activityId }: Pending): { what: string; since: Instant } | undefined {
-    for (const { eventTime, userMetadata, activityTaskScheduledEventAttributes: asked } of events ?? []) {
-      if (asked?.activityId !== activityId) continue;
-      const { payloadConverter } = this.client.options.loadedDataConverter;
-      const summary = userMetadata?.summary ? payloadConverter.fromPayload<string>(userMetadata.summary) : undefined;
-      return { what: summary ?? asked?.activityType?.name ?? '', since: instant(eventTime) ?? '' };
-    }
-    return undefined;
+  /** A description has neither its summary nor its first moment: the event has, by which the workflow asked for it. */
+  #askedFor({ events }: History, { activityId }: Pending): Asked | undefined {
+    const { payloadConverter } = this.client.options.loadedDataConverter;
+    const event = events?.find((it) => it.activityTaskScheduledEventAttributes?.activityId === activityId);
+    return event && askedIn(event, payloadConverter);
   }
 }
 
@@ -98,5 +91,29 @@ function isNews({ attempt, lastFailure, activityType, nextAttemptScheduleTime }:
   return Boolean(nextAttemptScheduleTime) || !unending.some((name) => name === activityType?.name);
 }
 
-const instant = (time: Time): Instant | undefined =>
+/** What an activity is to do and where, and when it was asked for. */
+interface Asked {
+  activity: string;
+  what: string;
+  since: Instant;
+}
+
+/** Of the event by which a workflow asks for an activity; undefined of any other. */
+export function askedIn(
+  { eventTime, userMetadata, activityTaskScheduledEventAttributes: asked }: HistoryEvent,
+  payloadConverter: PayloadConverter,
+): Asked | undefined {
+  if (!asked) return undefined;
+  const activity = asked.activityType?.name ?? '';
+  const summary = userMetadata?.summary ? payloadConverter.fromPayload<string>(userMetadata.summary) : undefined;
+  return { activity, what: summary ?? activity, since: instant(eventTime) ?? '' };
+}
+
+/** A type of the closed list where it is one of ours, and the message's first line. */
+export function reasonOf(failure: Pending['lastFailure']): { type?: string; message: string } {
+  const type = failure?.applicationFailureInfo?.type;
+  return { ...(type ? { type } : {}), message: (failure?.message ?? '').split('\n')[0] ?? '' };
+}
+
+export const instant = (time: Time): Instant | undefined =>
   time ? new Date(Number(time.seconds ?? 0) * 1000 + (time.nanos ?? 0) / 1e6).toISOString() : undefined;

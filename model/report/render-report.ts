@@ -9,6 +9,7 @@ import { proofSection } from './proof.js';
 import { count, latency } from './quantities.js';
 import { reportVerdict } from './report-verdict.js';
 import { backupsSection, resyncsSection } from './resyncs-and-backups.js';
+import { retriesSection } from './retries.js';
 import { script, scriptHash } from './script.js';
 import { scaleFor, shardViews, worstFirst, type ShardView } from './shard-view.js';
 import { spansOf } from './spans.js';
@@ -95,7 +96,8 @@ export function renderReport(data: ReportData): string {
           charts,
         ])}
         ${gatesSection(data)} ${approvalsSection(data)} ${versionsSection(data)} ${configurationSection(data)}
-        ${proofSection(data)} ${resyncsSection(data)} ${backupsSection(data)} ${auditSection(data)}
+        ${proofSection(data)} ${resyncsSection(data)} ${backupsSection(data)} ${retriesSection(data)}
+        ${auditSection(data)}
       </main>
       <footer>
         <p>
@@ -130,6 +132,7 @@ const contents = html`<nav aria-label="Contents">
       ['proof', 'Ledger and verification'],
       ['resyncs', 'Resyncs'],
       ['backups', 'Backups'],
+      ['retries', 'Retries'],
       ['audit', 'Audit'],
     ].map(([id, name]) => html`<li><a href="#${id}">${name}</a></li>`)}
   </ul>

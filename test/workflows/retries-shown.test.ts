@@ -1,6 +1,8 @@
 // What a person would have seen otherwise: a step under way for minutes, and no word of the node that doesn't answer.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { RolloutError } from '../../model/failures.js';
+import { renderReport } from '../../model/report/render-report.js';
+import type { ReportData } from '../../model/report.js';
 import { until } from '../../scripts/sandbox/cluster.js';
 import type { Retry } from '../../workers/read-retries.js';
 import { rollout, startRollout } from '../scripts/rollout/stage/cli.js';
@@ -13,6 +15,7 @@ beforeAll(async () => {
 afterAll(() => stage[Symbol.asyncDispose]());
 
 const node = '10.0.1.1:6379';
+const instant = expect.stringMatching(/^\d{4}-.*Z$/) as string;
 
 test('a node that does not answer shows in status and watch, of the root and of a shard, until it does', async () => {
   const options = { env: { TEMPORAL_ADDRESS: stage.address, NO_COLOR: '1' } };
@@ -48,7 +51,7 @@ test('a node that does not answer shows in status and watch, of the root and of 
       activity: 'rejoin',
       what: `${node} rejoins 10.0.1.0:6379`,
       maximumAttempts: 10,
-      since: expect.stringMatching(/^\d{4}-.*Z$/) as string,
+      since: instant,
       failure: { type: 'NodeHung', message: `${node} did not answer PING within 5 s` },
     },
   ]);
@@ -70,4 +73,23 @@ test('a node that does not answer shows in status and watch, of the root and of 
   expect(told.length).toBeGreaterThan(0);
   expect(told).toEqual([...new Set(told)].sort((a, b) => a - b));
   expect((await rollout(['status', 'orders', '--json'], options)).stdout).toContain('"retries": []');
+
+  const report = JSON.parse((await rollout(['report', 'orders', '--json'], options)).stdout) as ReportData;
+  // A machine that stands still for a while may have others tried again.
+  const retried = report.retries.activities.filter(({ activity }) => ['backUpShard', 'rejoin'].includes(activity));
+  const several = { attempts: expect.any(Number) as number, since: instant, until: instant };
+  expect(retried).toEqual([
+    {
+      ...{ workflowId: 'redis/orders', activity: 'backUpShard', what: 'back up shard-1', ...several },
+      failure: { type: 'Unreachable', message: '10.0.1.0:6379: connect ECONNREFUSED' },
+    },
+    {
+      ...{ workflowId: 'redis/orders/shard-1', activity: 'rejoin', what: `${node} rejoins 10.0.1.0:6379`, ...several },
+      failure: { type: 'NodeHung', message: `${node} did not answer PING within 5 s` },
+    },
+  ]);
+  const [backup, rejoin] = retried;
+  expect(backup?.attempts).toBeGreaterThan(1);
+  expect(rejoin?.attempts).toBeGreaterThan(2);
+  expect(renderReport(report)).toContain('<strong>NodeHung</strong>: ');
 }, 300_000);

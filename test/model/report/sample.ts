@@ -293,6 +293,16 @@ export function sampleReport(options: SampleOptions): ReportData {
       offset: 48_211_904 + i * 1311,
       at: iso(start + 4200 + i * 30),
     })),
+    retries: {
+      activities: [
+        {
+          ...{ workflowId: 'redis/orders', activity: 'backUpShard', what: `back up ${names[0] ?? ''}`, attempts: 3 },
+          ...{ since: iso(start + 4200), until: iso(start + 9200) },
+          failure: { type: 'Unreachable', message: `${replicaOf(0)} can't be reached: connect ECONNREFUSED` },
+        },
+      ],
+      more: 0,
+    },
   };
   if (!probe) return data;
   const series = names.flatMap((shard) => sampleSeries(shard, timeline, handovers, start, at, random));
