@@ -228,7 +228,12 @@ const policy = z.strictObject({
 export const deploymentSchema = z.strictObject({
   name: name.describe('Name of the deployment, and of its file: orders in orders.yaml.'),
   topology: z.enum(['cluster']).describe('cluster; sentinel, replicated and standalone are not supported yet.'),
-  seeds: z.array(address).min(1).describe('host:port of any of its nodes; the others are discovered.'),
+  seeds: z
+    .array(address)
+    .min(1)
+    .describe(
+      'host:port of any of its nodes; the others are discovered. One that answers and is no member holds an upgrade.',
+    ),
   credentials: credentials.prefault({}).describe('The user that redis-rollout connects as.'),
   tls: tls.optional().describe('Connect with TLS (6.0 and newer). An empty object takes the system’s certificates.'),
   commands: z
