@@ -22,6 +22,8 @@ import { settleAll } from './settle-all.js';
 export async function collectReport(client: WorkflowClient, workflowId: string, runId?: string): Promise<ReportData> {
   const root: Execution = runId === undefined ? { workflowId } : { workflowId, runId };
   const children = await findChildren(client, root);
+  // Before the findings: nothing else is held meanwhile.
+  const retries = await readRetried(client, [root, ...children]);
   const first = await readRoot(client, root);
   const others: Findings[] = [];
   // Some at a time: each may have to be replayed, and a worker answers only so many at once.
@@ -53,7 +55,7 @@ export async function collectReport(client: WorkflowClient, workflowId: string, 
     resyncs: once(records.flatMap(({ resyncs }) => resyncs)),
     handovers: once(records.flatMap(({ handovers }) => handovers)).sort((a, b) => a.at.localeCompare(b.at)),
     backups: once(records.flatMap(({ backups }) => backups)),
-    retries: await readRetried(client, [root, ...children]),
+    retries,
   };
 }
 
