@@ -1,7 +1,7 @@
 import type { HandoverActivities } from '../model/work.js';
 import { handOver } from '../redis/handover.js';
 import { readAccounts } from '../redis/topology.js';
-import { contextFor, fenceAll, heartbeating } from './context.js';
+import { contextFor, fenceAll, heartbeating, platformNode } from './context.js';
 import type { Dependencies } from './dependencies.js';
 import { madePrimary, noteRoleChange } from './role-change.js';
 
@@ -17,11 +17,12 @@ export function handoverActivities(dependencies: Dependencies): HandoverActiviti
         const { endpoint, deployment, signal } = context;
         await fenceAll(context, input.places);
         const { memberAddresses: nodes } = await readAccounts(endpoint, [to, ...deployment.seeds]);
-        const successor = input.places.find((it) => it.address === to);
+        const placeOf = (address: string) => input.places.find((it) => it.address === address);
+        const [old, successor] = [placeOf(from), placeOf(to)];
         const result = await handOver({
           endpoint,
           connectToAct: (address) => {
-            const place = input.places.find((it) => it.address === address);
+            const place = placeOf(address);
             return place ? context.connectToAct(place) : context.connect(address);
           },
           from,
@@ -31,6 +32,9 @@ export function handoverActivities(dependencies: Dependencies): HandoverActiviti
           mode,
           confirmWithinMs: CONFIRM_WITHIN_MS,
           signal,
+          ...(old && {
+            hasEnded: async () => (await context.platform.inspect(platformNode(old))).state === 'stopped',
+          }),
           ...(successor && {
             tookOver: await madePrimary(context, successor),
             onTakenOver: () => noteRoleChange(context, successor),

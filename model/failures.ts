@@ -20,7 +20,7 @@ export const failures = {
   NotCaughtUp: { retry: false, next: 'Look at link, offset and output buffers of the named replica.' },
   RolesUnsettled: { retry: true, next: 'Look at the named nodes’ logs; the new primary serves.' },
   Different: { retry: false, next: 'Look at the named keys; the node was not released.' },
-  HandoverFailed: { retry: false, next: 'The old primary still serves; see the reason, then start again.' },
+  HandoverFailed: { retry: false, next: 'See the reason, and who serves; then start again.' },
   BackupFailed: { retry: true, next: 'Check the directory and its free space.' },
   Unreadable: {
     retry: true,

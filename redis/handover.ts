@@ -5,7 +5,7 @@ import { couldReplace } from '../model/handover.js';
 import { fail, pass, type Verdict } from '../model/verdict.js';
 import { at, connect, type NodeConnection } from './connection.js';
 import { parseInfo } from './info.js';
-import { poll, roleDoubts, roleOf } from './roles.js';
+import { poll, roleDoubts, roleOf, whetherItServes } from './roles.js';
 import { openToAct, takeOver, whyNotFast, type TakeoverInput } from './takeover.js';
 import { readAccount, type NodeAccount } from './account.js';
 
@@ -20,6 +20,8 @@ export interface HandoverInput extends TakeoverInput {
   confirmWithinMs: number;
   /** An earlier attempt has seen `to` as primary: if it is none now, somebody took the role from it. */
   tookOver?: boolean;
+  /** Has the process of `from` ended, as far as the machine that it runs on can tell? */
+  hasEnded?: () => Promise<boolean>;
   /** Called as soon as `to` is seen as primary, before the others are asked. */
   onTakenOver?: () => Promise<void>;
   signal?: AbortSignal;
@@ -72,11 +74,13 @@ export async function handOver(input: HandoverInput): Promise<HandoverResult> {
   }
   await input.onTakenOver?.();
 
-  const replicas = [from, ...input.siblings];
+  const look = (replicas: readonly string[]) => roleDoubts(endpoint, { primary: to, replicas });
   const back = `${to} calls itself a replica`;
   const doubts = await poll(
     async () => {
-      const left = await roleDoubts(endpoint, { primary: to, replicas });
+      let left = await look([from, ...input.siblings]);
+      // A process that has ended shows no role any more, and serves nobody.
+      if (left.some((doubt) => doubt.startsWith(from)) && (await input.hasEnded?.())) left = await look(input.siblings);
       await unchain(input, left);
       return left;
     },
@@ -112,12 +116,10 @@ async function failOver(input: HandoverInput, successor: NodeConnection): Promis
     const sent = Date.now();
     const start = performance.now();
     if (await isDone(input)) return { mode: 'safe', ms: performance.now() - start, at: sent, already: false };
-    await successor.call('CLUSTER', 'FAILOVER').catch((error: unknown) => {
+    await successor.call('CLUSTER', 'FAILOVER').catch(async (error: unknown) => {
       if (!(error instanceof ReplyError)) throw error;
-      throw new RolloutError(
-        'HandoverFailed',
-        `${to} refused CLUSTER FAILOVER (${(error as Error).message}); ${from} serves on`,
-      );
+      const left = await whetherItServes(endpoint, from);
+      throw new RolloutError('HandoverFailed', `${to} refused CLUSTER FAILOVER (${(error as Error).message}); ${left}`);
     });
     const role = await poll(
       () => roleOf(successor),
@@ -129,7 +131,7 @@ async function failOver(input: HandoverInput, successor: NodeConnection): Promis
     if (attempt === 2)
       throw new RolloutError(
         'HandoverFailed',
-        `${to} accepted CLUSTER FAILOVER twice and is still a replica; ${from} serves on. The nodes' logs say why (look for 'Failover auth denied' and 'Manual failover')`,
+        `${to} accepted CLUSTER FAILOVER twice and is still a replica; ${await whetherItServes(endpoint, from)}. The nodes' logs say why (look for 'Failover auth denied' and 'Manual failover')`,
       );
     await sleep(2 * nodeTimeoutMs, undefined, signal ? { signal } : {});
   }

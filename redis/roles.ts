@@ -71,6 +71,17 @@ export async function roleOf(connection: NodeConnection): Promise<'primary' | 'r
   return role === 'master' ? 'primary' : 'replica';
 }
 
+/** Does a primary that was to be replaced serve on? As it says itself, for the end of a sentence. */
+export async function whetherItServes(endpoint: Endpoint, address: string): Promise<string> {
+  try {
+    await using node = await connect(at(endpoint, address));
+    return (await roleOf(node)) === 'primary' ? `${address} serves on` : `${address} is no primary any more`;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return `${address} does not say whether it serves on (${why})`;
+  }
+}
+
 /** A replica of a replica of a replica: longer chains are somebody's experiment. */
 const LONGEST_CHAIN = 3;
 

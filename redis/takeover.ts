@@ -3,7 +3,7 @@ import { RolloutError } from '../model/failures.js';
 import { mayTakeOver } from '../model/handover.js';
 import { at, connect, type Endpoint, type NodeConnection } from './connection.js';
 import { parseInfo, releaseFromInfo } from './info.js';
-import { poll, roleOf } from './roles.js';
+import { poll, roleOf, whetherItServes } from './roles.js';
 import { readAccount } from './account.js';
 import { observePrimaries } from './topology.js';
 
@@ -103,7 +103,7 @@ export async function takeOver(
       if (outcome.answer !== 'OK') return { refused: `${to} refused CLUSTER FAILOVER TAKEOVER (${outcome.answer})` };
       throw new RolloutError(
         'HandoverFailed',
-        `${to} accepted CLUSTER FAILOVER TAKEOVER and is still a replica; ${from} serves on`,
+        `${to} accepted CLUSTER FAILOVER TAKEOVER and is still a replica; ${await whetherItServes(input.endpoint, from)}`,
       );
     }
     const ms = age();

@@ -168,9 +168,21 @@ async function upgradePrimary(run: Run, shard: ShardView, successor: string, to:
   } catch (error) {
     // The old primary serves on: it must be promotable again, now that nothing will be done to it. It is refused to a
     // node that is an older replica already.
-    await act('release', `release ${old.address}`, order);
+    let unreleased: unknown;
+    try {
+      await act('release', `release ${old.address}`, order);
+    } catch (second) {
+      if (run.isControl(second)) throw second;
+      unreleased = second;
+    }
     run.family.tellNodes({ addresses: [old.address], release: old.release, state: 'waiting' });
-    throw run.isControl(error) ? error : stopped(`${shard.name} was not handed over: ${messageOf(error)}`, error);
+    if (run.isControl(error)) throw error;
+    throw stopped(
+      unreleased === undefined
+        ? `${shard.name} was not handed over: ${messageOf(error)}`
+        : `the handover of ${shard.name} from ${old.address} to ${successor} did not come to its end: ${messageOf(error)}; and ${old.address} was not released: ${messageOf(unreleased)}`,
+      error,
+    );
   }
 
   // From here to the restart the old primary is an older replica of a newer primary: no pause, no gate, no question.

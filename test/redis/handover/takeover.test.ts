@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { at, connect } from '../../../redis/connection.js';
+import { handOver } from '../../../redis/handover.js';
 import { takeOver } from '../../../redis/takeover.js';
 import { Sandbox } from '../../../scripts/sandbox/cluster.js';
 import { intercepted } from './intercepted.js';
@@ -91,4 +93,58 @@ test('a takeover that the server refuses: writes go on at once, and safe can be 
   expect(await takeOver(input, meek)).toMatchObject({ refused: expect.stringMatching(/NOPERM/) as string });
   await using connection = await cluster.connect(old);
   expect(await connection.call('SET', key(0), 'written')).toBe('OK');
+});
+
+test('the old primary dies with the takeover on its way: nothing is lost, and its end is no doubt about who serves', async () => {
+  // Nobody else promotes anybody meanwhile.
+  await using cluster = await Sandbox.cluster({ release: '8.0', configuration: ['cluster-node-timeout 60000'] });
+  const { old, next, input } = shardOf(cluster);
+  await using writes = await writer(cluster);
+  await using late = await intercepted(cluster, next, 'TAKEOVER', async () => {
+    await cluster.kill(old);
+    return 'pass';
+  });
+  const hands = { ...input, siblings: [], mode: 'fast' as const, confirmWithinMs: 20_000 };
+  const hasEnded = async (): Promise<boolean> => (await cluster.pids(old)).length === 0;
+  const first: unknown = await handOver({
+    ...hands,
+    hasEnded,
+    connectToAct: (address) =>
+      address === next.address ? Promise.resolve(late.connection) : connect(at(input.endpoint, address)),
+  }).catch((error: unknown) => error);
+  expect(first).toMatchObject({ type: 'RolesUnsettled' });
+  await writes.done;
+
+  await expect(handOver({ ...hands, confirmWithinMs: 0 })).rejects.toMatchObject({
+    type: 'RolesUnsettled',
+    message: expect.stringContaining(`${old.address} can't be reached`) as string,
+  });
+  expect(await handOver({ ...hands, hasEnded })).toMatchObject({ already: true });
+  await using successor = await cluster.connect(next);
+  const kept = (await successor.call('MGET', ...writes.acknowledged.map(key))) as (string | null)[];
+  expect(kept.length).toBeGreaterThan(0);
+  expect(kept.map(Number)).toEqual(writes.acknowledged);
+}, 60_000);
+
+test('a failover that is refused as the old primary dies: it is not said to serve on', async () => {
+  await using cluster = await Sandbox.cluster({
+    release: '8.0',
+    configuration: ['cluster-node-timeout 60000', 'user meek on nopass ~* &* +@all -cluster|failover'],
+  });
+  const { old, next, input } = shardOf(cluster);
+  await using meek = await intercepted(cluster, next, 'FAILOVER', async () => {
+    await cluster.kill(old);
+    return 'pass';
+  });
+  await meek.connection.call('AUTH', 'meek', 'any');
+  const handover = handOver({
+    ...{ ...input, siblings: [], mode: 'safe', confirmWithinMs: 20_000 },
+    connectToAct: () => Promise.resolve(meek.connection),
+  });
+  await expect(handover).rejects.toMatchObject({
+    type: 'HandoverFailed',
+    message: expect.stringMatching(
+      `NOPERM.*; ${old.address} does not say whether it serves on \\(${old.address} can't be reached`,
+    ) as string,
+  });
 });
