@@ -98,13 +98,22 @@ export class Pipe implements Disposable {
   }
 
   #receive(chunk: Buffer): void {
-    for (const reply of this.#parser.push(chunk)) {
+    for (const reply of this.#parse(chunk)) {
       const flight = this.#flights[0];
       if (!flight) return;
       flight.replies.push(reply);
       if (--flight.due > 0) continue;
       this.#flights.shift();
       flight.resolve(flight.replies);
+    }
+  }
+
+  #parse(chunk: Buffer): Reply[] {
+    try {
+      return this.#parser.push(chunk);
+    } catch (error) {
+      this.#fail(this.#unreachable(error instanceof Error ? error.message : String(error), error));
+      return [];
     }
   }
 

@@ -1,6 +1,9 @@
+import events from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
 import type { RolloutError } from '../../../model/failures.js';
 import { Sandbox } from '../../../scripts/sandbox/cluster.js';
+import { Pipe } from '../../../redis/verify/pipe.js';
 import { verifyReplica } from '../../../redis/verify/verify-replica.js';
 import { Pair } from './pair.js';
 import type { VerifyProgress } from '../../../redis/verify/progress.js';
@@ -41,6 +44,21 @@ test('a primary that is stopped in its tracks is told from a slow one', async ()
   ).finally(() => process.kill(pid, 'SIGCONT'));
   expect(error).toMatchObject({ type: 'NodeHung' });
   expect(error.message).toContain(String(pair.endpoints.primary.port));
+});
+
+test('what answers something else than a server ends the comparison, and not the worker', async () => {
+  const other = createServer((socket) => socket.on('data', () => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n')));
+  other.listen(0, '127.0.0.1');
+  await events.once(other, 'listening');
+  const { port } = other.address() as AddressInfo;
+  try {
+    using pipe = await Pipe.open({ host: '127.0.0.1', port }, { readonly: false, noTouch: false, timeoutMs: 5000 });
+    const error = await failure(pipe.ask('PING'));
+    expect(error).toMatchObject({ type: 'Unreachable' });
+    expect(error.message).toContain('expected a RESP2 reply');
+  } finally {
+    other.close();
+  }
 });
 
 test('an aborted comparison ends at once with the reason', async () => {
