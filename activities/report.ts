@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { renderReport } from '../model/report/render-report.js';
+import { renderPage } from '../model/report/render-report.js';
 import type { ReportData } from '../model/report.js';
 import type { EvidenceActivities } from '../model/work.js';
 import { contextFor, heartbeating } from './context.js';
@@ -19,6 +19,6 @@ export const writeReport =
 export async function writeFiles(folder: string, data: ReportData): Promise<string> {
   const file = join(folder, 'report.html');
   await writeFile(join(folder, 'report.json'), JSON.stringify(data, null, 2), { mode: 0o600 });
-  await writeFile(file, renderReport(data), { mode: 0o600 });
+  await writeFile(file, renderPage(data).blocks, { mode: 0o600 });
   return file;
 }

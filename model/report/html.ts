@@ -1,6 +1,20 @@
-/** Text that is HTML already. Everything else that reaches a page is escaped. */
+/** Characters in a block of a page, about. */
+const BLOCK = 65_536;
+
+/**
+ * Text that is HTML already; everything else that reaches a page is escaped. In blocks, to be written one after the
+ * other: a page of a thousand nodes has 14 MB, and more than once in memory where it is one string.
+ */
 export class Markup {
-  constructor(readonly text: string) {}
+  readonly blocks: readonly string[];
+
+  constructor(html: string | readonly string[]) {
+    this.blocks = typeof html === 'string' ? [html] : html;
+  }
+
+  get text(): string {
+    return this.blocks.join('');
+  }
 }
 
 export type Content = Markup | string | number | false | undefined | readonly Content[];
@@ -26,16 +40,28 @@ export function escapeHtml(text: string): string {
   return showUnseen(text).replace(/[&<>"']/g, (character) => entities[character] ?? character);
 }
 
-function render(content: Content): string {
-  if (content === undefined || content === false) return '';
-  if (content instanceof Markup) return content.text;
-  if (typeof content === 'object') return content.map(render).join('');
-  return escapeHtml(String(content));
+function append(text: string, blocks: string[]): void {
+  const last = blocks.at(-1);
+  // A string that grows by `+` is not copied until it is read.
+  if (last === undefined || last.length > BLOCK) blocks.push(text);
+  else blocks[blocks.length - 1] = last + text;
+}
+
+function render(content: Content, blocks: string[]): void {
+  if (content === undefined || content === false) return;
+  if (content instanceof Markup) for (const block of content.blocks) append(block, blocks);
+  else if (typeof content === 'object') for (const it of content) render(it, blocks);
+  else append(escapeHtml(String(content)), blocks);
 }
 
 /** Template of HTML or SVG: every value is escaped, but for other templates; `undefined` and `false` are nothing. */
 export function html(strings: TemplateStringsArray, ...values: Content[]): Markup {
-  return new Markup(String.raw({ raw: unindented(strings) }, ...values.map(render)));
+  const blocks: string[] = [];
+  unindented(strings).forEach((text, i) => {
+    append(text, blocks);
+    render(values[i], blocks);
+  });
+  return new Markup(blocks);
 }
 
 const known = new WeakMap<TemplateStringsArray, string[]>();
@@ -54,9 +80,17 @@ function unindented(strings: TemplateStringsArray): string[] {
  * so that neither `</script>` nor `<!--` in a comment or a key ends the element; parsing gives the same value.
  */
 export function embedJson(value: unknown): Markup {
-  const text = JSON.stringify(value).replace(
-    /[<>&\u2028\u2029]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-  return new Markup(text);
+  const text = JSON.stringify(value);
+  const blocks: string[] = [];
+  for (let at = 0; at < text.length; at += BLOCK)
+    blocks.push(
+      text
+        .slice(at, at + BLOCK)
+        // A surrogate as well: a block may end between the two of a pair.
+        .replace(
+          /[<>&\u2028\u2029\ud800-\udfff]/g,
+          (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+        ),
+    );
+  return new Markup(blocks);
 }

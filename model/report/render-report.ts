@@ -29,7 +29,7 @@ const fewShards = 6;
  * for machines (`script#report-data`; there the probe's seconds are thinned as in the charts, `report.json` has them
  * all). It can be read without JavaScript, and printed. Of a running operation it renews itself every 5 s.
  */
-export function renderReport(data: ReportData): string {
+export function renderPage(data: ReportData): Markup {
   const { status } = data;
   const [from, to] = extentOf(data);
   const spans = spansOf(data.timeline, to);
@@ -113,8 +113,11 @@ export function renderReport(data: ReportData): string {
       ${scriptElement}
     </body>
   </html>`;
-  return `<!doctype html>\n${page.text}\n`;
+  return new Markup(['<!doctype html>\n', ...page.blocks, '\n']);
 }
+
+/** The page as one string. */
+export const renderReport = (data: ReportData): string => renderPage(data).text;
 
 // Not in the template: formatting the source must not change a byte of what the policy's hash covers.
 const scriptElement = new Markup(`<script>${script}</script>`);

@@ -21,6 +21,14 @@ describe('hostile text', () => {
     expect(text).not.toMatch(/[<>&\u2028\u2029]/);
     expect(JSON.parse(text)).toEqual(value);
   });
+  it('is whole where a block ends between the halves of a character', () => {
+    // One of the two has a pair across the boundary, wherever that is.
+    for (const value of ['👍'.repeat(100_000), `a${'👍'.repeat(100_000)}`]) {
+      const { blocks } = embedJson(value);
+      expect(blocks.length).toBeGreaterThan(1);
+      expect(JSON.parse(Buffer.concat(blocks.map((block) => Buffer.from(block))).toString())).toBe(value);
+    }
+  });
   it('never reaches the page as markup, wherever it comes from', () => {
     const page = renderReport(hostileReport());
     expect(page).not.toContain('<img');
