@@ -78,11 +78,14 @@ export async function takeOver(
   await using primary = await openToAct(input, from);
   const start = performance.now();
   const age = (): number => performance.now() - start;
-  const pause = (): Promise<unknown> => primary.call('CLIENT', 'PAUSE', PAUSE_MS, 'WRITE');
-  await pause();
-  let held = false;
+  const pause = ['CLIENT', 'PAUSE', PAUSE_MS, 'WRITE'] as const;
+  // Writes are held from here on: no round trip is made that another could carry.
+  const [paused, replication] = await primary.pipeline([pause, ['INFO', 'replication']]);
+  if (paused instanceof Error) throw paused;
+  let unpauseAtEnd = true;
   try {
-    const offset = Number(parseInfo(String(await primary.call('INFO', 'replication')))['master_repl_offset']);
+    if (replication instanceof Error) throw replication;
+    const offset = Number(parseInfo(String(replication))['master_repl_offset']);
     const reached = await poll(
       async () => Number(parseInfo(String(await successor.call('INFO', 'replication')))['slave_repl_offset']),
       (it) => it >= offset,
@@ -91,15 +94,18 @@ export async function takeOver(
     if (!(reached >= offset)) return { refused: `${to} was ${offset - reached} bytes behind with writes paused` };
     if (age() > TAKEOVER_WITHIN_MS) return { refused: `the pause was ${Math.round(age())} ms old before the takeover` };
 
-    held = true;
-    const outcome = await whileRenewed(pause, () => turn(primary, successor));
+    unpauseAtEnd = false;
+    const outcome = await whileRenewed(
+      () => primary.call(...pause),
+      () => turn(primary, successor),
+    );
     if (outcome.roles === 'unknown')
       throw new RolloutError(
         'RolesUnsettled',
         `${to} was told to take over (${outcome.answer}), and after ${KNOWN_WITHIN_MS / 1000} s ${from} does not call itself a replica; writes were held there until now, and go on within ${PAUSE_MS / 1000} s: where both call themselves primary, what ${from} accepts then is lost when it steps down`,
       );
-    held = false;
     if (outcome.roles === 'kept') {
+      unpauseAtEnd = true;
       if (outcome.answer !== 'OK') return { refused: `${to} refused CLUSTER FAILOVER TAKEOVER (${outcome.answer})` };
       throw new RolloutError(
         'HandoverFailed',
@@ -107,7 +113,8 @@ export async function takeOver(
       );
     }
     const ms = age();
-    const info = parseInfo(String(await successor.call('INFO')));
+    const [told] = await Promise.all([successor.call('INFO'), unpause(primary)]);
+    const info = parseInfo(String(told));
     // The first byte that the successor did not take from its old primary: nothing may lie between.
     if (!(Number(info['second_repl_offset']) >= offset + 1))
       throw new RolloutError(
@@ -116,7 +123,7 @@ export async function takeOver(
       );
     return { ms };
   } finally {
-    if (!held) await unpause(primary);
+    if (unpauseAtEnd) await unpause(primary);
   }
 }
 
@@ -130,12 +137,11 @@ interface Turn {
 async function turn(primary: NodeConnection, successor: NodeConnection): Promise<Turn> {
   const deadline = performance.now() + KNOWN_WITHIN_MS;
   let answer: unknown = 'no answer';
-  const answered = successor.call('CLUSTER', 'FAILOVER', 'TAKEOVER').then(
+  void successor.call('CLUSTER', 'FAILOVER', 'TAKEOVER').then(
     () => (answer = 'OK'),
     (error: unknown) => (answer = error),
   );
   const told = (): string => (answer instanceof Error ? answer.message : String(answer));
-  await Promise.race([answered, sleep(PAUSE_MS / 2, undefined, { ref: false })]);
   for (;;) {
     const [old, next] = await Promise.all(
       [primary, successor].map((node) =>
