@@ -19,6 +19,6 @@ export const writeReport =
 export async function writeFiles(folder: string, data: ReportData): Promise<string> {
   const file = join(folder, 'report.html');
   await writeFile(join(folder, 'report.json'), JSON.stringify(data, null, 2), { mode: 0o600 });
-  await writeFile(file, renderPage(data).blocks, { mode: 0o600 });
+  await writeFile(file, renderPage(data).blocks(), { mode: 0o600 });
   return file;
 }

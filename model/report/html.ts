@@ -1,23 +1,36 @@
 /** Characters in a block of a page, about. */
 const BLOCK = 65_536;
 
+/** Text, or what is only rendered when it is written. */
+type Block = string | (() => Markup);
+
 /**
  * Text that is HTML already; everything else that reaches a page is escaped. In blocks, to be written one after the
  * other: a page of a thousand nodes has 14 MB, and more than once in memory where it is one string.
  */
 export class Markup {
-  readonly blocks: readonly string[];
+  readonly #blocks: readonly Block[];
 
-  constructor(html: string | readonly string[]) {
-    this.blocks = typeof html === 'string' ? [html] : html;
+  constructor(blocks: readonly Block[]) {
+    this.#blocks = blocks;
   }
 
   get text(): string {
-    return this.blocks.join('');
+    return [...this.blocks()].join('');
+  }
+
+  *blocks(): Generator<string> {
+    for (const block of this.#blocks)
+      if (typeof block === 'string') yield block;
+      else yield* block().blocks();
+  }
+
+  appendTo(blocks: Block[]): void {
+    for (const block of this.#blocks) append(block, blocks);
   }
 }
 
-export type Content = Markup | string | number | false | undefined | readonly Content[];
+export type Content = Markup | (() => Markup) | string | number | false | undefined | readonly Content[];
 
 const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 
@@ -40,23 +53,28 @@ export function escapeHtml(text: string): string {
   return showUnseen(text).replace(/[&<>"']/g, (character) => entities[character] ?? character);
 }
 
-function append(text: string, blocks: string[]): void {
+function append(block: Block, blocks: Block[]): void {
   const last = blocks.at(-1);
   // A string that grows by `+` is not copied until it is read.
-  if (last === undefined || last.length > BLOCK) blocks.push(text);
-  else blocks[blocks.length - 1] = last + text;
+  if (typeof block === 'string' && typeof last === 'string' && last.length < BLOCK)
+    blocks[blocks.length - 1] = last + block;
+  else blocks.push(block);
 }
 
-function render(content: Content, blocks: string[]): void {
+function render(content: Content, blocks: Block[]): void {
   if (content === undefined || content === false) return;
-  if (content instanceof Markup) for (const block of content.blocks) append(block, blocks);
+  if (content instanceof Markup) content.appendTo(blocks);
+  else if (typeof content === 'function') append(content, blocks);
   else if (typeof content === 'object') for (const it of content) render(it, blocks);
   else append(escapeHtml(String(content)), blocks);
 }
 
-/** Template of HTML or SVG: every value is escaped, but for other templates; `undefined` and `false` are nothing. */
+/**
+ * Template of HTML or SVG: every value is escaped, but for other templates; `undefined` and `false` are nothing. A function
+ * is called each time that the page is written.
+ */
 export function html(strings: TemplateStringsArray, ...values: Content[]): Markup {
-  const blocks: string[] = [];
+  const blocks: Block[] = [];
   unindented(strings).forEach((text, i) => {
     append(text, blocks);
     render(values[i], blocks);

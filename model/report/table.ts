@@ -89,7 +89,7 @@ export function sign(kind: Sign, word: string): Markup {
 }
 
 const mark = (inside: string): Markup =>
-  html`<svg class="mark" width="10" height="10" viewBox="0 0 10 10" aria-hidden="true">${new Markup(inside)}</svg>`;
+  html`<svg class="mark" width="10" height="10" viewBox="0 0 10 10" aria-hidden="true">${new Markup([inside])}</svg>`;
 
 const marks: Record<Sign, Markup> = {
   good: mark('<circle cx="5" cy="5" r="4.2"/>'),

@@ -24,7 +24,7 @@ describe('hostile text', () => {
   it('is whole where a block ends between the halves of a character', () => {
     // One of the two has a pair across the boundary, wherever that is.
     for (const value of ['👍'.repeat(100_000), `a${'👍'.repeat(100_000)}`]) {
-      const { blocks } = embedJson(value);
+      const blocks = [...embedJson(value).blocks()];
       expect(blocks.length).toBeGreaterThan(1);
       expect(JSON.parse(Buffer.concat(blocks.map((block) => Buffer.from(block))).toString())).toBe(value);
     }
