@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { endAll, holding } from './bench/bench.js';
 import { choose } from './setup/catalogue.js';
 import { Progress } from './setup/progress.js';
 import { setUp } from './setup/set-up.js';
@@ -21,7 +22,8 @@ const help = `npm run simulate -- [OPTIONS]      upgrades simulated deployments 
   --help           this text
 
 Nothing but a Temporal server that skips time and one worker is started. docs/simulation.md says how to read it.
-Exit code: 0 no invariant was broken, 3 one was, 1 something else went wrong, 2 wrong usage.`;
+Interrupted (Ctrl-C), it ends what it started.
+Exit code: 0 no invariant was broken, 3 one was, 1 something else went wrong, 2 wrong usage, 130 interrupted.`;
 
 class WrongUsage extends Error {}
 
@@ -74,11 +76,11 @@ async function main(): Promise<number> {
   if (server?.state === 'missing') throw new Error(`the time-skipping server is missing. To do: ${server.reason}`);
   const rows = [];
   for (const nodes of values.growth ? growth(values.size.nodes) : []) {
-    await using fleet = await Fleet.open();
-    rows.push((await simulate(fleet, { ...values.size, nodes, runs: 1 }, tell)).summary);
+    await using fleet = await holding(() => Fleet.open());
+    rows.push((await simulate(fleet.resource, { ...values.size, nodes, runs: 1 }, tell)).summary);
   }
-  await using fleet = await Fleet.open();
-  const { summary, violations } = await simulate(fleet, values.size, tell);
+  await using fleet = await holding(() => Fleet.open());
+  const { summary, violations } = await simulate(fleet.resource, values.size, tell);
   for (const it of violations) tell(`VIOLATION ${JSON.stringify(it)}`);
   for (const line of tellGrowth([...rows, summary])) tell(line);
   const whole = { ...summary, ...(values.growth ? { growth: rows } : {}), violations };
@@ -90,9 +92,17 @@ async function main(): Promise<number> {
   return violations.length === 0 ? 0 : 3;
 }
 
+let ended: Promise<void> | undefined;
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.on(signal, () => {
+    // What is under way fails as its server goes.
+    process.on('uncaughtException', () => undefined);
+    ended ??= endAll().then(() => process.exit(130));
+  });
 try {
   process.exitCode = await main();
 } catch (error) {
+  await ended;
   const usage = error instanceof WrongUsage || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') === true;
   console.error(`simulate: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = usage ? 2 : 1;
