@@ -252,8 +252,9 @@ async function upgradeUnder(
     primaries,
     servers,
     diskBytes: 64 * 1024 * 1024,
-    // What it acknowledged is written when it is killed (everysec may put it off); and no fault lasts until another is elected.
-    configuration: ['appendonly yes', 'appendfsync no', 'cluster-node-timeout 120000'],
+    // What it acknowledged is written when it is killed (everysec may put it off); and no fault lasts until another is
+    // elected, which a sole primary's replica never is: the votes are the primaries'.
+    configuration: ['appendonly yes', 'appendfsync no', `cluster-node-timeout ${primaries === 1 ? 20_000 : 120_000}`],
   });
   const dataset = await Dataset.write(cluster, 100);
   const before = await readNodes(cluster);
