@@ -1,12 +1,12 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Client, Connection, WorkflowFailedError } from '@temporalio/client';
 import { operationId, TASK_QUEUE } from '../../model/names.js';
 import type { OperationStatus } from '../../model/operation.js';
-import { bundleWorkflows } from '../../workers/bundle.js';
+import { bundleFile } from '../sandbox/bundle.js';
 import { startTemporal, type TemporalServer } from '../setup/temporal.js';
 import type { SimulationOptions } from './attempts.js';
 import type { Violation } from './invariants.js';
@@ -57,20 +57,10 @@ export class Fleet implements AsyncDisposable {
   /** @param options.shortHistories continue long before a history is long */
   static async open({ shortHistories = false }: { shortHistories?: boolean } = {}): Promise<Fleet> {
     const folder = await mkdtemp(join(tmpdir(), 'redis-rollout-simulation-'));
-    const bundleFile = join(folder, 'bundle.json');
-    // Bundled here: a worker that loads its bundle doesn't carry the bundler's memory.
-    await writeFile(
-      bundleFile,
-      JSON.stringify(
-        await bundleWorkflows((bundle) => ({
-          ...bundle,
-          workflowInterceptorModules: shortHistories ? [shortening] : [],
-        })),
-      ),
-    );
+    const bundle = await bundleFile(shortHistories ? [shortening] : []);
     const temporal = await startTemporal({ timeSkipping: true });
     const connection = await Connection.connect({ address: temporal.address });
-    const worker = fork(workerProcess, [temporal.address, bundleFile], {
+    const worker = fork(workerProcess, [temporal.address, bundle], {
       execArgv: ['--import', loader],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       // As bootstrap.mjs starts every worker.
