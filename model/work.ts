@@ -73,7 +73,6 @@ export interface GateResult {
   verdict: Verdict;
 }
 
-/** The activities as workflows see them: one interface a capability, implemented in activities/. */
 /** Who is in the cluster now, and what each runs. */
 export interface ClusterNow {
   topology: TopologyView;
@@ -81,6 +80,7 @@ export interface ClusterNow {
   away?: string[];
 }
 
+/** The activities as workflows see them: one interface a capability, implemented in activities/. */
 export interface AssessActivities {
   /** With `shard`, the topology and facts of that shard only; with `via`, of what is left of the way its next stop. */
   assess(input: Order & { to: string; via?: string[]; shard?: string }): Promise<Assessment>;
