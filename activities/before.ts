@@ -1,4 +1,5 @@
 import { isAbsolute, join } from 'node:path';
+import { namesOf } from '../model/configuration.js';
 import type { ConfigurationDifference } from '../model/evidence.js';
 import { RolloutError } from '../model/failures.js';
 import type { NodePlace } from '../model/work.js';
@@ -87,8 +88,8 @@ export async function rememberBefore(
   const { running, acl } = await readConfiguration(connection);
   const backlog = await grownBacklog(context, place);
   if (backlog) running[BACKLOG_SIZE] = backlog.original;
-  for (const directive of ours)
-    if (known?.running[directive] !== undefined) running[directive] = known.running[directive];
+  // By each of its names: CONFIG GET tells them all, from 7.0 on in any order, and the last one would be carried over.
+  for (const name of ours.flatMap(namesOf)) if (known?.running[name] !== undefined) running[name] = known.running[name];
   const file = await context.platform.readConfiguration(platformNode(place));
   const aclFile = await readAclFile(context, place, running['aclfile'] ?? '');
   await writeBefore(context, place, {

@@ -1,4 +1,5 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect } from 'vitest';
 import { slotCount, SLOTS } from '../../../model/topology.js';
 import { readTopology } from '../../../redis/topology.js';
@@ -35,6 +36,9 @@ export async function expectWhole(
     expect({ node: node.address, changed: changedBetween(old, node) }).toEqual({ node: node.address, changed: {} });
     expect(promotable(node)).toBe(promotable(old));
     expect({ node: node.address, left: node.left }).toEqual({ node: node.address, left: [] });
+    // As it is started the next time, too.
+    const file = await readFile(join(cluster.nodes[i]?.home ?? '', 'redis.conf'), 'utf8');
+    if (promotable(old) === 'no') expect(file).not.toMatch(/^\s*cluster-(slave|replica)-no-failover\s+"?yes/m);
   }
   const { shards } = await readTopology(cluster.endpoint(), seeds);
   expect(slotCount(shards.flatMap((shard) => shard.slots))).toBe(SLOTS);
