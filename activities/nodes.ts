@@ -6,6 +6,7 @@ import { readConfiguration } from '../redis/configuration.js';
 import type { NodeConnection } from '../redis/connection.js';
 import { releaseFromInfo } from '../redis/info.js';
 import { backgroundSave, getDirective, noFailover, readInfo, setDirective } from '../redis/node.js';
+import { poll } from '../redis/roles.js';
 import { BACKLOG_SIZE, grownBacklog, growBacklog, putBackBacklog } from './backlog.js';
 import {
   forgetBefore,
@@ -210,7 +211,7 @@ async function putBackNode(context: Context, place: NodePlace): Promise<'done' |
   if (before && !before.released) {
     if (!(await stillServesAsBefore(context, place, before))) return 'unfinished';
     if (!before.untouched) await giveBack(context, place);
-  } else if (before && (await isAway(context, place))) return 'unfinished';
+  } else if (before && (await staysAway(context, place))) return 'unfinished';
   await forgetBefore(context, place);
   return 'done';
 }
@@ -227,6 +228,16 @@ async function stillServesAsBefore(context: Context, place: NodePlace, before: B
     throw error;
   }
 }
+
+/** How long a node that was given back and has ended may take until somebody has started it again, ms. */
+const BACK_WITHIN_MS = 30_000;
+
+const staysAway = (context: Context, place: NodePlace): Promise<boolean> =>
+  poll(
+    () => isAway(context, place),
+    (away) => !away,
+    { everyMs: 500, withinMs: BACK_WITHIN_MS, signal: context.signal },
+  );
 
 async function isAway(context: Context, place: NodePlace): Promise<boolean> {
   try {
