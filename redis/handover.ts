@@ -69,7 +69,7 @@ export async function handOver(input: HandoverInput): Promise<HandoverResult> {
       result =
         'refused' in outcome
           ? { ...(await failOver(input, successor)), fellBack: outcome.refused }
-          : { mode: 'fast', ms: outcome.ms, at: begun, already: false };
+          : { mode: 'fast', ms: outcome.ms, at: outcome.at, already: false };
     } else result = { ...(await failOver(input, successor)), ...(reason === undefined ? {} : { fellBack: reason }) };
   }
   await input.onTakenOver?.();

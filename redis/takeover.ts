@@ -67,15 +67,16 @@ export async function whyNotFast({ endpoint, from, to, nodes }: TakeoverInput): 
  * Pauses writes at the old primary, waits for equal offsets, takes over without a vote, and lets writes go on only when
  * the old primary calls itself a replica (it answers them with MOVED then), or when the successor certainly is one still.
  *
- * @returns how long writes were held, ms; or why the takeover was not begun
+ * @returns since when (Unix ms) and how long (ms) writes were held; or why the takeover was not begun
  * @throws RolloutError HandoverFailed when the old primary serves on; RolesUnsettled when it is not known who does; Lost
  */
 export async function takeOver(
   input: TakeoverInput,
   successor: NodeConnection,
-): Promise<{ ms: number } | { refused: string }> {
+): Promise<{ at: number; ms: number } | { refused: string }> {
   const { from, to } = input;
   await using primary = await openToAct(input, from);
+  const at = Date.now();
   const start = performance.now();
   const age = (): number => performance.now() - start;
   const pause = ['CLIENT', 'PAUSE', PAUSE_MS, 'WRITE'] as const;
@@ -121,7 +122,7 @@ export async function takeOver(
         'Lost',
         `${to} (${releaseFromInfo(info)}) took over at ${info['second_repl_offset'] ?? '?'}, before offset ${offset} of ${from}`,
       );
-    return { ms };
+    return { at, ms };
   } finally {
     if (unpauseAtEnd) await unpause(primary);
   }

@@ -67,7 +67,7 @@ test('a gap counts when it touches the window, whichever end lies outside', () =
 
 const sample = (it: Partial<Sample>): Sample => ({
   ...{ method: 'safe', client: 'ioredis', from: '5.0.6', to: '8.0', failedOperations: 0, failures: {}, lost: 0 },
-  ...{ acknowledged: 10, writeGapMs: 1, wholeGapMs: 1, quietGapMs: 1 },
+  ...{ acknowledged: 10, moveMs: 1, writeGapMs: 1, wholeGapMs: 1, quietGapMs: 1 },
   ...it,
 });
 

@@ -98,7 +98,7 @@ function pairOf(text: string): Pair {
 function table(rows: readonly Row[]): string[][] {
   const ratios = ratiosOf(rows);
   return [
-    ['FROM → TO', 'METHOD', 'CLIENT', 'RUNS', 'WRITE GAP', '× SAFE', 'WHOLE', 'QUIET', 'FAILED', 'LOST', ''],
+    ['FROM → TO', 'METHOD', 'CLIENT', 'RUNS', 'MOVE', 'WRITE GAP', '× SAFE', 'WHOLE', 'QUIET', 'FAILED', 'LOST', ''],
     ...rows.map((row) => {
       const ratio = ratios.find(
         (it) => it.method === row.method && it.client === row.client && it.from === row.from && it.to === row.to,
@@ -108,6 +108,7 @@ function table(rows: readonly Row[]): string[][] {
         row.method,
         row.client,
         String(row.runs),
+        spreadOf(row.moveMs),
         spreadOf(row.writeGapMs),
         ratio ? String(ratio.timesSafe) : '',
         ms(row.wholeGapMs.max),

@@ -8,7 +8,7 @@ import type { Stage } from '../../sandbox/stage.js';
 import { holding } from '../bench.js';
 import type { ClientName } from './clients.js';
 import { roll, type Method } from './methods.js';
-import { AFTER_MS, sampleOf, type Sample } from './rows.js';
+import { sampleOf, type Sample } from './rows.js';
 import { Writer } from './writer.js';
 
 export interface MeasureInput {
@@ -48,8 +48,8 @@ export async function measure(stage: Stage, input: MeasureInput): Promise<Sample
     await sleep(quietMs);
     const begun = Date.now();
     const moved = await roll(method, stage, { cluster, primary, replica, to, name: input.name, shard: shard.name });
-    // Clients hear of it a moment later.
-    await sleep(AFTER_MS);
+    // Clients hear of the last restart a moment later.
+    await sleep(1000);
     const samples: Sample[] = [];
     for (const [writer, written] of await Promise.all(writers.map(async (it) => [it, await it.stop()] as const))) {
       const { client, prefix } = writer.input;

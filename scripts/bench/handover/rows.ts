@@ -12,6 +12,8 @@ export interface Sample {
   failures: Record<string, number>;
   acknowledged: number;
   lost: number;
+  /** From the command that moves the role until the other node is primary, as who gave it saw it, ms. */
+  moveMs: number;
   /** Longest time without an acknowledged write while the role moved, ms. */
   writeGapMs: number;
   /** The same over the whole upgrade of the shard, restarts of its replica included. */
@@ -36,6 +38,7 @@ export interface Row {
   failedOperations: number;
   /** What the failed operations were rejected with. */
   failures: Record<string, number>;
+  moveMs: Spread;
   writeGapMs: Spread;
   wholeGapMs: Spread;
   quietGapMs: Spread;
@@ -53,9 +56,11 @@ export interface Ratio {
   timesSafe: number;
 }
 
-/** The role's move is looked for so long before and after its command: clients hear of it a moment later, ms. */
-const BEFORE_MS = 100;
-export const AFTER_MS = 1000;
+/**
+ * A gap counts that touches the time from so long before the move to so long after it, ms: clients hear of it a moment
+ * later. The old primary's restart, which follows, is in the whole.
+ */
+const [BEFORE_MS, AFTER_MS] = [100, 200];
 
 /**
  * The longest time between two acknowledgements, of those that touch the window.
@@ -86,6 +91,7 @@ export function sampleOf(
     failures: all,
     acknowledged: acknowledged.length,
     lost,
+    moveMs: moved.until - moved.from,
     writeGapMs: longestGap(at, moved.from - BEFORE_MS, moved.until + AFTER_MS),
     wholeGapMs: longestGap(at, begun),
     quietGapMs: longestGap(at, -Infinity, begun),
@@ -116,6 +122,7 @@ export function rowsOf(samples: readonly Sample[]): Row[] {
       runs: group.length,
       failedOperations: sum((it) => it.failedOperations),
       failures,
+      moveMs: spread(group.map((it) => it.moveMs)),
       writeGapMs: spread(group.map((it) => it.writeGapMs)),
       wholeGapMs: spread(group.map((it) => it.wholeGapMs)),
       quietGapMs: spread(group.map((it) => it.quietGapMs)),
