@@ -53,7 +53,7 @@ test.each([
       `exec "${server}" "$@"`,
     ],
     // Whether it is still alive at the first look is chance.
-    says: /ended (?:as soon as|after) it was started/,
+    says: /ended(?: as soon as it was started| after it had started)?[.;] the end of its log/i,
   },
 ])(
   'a server that $what',
