@@ -60,7 +60,7 @@ export class Fleet implements AsyncDisposable {
     const bundle = await bundleFile(shortHistories ? [shortening] : []);
     const temporal = await startTemporal({ timeSkipping: true });
     const connection = await Connection.connect({ address: temporal.address });
-    const worker = fork(workerProcess, [temporal.address, bundle], {
+    const worker = fork(workerProcess, [temporal.address, bundle, folder], {
       execArgv: ['--import', loader],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       // As bootstrap.mjs starts every worker.

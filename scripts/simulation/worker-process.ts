@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { heartbeating } from '../../activities/context.js';
@@ -33,8 +32,7 @@ export type Asked = {
 
 // The worker of a simulation, in a process of its own so that its memory is its own. It runs the workflows as they are;
 // the activities are those of simulated deployments.
-const [, , address = '', bundleFile = ''] = process.argv;
-const folder = dirname(bundleFile);
+const [, , address = '', bundleFile = '', folder = ''] = process.argv;
 Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
 boundHeaps();
 const deployments = new Map<string, SimulatedDeployment>();
