@@ -1,6 +1,6 @@
 import { RolloutError } from '../model/failures.js';
 import type { FencingToken } from '../platforms/platform.js';
-import type { NodeConnection } from '../redis/connection.js';
+import { isSilent, type NodeConnection } from '../redis/connection.js';
 
 /** Client names of connections over which something is changed; whose it is follows. */
 const ACTS = 'redis-rollout-acts:';
@@ -35,7 +35,7 @@ export async function openToAct(
 export async function closeEarlier(token: FencingToken, connect: () => Promise<NodeConnection>): Promise<void> {
   await using connection = await connect().catch((error: unknown) => {
     // A node that is down has no connections; one that hangs carries nothing out, and the act itself will say so.
-    if (error instanceof RolloutError && (error.type === 'Unreachable' || error.type === 'NodeHung')) return undefined;
+    if (isSilent(error)) return undefined;
     throw error;
   });
   if (!connection) return;

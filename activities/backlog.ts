@@ -1,5 +1,5 @@
-import { RolloutError } from '../model/failures.js';
 import type { NodePlace } from '../model/work.js';
+import { isSilent } from '../redis/connection.js';
 import { getDirective, setDirective } from '../redis/node.js';
 import { platformNode, type Context } from './context.js';
 
@@ -38,7 +38,7 @@ export async function putBackBacklog(context: Context, place: NodePlace): Promis
     await setDirective(connection, BACKLOG_SIZE, known.original);
     await context.platform.forget(platformNode(place), context.token, { name: NAME });
   } catch (error) {
-    if (error instanceof RolloutError && (error.type === 'Unreachable' || error.type === 'NodeHung')) return;
+    if (isSilent(error)) return;
     throw error;
   }
 }

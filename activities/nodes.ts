@@ -3,7 +3,7 @@ import { RolloutError } from '../model/failures.js';
 import type { ConfigurationDifference } from '../model/evidence.js';
 import type { NodeActivities, NodePlace, Order } from '../model/work.js';
 import { readConfiguration } from '../redis/configuration.js';
-import type { NodeConnection } from '../redis/connection.js';
+import { isSilent, type NodeConnection } from '../redis/connection.js';
 import { releaseFromInfo } from '../redis/info.js';
 import { backgroundSave, getDirective, noFailover, readInfo, setDirective } from '../redis/node.js';
 import { poll } from '../redis/roles.js';
@@ -26,7 +26,7 @@ import { mustBeItself } from './own-folder.js';
 import { placeOf } from './places.js';
 import { rejoin, syncBaseline } from './rejoin.js';
 import { whileItRuns } from './running.js';
-import { followsNewer, isSilent, runs, startAnother } from './server.js';
+import { followsNewer, runs, startAnother } from './server.js';
 import { takeBack } from './take-back.js';
 import { verifyNode } from './verify.js';
 

@@ -4,6 +4,7 @@ import { carryOver } from '../model/configuration.js';
 import { RolloutError } from '../model/failures.js';
 import { formatSize } from '../model/duration.js';
 import type { NodePlace } from '../model/work.js';
+import { isSilent } from '../redis/connection.js';
 import { releaseFromInfo } from '../redis/info.js';
 import { connectWhenUp, noFailover, readInfo, shutDownReplica } from '../redis/node.js';
 import { agreeOnShardIds } from '../redis/shard-ids.js';
@@ -34,10 +35,6 @@ export async function runs(context: Context, place: NodePlace, release: string):
     throw error;
   }
 }
-
-/** Doesn't the node answer at all, whatever the reason? */
-export const isSilent = (error: unknown): boolean =>
-  error instanceof RolloutError && (error.type === 'Unreachable' || error.type === 'NodeHung');
 
 /**
  * Ends what runs, and starts another release on the snapshot from before the swap, or on nothing where there is none.

@@ -138,3 +138,7 @@ function connectionFailure(address: string, endpoint: Endpoint, error: Error): R
     return new RolloutError('NodeHung', `${address} accepts connections and answers nothing`, { cause: error });
   return new RolloutError('Unreachable', `${address} can't be reached: ${error.message}`, { cause: error });
 }
+
+/** Doesn't the node answer at all, whatever the reason? */
+export const isSilent = (error: unknown): error is RolloutError =>
+  error instanceof RolloutError && (error.type === 'Unreachable' || error.type === 'NodeHung');

@@ -2,7 +2,7 @@ import { RolloutError } from '../model/failures.js';
 import { eachNode } from '../model/in-parallel.js';
 import { readAccount, type NodeAccount } from './account.js';
 import type { KnownLines } from './cluster-nodes.js';
-import { at, type Endpoint } from './connection.js';
+import { at, isSilent, type Endpoint } from './connection.js';
 
 /** Where a reading of the cluster begins. */
 export interface Entrance {
@@ -28,7 +28,7 @@ export async function enterBySeed(endpoint: Endpoint, seeds: readonly string[], 
       empty.push({ seed, account });
     } catch (error) {
       // Wrong password at one seed is wrong at all; only a seed that is away is worth another.
-      if (!isAway(error)) throw error;
+      if (!isSilent(error)) throw error;
       refusals.push(error);
     }
   const [first, ...others] = empty;
@@ -57,7 +57,7 @@ export async function askOtherSeeds(
     try {
       return [{ seed, account: await readAccount(at(endpoint, seed), known) }];
     } catch (error) {
-      if (isAway(error)) return [];
+      if (isSilent(error)) return [];
       return [{ seed, refusal: error instanceof Error ? error.message : String(error) }];
     }
   });
@@ -87,6 +87,3 @@ export function strayed(
 }
 
 const seesSlots = ({ peers }: NodeAccount): boolean => peers.some(({ slots }) => slots.length > 0);
-
-const isAway = (error: unknown): error is RolloutError =>
-  error instanceof RolloutError && (error.type === 'Unreachable' || error.type === 'NodeHung');
