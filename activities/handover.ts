@@ -4,6 +4,7 @@ import { readAccounts } from '../redis/topology.js';
 import { contextFor, fenceAll, heartbeating, platformNode } from './context.js';
 import type { Dependencies } from './dependencies.js';
 import { madePrimary, noteRoleChange } from './role-change.js';
+import { takeVoteTurn } from './vote-turn.js';
 
 /** How long every node concerned may take to show the new roles: gossip reaches the last one with its next pings, ms. */
 const CONFIRM_WITHIN_MS = 30_000;
@@ -32,6 +33,7 @@ export function handoverActivities(dependencies: Dependencies): HandoverActiviti
           mode,
           confirmWithinMs: CONFIRM_WITHIN_MS,
           signal,
+          takeVoteTurn: () => takeVoteTurn(context.folder, signal),
           ...(old && {
             hasEnded: async () => (await context.platform.inspect(platformNode(old))).state === 'stopped',
           }),

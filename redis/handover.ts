@@ -1,18 +1,16 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { ReplyError } from 'ioredis';
 import { RolloutError } from '../model/failures.js';
 import { couldReplace } from '../model/handover.js';
 import { fail, pass, type Verdict } from '../model/verdict.js';
-import { at, connect, type NodeConnection } from './connection.js';
-import { parseInfo } from './info.js';
-import { poll, roleDoubts, roleOf, whetherItServes } from './roles.js';
+import { at } from './connection.js';
+import { failOver, type Voting } from './election.js';
+import { poll, roleDoubts, roleOf } from './roles.js';
 import { openToAct, takeOver, whyNotFast, type TakeoverInput } from './takeover.js';
 import { readAccount, type NodeAccount } from './account.js';
 
 /** How long a takeover waits for what passes: nodes of other shards restart while theirs are upgraded, ms. */
 const PASSES_WITHIN_MS = 10_000;
 
-export interface HandoverInput extends TakeoverInput {
+export interface HandoverInput extends TakeoverInput, Voting {
   /** The shard's other replicas, which must follow `to` afterwards. */
   siblings: readonly string[];
   mode: 'safe' | 'fast';
@@ -24,7 +22,6 @@ export interface HandoverInput extends TakeoverInput {
   hasEnded?: () => Promise<boolean>;
   /** Called as soon as `to` is seen as primary, before the others are asked. */
   onTakenOver?: () => Promise<void>;
-  signal?: AbortSignal;
 }
 
 export interface HandoverResult {
@@ -41,8 +38,6 @@ export interface HandoverResult {
 
 /** How long a link that is down, or a load, may take to pass before the handover is refused. */
 const READY_WITHIN_MS = 10_000;
-/** Redis gives a manual failover up by itself after 5 s (CLUSTER_MF_TIMEOUT in cluster.h). */
-const FAILOVER_GIVES_UP_MS = 5500;
 
 /**
  * Moves the primary role of a shard from `from` to `to` without losing an acknowledged write, and believes it only when
@@ -59,6 +54,10 @@ export async function handOver(input: HandoverInput): Promise<HandoverResult> {
   await using successor = await openToAct(input, to);
   const begun = Date.now();
   let result: HandoverResult;
+  const byVote = async (): Promise<HandoverResult> => ({
+    ...{ mode: 'safe', already: false },
+    ...(await failOver(input, successor, () => isDone(input))),
+  });
   const role = await roleOf(successor);
   if (role === 'replica' && input.tookOver === true) throw await failedBack(input);
   if (role === 'primary' || (await isDone(input))) result = { mode: input.mode, ms: 0, at: begun, already: true };
@@ -68,9 +67,9 @@ export async function handOver(input: HandoverInput): Promise<HandoverResult> {
       const outcome = await takeOver(input, successor);
       result =
         'refused' in outcome
-          ? { ...(await failOver(input, successor)), fellBack: outcome.refused }
+          ? { ...(await byVote()), fellBack: outcome.refused }
           : { mode: 'fast', ms: outcome.ms, at: outcome.at, already: false };
-    } else result = { ...(await failOver(input, successor)), ...(reason === undefined ? {} : { fellBack: reason }) };
+    } else result = { ...(await byVote()), ...(reason === undefined ? {} : { fellBack: reason }) };
   }
   await input.onTakenOver?.();
 
@@ -104,52 +103,6 @@ async function failedBack({ endpoint, from, to }: HandoverInput): Promise<Rollou
   return new RolloutError(
     'Stopped',
     `${to} took over from ${from} and replicates ${node.replication?.primary ?? 'nobody'} again: somebody else failed the shard over at once; find out who, and start again`,
-  );
-}
-
-/** CLUSTER FAILOVER, tried twice: its OK only means accepted (redis#11750), and a second vote needs 2 × node timeout. */
-async function failOver(input: HandoverInput, successor: NodeConnection): Promise<HandoverResult> {
-  const { endpoint, from, to, signal } = input;
-  const { nodeTimeoutMs } = await readAccount(at(endpoint, to));
-  await somethingReplicated(input);
-  for (let attempt = 1; ; attempt++) {
-    const sent = Date.now();
-    const start = performance.now();
-    if (await isDone(input)) return { mode: 'safe', ms: performance.now() - start, at: sent, already: false };
-    await successor.call('CLUSTER', 'FAILOVER').catch(async (error: unknown) => {
-      if (!(error instanceof ReplyError)) throw error;
-      const left = await whetherItServes(endpoint, from);
-      throw new RolloutError('HandoverFailed', `${to} refused CLUSTER FAILOVER (${(error as Error).message}); ${left}`);
-    });
-    const role = await poll(
-      () => roleOf(successor),
-      (it) => it === 'primary',
-      { everyMs: 2, withinMs: FAILOVER_GIVES_UP_MS, ...(signal ? { signal } : {}) },
-    );
-    const ms = performance.now() - start;
-    if (role === 'primary') return { mode: 'safe', ms, at: sent, already: false };
-    if (attempt === 2)
-      throw new RolloutError(
-        'HandoverFailed',
-        `${to} accepted CLUSTER FAILOVER twice and is still a replica; ${await whetherItServes(endpoint, from)}. The nodes' logs say why (look for 'Failover auth denied' and 'Manual failover')`,
-      );
-    await sleep(2 * nodeTimeoutMs, undefined, signal ? { signal } : {});
-  }
-}
-
-/** repl-ping-replica-period is 10 s by default: the first ping moves the offset of a primary that nobody wrote to. */
-const FIRST_PING_MS = 15_000;
-
-/**
- * Redis 5.0 takes a paused primary's offset of 0 for one that it hasn't heard yet, and lets the failover of a shard that
- * was never written to time out (`mf_master_offset` in cluster.c; measured on 5.0.6).
- */
-async function somethingReplicated({ endpoint, from, signal }: HandoverInput): Promise<void> {
-  await using primary = await connect(at(endpoint, from));
-  await poll(
-    async () => Number(parseInfo(String(await primary.call('INFO', 'replication')))['master_repl_offset']),
-    (offset) => offset > 0,
-    { everyMs: 100, withinMs: FIRST_PING_MS, ...(signal ? { signal } : {}) },
   );
 }
 
