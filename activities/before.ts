@@ -32,6 +32,8 @@ export interface Before {
 }
 
 const NAME = 'before';
+/** As `before`, of the release that a fallback goes back to: it outlives the shard's upgrade, and any hop on the way. */
+const ORIGIN = 'origin';
 /** Label of the files that are kept aside before a swap. */
 export const SNAPSHOT = 'before-swap';
 /** Label of a dataset that can't be trusted: its node starts from nothing, and is given everything by its primary. */
@@ -50,6 +52,32 @@ export async function forgetBefore({ platform, token }: Context, place: NodePlac
   for (const label of [SNAPSHOT, UNTRUSTED]) await platform.drop(platformNode(place), token, { label });
   await platform.forget(platformNode(place), token, { name: NAME });
 }
+
+/**
+ * Keeps what is known of a node as it was before as what a fallback brings it back to. The first to say it is right, until
+ * it is forgotten; while nothing is done to the node yet, what is known is brought up to date.
+ */
+export async function rememberOrigin(context: Context, place: NodePlace): Promise<void> {
+  const [before, origin] = [await readBefore(context, place), await readOrigin(context, place)];
+  if (!before || (origin && (origin.release !== before.release || isPending(before)))) return;
+  const { release, file, running, acl, aclFile } = before;
+  const kept: Before = { release, file, running, acl, snapshot: false, ...(aclFile ? { aclFile } : {}) };
+  const text = JSON.stringify(kept);
+  await context.platform.remember(platformNode(place), context.token, { name: ORIGIN, text });
+}
+
+/** What a fallback brings the node back to; undefined where no upgrade with a fallback has begun on it. */
+export async function readOrigin(
+  { platform }: Pick<Context, 'platform'>,
+  place: NodePlace,
+): Promise<Before | undefined> {
+  const text = await platform.recall(platformNode(place), { name: ORIGIN });
+  return text === undefined ? undefined : (JSON.parse(text) as Before);
+}
+
+/** From here on there is no going back. */
+export const forgetOrigin = ({ platform, token }: Context, place: NodePlace): Promise<void> =>
+  platform.forget(platformNode(place), token, { name: ORIGIN });
 
 /** Was something done to the node that has not come to its end yet? */
 export const isPending = (before: Before | undefined): before is Before =>

@@ -11,6 +11,7 @@ import { processPlatform } from '../platforms/process/platform.js';
 import { at, connect, type Endpoint, type NodeConnection } from '../redis/connection.js';
 import { closeEarlier, openToAct } from './acting.js';
 import type { Dependencies } from './dependencies.js';
+import { hiddenBy, readRegistry } from './standby-registry.js';
 
 /** One attempt at one activity: the deployment with its secrets resolved, its platform, and the right to act. */
 export interface Context {
@@ -20,6 +21,8 @@ export interface Context {
   platform: Platform;
   /** Folder of the operation, made if it isn't there. */
   folder: string;
+  /** Of the deployment, what outlives operations. */
+  deploymentFolder: string;
   token: FencingToken;
   signal: AbortSignal;
   /** For looking. What changes a node goes over `connectToAct`. */
@@ -29,7 +32,9 @@ export interface Context {
 }
 
 export async function contextFor({ deployments, state }: Dependencies, order: Order): Promise<Context> {
-  const { deployment, endpoint } = await readAnew(order.deployment, deployments);
+  const { deployment, endpoint: found } = await readAnew(order.deployment, deployments);
+  const deploymentFolder = join(state, order.deployment);
+  const endpoint = { ...found, standbys: hiddenBy(await readRegistry(deploymentFolder)) };
   const folder = join(state, order.operation);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const platform = platformFor(deployment);
@@ -41,6 +46,7 @@ export async function contextFor({ deployments, state }: Dependencies, order: Or
     endpoint,
     platform,
     folder,
+    deploymentFolder,
     token,
     signal,
     connect: look,

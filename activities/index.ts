@@ -6,6 +6,7 @@ import { handoverActivities } from './handover.js';
 import { nodeActivities } from './nodes.js';
 import { probeActivities } from './probe.js';
 import { writeReport } from './report.js';
+import { standbyActivities } from './standby.js';
 import { compareReplica } from './verify.js';
 
 export type { Dependencies } from './dependencies.js';
@@ -19,6 +20,7 @@ export function createActivities(dependencies: Dependencies): Activities {
     ...handoverActivities(dependencies),
     ...probeActivities(dependencies),
     ...backupActivities(dependencies),
+    ...standbyActivities(dependencies),
     compareReplica: compareReplica(dependencies),
     writeReport: writeReport(dependencies),
   };

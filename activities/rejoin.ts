@@ -22,6 +22,8 @@ export interface RejoinInput {
   shard: string;
   /** How long it may come no nearer, ms. */
   patienceMs?: number;
+  /** Is told how far it is. */
+  tell?: (progress: CatchUpLook) => void;
 }
 
 /** A primary's counters before a replica goes away. */
@@ -41,7 +43,7 @@ export async function syncBaseline(primary: NodeConnection): Promise<SyncBaselin
  * @throws RolloutError NotCaughtUp when it comes no nearer, or begins one full resync after the other
  */
 export async function rejoin(context: Context, input: RejoinInput): Promise<ResyncRecord> {
-  const { place, primary, baseline, shard, patienceMs = PATIENCE_MS } = input;
+  const { place, primary, baseline, shard, patienceMs = PATIENCE_MS, tell } = input;
   const begun = performance.now();
   await using node = await connectWhenUp(context.endpoint, place.address, {
     withinMs: 30_000,
@@ -60,7 +62,9 @@ export async function rejoin(context: Context, input: RejoinInput): Promise<Resy
   for (;;) {
     context.signal.throwIfAborted();
     await mustRun(context, place);
-    const judged = judgeCatchUp(await look(node, upstream), seen, limits);
+    const found = await look(node, upstream);
+    tell?.(found);
+    const judged = judgeCatchUp(found, seen, limits);
     if (judged.verdict.state === 'pass') break;
     if (judged.verdict.state === 'fail') throw await notCaughtUp(place, upstream, judged.verdict.reason);
     seen = judged.seen;

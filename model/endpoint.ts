@@ -7,6 +7,8 @@ export interface Endpoint {
   tls?: { ca?: Buffer; cert?: Buffer; key?: Buffer; serverName?: string; verify: boolean };
   /** `rename-command`: the name to send for an upper-case command. */
   commands?: Readonly<Record<string, string>>;
+  /** Addresses of standbys: as long as they serve no slot, they are no members to whoever reads the topology. */
+  standbys?: readonly string[];
 }
 
 /** `10.0.0.1:6379` or `[fd00::1]:6379` as host and port; the host is empty where only `:6379` is said. */

@@ -27,6 +27,14 @@ export const failures = {
     next: 'Mend the deployment file or the secret on the worker: what is under way goes on by itself.',
   },
   NoSpace: { retry: true, next: 'Make room on the disk that the message names; what was asked for is tried again.' },
+  NoMemory: {
+    retry: true,
+    next: 'Free memory on the machine that the message names, or start without standbys; what was asked for is tried again.',
+  },
+  StandbyLost: {
+    retry: false,
+    next: 'Going back without loss is over for the named shard: decide by its backup, and remove the standby.',
+  },
   Stopped: { retry: false, next: 'Follow the message; starting the same upgrade again continues where it stood.' },
   Lost: { retry: false, next: 'Keep everything as it is and read the ledger’s list.' },
 } as const satisfies Record<string, { retry: boolean; next: string }>;

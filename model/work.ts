@@ -158,4 +158,26 @@ export interface EvidenceActivities {
   writeReport(input: Order & { workflowId: string; runId: string }): Promise<{ file: string }>;
 }
 
-export type Activities = AssessActivities & NodeActivities & HandoverActivities & EvidenceActivities;
+/** A node of the previous release a shard, outside of the topology: what a fallback without loss goes back to. */
+export interface StandbyActivities {
+  /** Makes it where there is none, beside `primary`, and has it follow until it has everything. `bytes`: memory in use. */
+  addStandby(
+    input: Order & { shard: string; primary: string },
+  ): Promise<{ address: string; release: string; bytes: number }>;
+  /**
+   * Ends its following, before the shard is handed over, and makes it a member without slots. What the primary's stream
+   * `replid` has after `offset` is still to be given to it.
+   */
+  freezeStandby(
+    input: Order & { shard: string; primary: string },
+  ): Promise<{ address: string; replid: string; offset: number }>;
+  /** Forgotten by every node, ended, and its folder gone; nothing to do where there is none. */
+  removeStandby(input: Order & { shard: string }): Promise<void>;
+  readStandbys(input: Order): Promise<{ shard: string; address: string; state: string; release: string }[]>;
+}
+
+export type Activities = AssessActivities &
+  NodeActivities &
+  HandoverActivities &
+  EvidenceActivities &
+  StandbyActivities;

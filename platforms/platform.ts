@@ -48,6 +48,21 @@ export interface Platform {
   stop(node: PlatformNode, token: FencingToken, input: { terminate: boolean }): Promise<void>;
   /** Starts the release; returns once the process listens. RolloutError StartFailed carries the end of its log. */
   start(node: PlatformNode, token: FencingToken, input: StartInput): Promise<PlatformState>;
+  /**
+   * Where a new node could live beside another: on its machine, in a folder of its own, on a port that is free now with
+   * all `offsets` to it and none of which is `taken`. Where `create` made one of that name already, that one.
+   */
+  siteBeside(
+    node: PlatformNode,
+    input: { name: string; offsets: readonly number[]; taken: readonly number[] },
+  ): Promise<PlatformNode>;
+  /**
+   * Makes a node where none is yet, its folder first, and starts it. What `create` made before is only started.
+   * RolloutError BadInput where the folder is somebody else's.
+   */
+  create(node: PlatformNode, token: FencingToken, input: StartInput): Promise<PlatformState>;
+  /** Stops a node that `create` made, and takes its folder away; refuses (BadInput) any other. Done where it is gone. */
+  remove(node: PlatformNode, token: FencingToken): Promise<void>;
   /** Copies files of the node's folder aside under a label, atomically; what isn't there is left out. */
   keep(node: PlatformNode, token: FencingToken, input: { label: string; files: readonly string[] }): Promise<string[]>;
   /** As `keep`, and takes the originals away: what may not be started on. */

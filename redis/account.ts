@@ -39,7 +39,7 @@ export async function readAccount(endpoint: Endpoint, known?: KnownLines): Promi
     if (reply instanceof Error) throw commandRefused(address, command, reply, endpoint);
   const info = parseInfo(String(infoText));
   const cluster = parseInfo(String(clusterText));
-  const peers = parseClusterNodes(String(nodesText), endpoint.host, known);
+  const peers = withoutStandbys(parseClusterNodes(String(nodesText), endpoint.host, known), endpoint.standbys);
   const own = peers.find((peer) => peer.myself);
   if (!own) throw new RolloutError('BadInput', `${address}: CLUSTER NODES names no node as myself`);
   return {
@@ -50,6 +50,18 @@ export async function readAccount(endpoint: Endpoint, known?: KnownLines): Promi
     nodeTimeoutMs: Number((timeout as string[])[1] ?? 15_000),
     failoverUnderWay: (info['master_failover_state'] ?? 'no-failover') !== 'no-failover',
   };
+}
+
+/**
+ * A standby is a member by its CLUSTER NODES only: it has no slot and no vote, is in no shard, and not to be upgraded. The
+ * one that serves slots is its shard's primary.
+ */
+function withoutStandbys(lines: ClusterNodesLine[], standbys: readonly string[] = []): ClusterNodesLine[] {
+  if (standbys.length === 0) return lines;
+  return lines.filter(
+    ({ address, myself, role, health, slots }) =>
+      myself || slots.length > 0 || !standbys.includes(address) || (role !== 'primary' && health !== 'handshake'),
+  );
 }
 
 /** Turns a refused command into the failure that says what to do. */

@@ -4,6 +4,8 @@ export interface ClusterNodesLine extends PeerView {
   myself: boolean;
   /** The line has a host and port of its own. */
   announced: boolean;
+  /** Of the cluster bus. */
+  busPort?: number;
 }
 
 /** Lines that were read before, by what they say. */
@@ -45,6 +47,7 @@ function parseLine(line: string, ownHost: string): ClusterNodesLine {
   const colon = endpoint.lastIndexOf(':');
   const host = endpoint.slice(0, colon);
   const port = endpoint.slice(colon + 1);
+  const busPort = Number(/@(\d+)/.exec(place)?.[1] ?? 0);
   const health = flags.has('handshake')
     ? 'handshake'
     : flags.has('noaddr')
@@ -66,6 +69,7 @@ function parseLine(line: string, ownHost: string): ClusterNodesLine {
     openSlots: slotWords.filter((word) => word.startsWith('[')),
     myself: flags.has('myself'),
     announced: host !== '' && Number(port) > 0,
+    ...(busPort > 0 ? { busPort } : {}),
   };
 }
 

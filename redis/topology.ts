@@ -201,7 +201,7 @@ function disagreementsAmong(accounts: readonly NodeAccount[], seed?: NodeAccount
   const placed = new Set(allNodes({ shards }).map(({ id }) => id));
   for (const { node, peers } of accounts.filter((it) => !placed.has(it.node.id))) {
     const upstream = peers.find((peer) => peer.myself)?.primaryId;
-    if (node.role === 'primary') found.push(`${node.address} is a primary without slots: it is in no shard`);
+    if (node.role === 'primary') found.push(`${node.address} is a primary without slots: ${whatItIs(peers)}`);
     else if (upstream !== undefined && all.has(upstream))
       found.push(`${node.address} replicates ${all.get(upstream)?.node.address ?? upstream}, which serves no slot`);
   }
@@ -209,3 +209,16 @@ function disagreementsAmong(accounts: readonly NodeAccount[], seed?: NodeAccount
   if (covered !== SLOTS) found.push(`${covered} of ${SLOTS} slots are covered`);
   return found;
 }
+
+/** A worker that has lost its state folder doesn't know its standbys; that many importing slots are nothing else. */
+function whatItIs(peers: readonly ClusterNodesLine[]): string {
+  const own = peers.find(({ myself }) => myself);
+  const importing = own?.openSlots.filter((it) => it.includes('-<-')).length ?? 0;
+  if (importing < STANDBY_IMPORTS) return 'it is in no shard';
+  const owner = /-<-([0-9a-f]+)/.exec(own?.openSlots[0] ?? '')?.[1];
+  const whose = peers.find(({ id }) => id === owner)?.address ?? 'another';
+  return `it imports ${importing} slots of ${whose}, as the standby of a fallback does, and standbys.json in this worker's state folder of the deployment doesn't name it. Put that file back; or, if nobody wants to go back any more, have every node forget it (CLUSTER FORGET ${own?.id ?? ''}), end it and remove its folder`;
+}
+
+/** A slot that somebody is just moving is one or a few. */
+const STANDBY_IMPORTS = 100;

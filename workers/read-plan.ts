@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { platformFor, type Context } from '../activities/context.js';
 import { readFacts } from '../activities/facts.js';
 import { observe } from '../activities/observe.js';
+import { hiddenBy, readRegistry } from '../activities/standby-registry.js';
 import { endpointFor } from '../integrations/secrets.js';
 import type { Deployment } from '../model/deployment.js';
 import { RolloutError } from '../model/failures.js';
@@ -17,6 +18,7 @@ import { windowOutlook } from '../model/windows.js';
 import { at, connect } from '../redis/connection.js';
 import { missingPermissions, undertakingOf } from '../redis/node.js';
 import { readTopology } from '../redis/topology.js';
+import { stateFolder } from './state-folder.js';
 
 /** Judged by the probe, which does not run before an upgrade does. */
 const probeGates = ['latency', 'errors'];
@@ -70,12 +72,17 @@ export async function readPlan(deployment: Deployment, target: string, via: read
 
 /** As an activity has it, without the right to act: nothing here needs a fence. */
 async function looking(deployment: Deployment, folder: string): Promise<Context> {
-  const endpoint = await endpointFor(deployment);
+  const deploymentFolder = join(stateFolder(), deployment.name);
+  const endpoint = {
+    ...(await endpointFor(deployment)),
+    standbys: hiddenBy(await readRegistry(deploymentFolder)),
+  };
   return {
     deployment,
     endpoint,
     platform: platformFor(deployment),
     folder,
+    deploymentFolder,
     token: { epoch: 0, holder: 'plan' },
     signal: new AbortController().signal,
     connect: (address) => connect(at(endpoint, address)),

@@ -1,5 +1,4 @@
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { Client, type Connection } from '@temporalio/client';
 import {
   DefaultLogger,
@@ -16,6 +15,7 @@ import { bundleApart } from './bundle.js';
 import { connectTemporal, settings } from './client.js';
 import { collectReport } from './collect-report.js';
 import { boundHeaps, caching, collectStart } from './memory.js';
+import { stateFolder } from './state-folder.js';
 
 export interface WorkerOptions {
   /** Folder of the deployment files (default ROLLOUT_DEPLOYMENTS, else ./deployments). */
@@ -38,12 +38,6 @@ export interface RunningWorker {
   searchable: boolean;
   /** Settles when the worker has drained and stopped. */
   run(): Promise<void>;
-}
-
-/** Where operations keep probe, ledger and reports: ROLLOUT_STATE, else the user's state folder. */
-export function stateFolder(environment: NodeJS.ProcessEnv = process.env): string {
-  if (environment['ROLLOUT_STATE']) return resolve(environment['ROLLOUT_STATE']);
-  return join(environment['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state'), 'redis-rollout');
 }
 
 /**

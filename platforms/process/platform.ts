@@ -3,6 +3,7 @@ import { freemem, totalmem } from 'node:os';
 import type { ProcessPlatform } from '../../model/deployment.js';
 import { RolloutError } from '../../model/failures.js';
 import type { Platform, PlatformNode, PlatformState } from '../platform.js';
+import { makeHome, removeHome, siteBeside } from './created.js';
 import { forget, recall, remember } from './documents.js';
 import { fenced } from './fence.js';
 import { dropKept, keepFiles, restoreFiles, setFilesAside } from './kept.js';
@@ -18,17 +19,29 @@ import { stopServer } from './stop.js';
  * whatever it did is found again by looking at the folder and the process table.
  */
 export function processPlatform(options: ProcessPlatform): Platform {
+  const start: Platform['start'] = (node, token, input) =>
+    onItsDisk(node, async () => {
+      const program = await programFor(options, input.release);
+      await startServer(node, token, { ...input, program, startTimeout: options.startTimeout });
+      return inspect(node);
+    });
   return {
     inspect: (node) => onItsDisk(node, () => inspect(node)),
     fence: (node, token) => onItsDisk(node, () => fenced(node, token, () => Promise.resolve())),
     stop: (node, token, { terminate }) =>
       onItsDisk(node, () => stopServer(node, token, { terminate, stopTimeout: options.stopTimeout })),
-    start: (node, token, input) =>
-      onItsDisk(node, async () => {
-        const program = await programFor(options, input.release);
-        await startServer(node, token, { ...input, program, startTimeout: options.startTimeout });
-        return inspect(node);
-      }),
+    start,
+    siteBeside: async (node, input) => {
+      await mustBeHere(node);
+      return siteBeside(node, input);
+    },
+    create: async (node, token, input) => {
+      // Before anything is made: what can't be started needs no folder.
+      await programFor(options, input.release);
+      await makeHome(node);
+      return start(node, token, input);
+    },
+    remove: (node, token) => removeHome(node, token, options.stopTimeout),
     keep: (node, token, input) => onItsDisk(node, () => keepFiles(node, token, input)),
     setAside: (node, token, input) => onItsDisk(node, () => setFilesAside(node, token, input)),
     restore: (node, token, input) => onItsDisk(node, () => restoreFiles(node, token, input)),

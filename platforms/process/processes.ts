@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { lstat, readdir, readFile, readlink, realpath } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -81,6 +82,18 @@ export async function listenersOf(port: number): Promise<number[]> {
     if (/^\d+$/.test(name) && (await socketInodes(Number(name))).some((inode) => inodes.has(inode)))
       found.push(Number(name));
   return found;
+}
+
+/** Does anybody accept connections there, a process of another user or machine perhaps? */
+export function accepts(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: 1000 });
+    const done = (answer: boolean) => (): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once('connect', done(true)).once('error', done(false)).once('timeout', done(false));
+  });
 }
 
 /**

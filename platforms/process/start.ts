@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { copyFile, open, readFile, rename } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RolloutError } from '../../model/failures.js';
@@ -8,7 +7,7 @@ import type { FencingToken, PlatformNode, StartInput } from '../platform.js';
 import { fenced } from './fence.js';
 import { replaceFile, exists } from './files.js';
 import { logPositions, logTail, outputFile } from './log.js';
-import { executableOf, listening, listenersOf, lockedIn, viewProcess, type ProcessView } from './processes.js';
+import { accepts, executableOf, listening, listenersOf, lockedIn, viewProcess, type ProcessView } from './processes.js';
 import { findProcess, hostOf, isGone, portOf, writeStarted } from './started.js';
 
 /**
@@ -148,15 +147,4 @@ async function waitForPort(node: PlatformNode, view: ProcessView, timeoutMs: num
     }
     await sleep(20);
   }
-}
-
-function accepts(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: 1000 });
-    const done = (answer: boolean) => (): void => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.once('connect', done(true)).once('error', done(false)).once('timeout', done(false));
-  });
 }

@@ -30,6 +30,7 @@ type InShard = Order & { shard: string };
 export class SimulatedDeployment extends Attempts implements Activities {
   /** Writes the report of an operation, as the worker does it, and says where; set by whoever has a client. */
   report: (workflowId: string, runId: string) => Promise<string> = () => Promise.resolve('/state/report.html');
+  readonly #standbys = new Map<string, { shard: string; address: string; state: string; release: string }>();
 
   assess = (input: Order & { to: string; shard?: string }): Promise<Assessment> =>
     this.act('assess', input, input.shard ?? 'all', input.shard, () => {
@@ -187,6 +188,21 @@ export class SimulatedDeployment extends Attempts implements Activities {
       return { release: before.release };
     });
 
+  // Standbys are outside of what is simulated: they are there and frozen when they are asked for.
+  addStandby = ({ shard }: InShard) => {
+    const { release } = this.#standby(shard, 'syncing');
+    return Promise.resolve({ address: `standby of ${shard}`, release, bytes: 1024 ** 3 });
+  };
+  freezeStandby = ({ shard }: InShard) => {
+    this.#standby(shard, 'frozen');
+    return Promise.resolve({ address: `standby of ${shard}`, replid: 'a'.repeat(40), offset: 1000 });
+  };
+  removeStandby = ({ shard }: InShard): Promise<void> => {
+    this.#standbys.delete(shard);
+    return Promise.resolve();
+  };
+  readStandbys = () => Promise.resolve([...this.#standbys.values()]);
+
   handOver = (input: Parameters<Activities['handOver']>[0]) =>
     this.act('handOver', input, input.shard, input.shard, (fault) => {
       const shard = this.cluster.shard(input.shard);
@@ -273,6 +289,12 @@ export class SimulatedDeployment extends Attempts implements Activities {
       candidate,
       this.deployment.policy,
     );
+  }
+
+  #standby(shard: string, state: string): { release: string } {
+    const release = this.#standbys.get(shard)?.release ?? this.cluster.shard(shard).nodes[0]?.release ?? '';
+    this.#standbys.set(shard, { shard, address: `standby of ${shard}`, state, release });
+    return { release };
   }
 
   #topology(only: string | undefined): TopologyView {

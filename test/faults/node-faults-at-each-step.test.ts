@@ -47,6 +47,11 @@ const steps: Record<Activity, readonly Struck[]> = {
   bringBack: ['replica'],
   // Only for shards with a second replica, and as verifyNode.
   compareReplica: [],
+  // Only with a fallback.
+  addStandby: [],
+  freezeStandby: [],
+  removeStandby: [],
+  readStandbys: [],
   // At no node.
   completeBackup: [],
   writeReport: [],

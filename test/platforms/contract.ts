@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { splitAddress } from '../../model/endpoint.js';
 import type { FailureType } from '../../model/failures.js';
 import { RolloutError } from '../../model/failures.js';
 import type { FencingToken, Platform, PlatformNode } from '../../platforms/platform.js';
@@ -235,6 +236,52 @@ export function platformContract(name: string, make: () => Promise<ContractSubje
       expect(memoryTotal).toBeGreaterThanOrEqual(memoryFree);
       await platform.stop(node, token(1), { terminate: true });
       expect((await platform.log(node, { lines: 3 })).split('\n').at(-1)).toContain('bye bye');
+    });
+
+    test('a node is created beside another, found again by its name, and removed with all that it has', async () => {
+      await using subject = await make();
+      const { platform, node } = subject;
+      const { port } = splitAddress(node.address);
+      const asked = { name: 'second', offsets: [0, 10_000], taken: [port + 1, port + 10_002] };
+      const site = await platform.siteBeside(node, asked);
+      const found = splitAddress(site.address).port;
+      // The next two ports are somebody's, the second of them by its offset.
+      expect(found).toBeGreaterThan(port + 2);
+      expect((await platform.inspect(node)).state).toBe('running');
+      const configuration = `port ${found}\nbind 127.0.0.1\ndir "${site.home}"\nlogfile "redis.log"\nsave ""\n`;
+      const input = { release: '6.2.14', configuration, arguments: [] };
+      const bad = { ...input, release: '4.0.14' };
+      await refusal(platform.create(site, token(1), bad), 'MissingServer');
+      expect(await platform.recall(site, { name: 'note' })).toBeUndefined();
+
+      const [first, second] = await Promise.all([
+        platform.create(site, token(1), input),
+        platform.create(site, token(1), input),
+      ]);
+      expect(first).toMatchObject({ state: 'running', release: '6.2.14' });
+      expect(second.pid).toBe(first.pid);
+      // Its port is taken by now, by itself.
+      expect(await platform.siteBeside(node, asked)).toEqual(site);
+      await platform.remember(site, token(2), { name: 'note', text: 'kept' });
+      await refusal(platform.create(site, token(1), input), 'Fenced');
+      await refusal(platform.remove(site, token(1)), 'Fenced');
+      expect(await platform.inspect(site)).toMatchObject({ state: 'running', pid: first.pid });
+
+      expect(await refusal(platform.remove(node, token(2)), 'BadInput')).toContain('was not made by us');
+      const elsewhere = { ...site, address: node.address };
+      expect(await refusal(platform.remove(elsewhere, token(2)), 'BadInput')).toContain(site.address);
+      expect(await refusal(platform.create(elsewhere, token(2), input), 'BadInput')).toContain(site.address);
+      expect(await refusal(platform.create({ ...site, home: node.home }, token(2), input), 'BadInput')).toContain(
+        'was not made by us',
+      );
+      expect((await platform.inspect(node)).state).toBe('running');
+
+      await platform.remove(site, token(2));
+      await platform.remove(site, token(2));
+      expect(await platform.recall(site, { name: 'note' })).toBeUndefined();
+      expect(await platform.siteBeside(node, asked)).toEqual(site);
+      await using connection = await subject.connect();
+      expect(await connection.call('PING')).toBe('PONG');
     });
   });
 }

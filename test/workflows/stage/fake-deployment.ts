@@ -47,6 +47,8 @@ export class FakeDeployment implements Activities {
   readonly unlinked = new Set<string>();
   /** Members that don't answer. */
   readonly away = new Set<string>();
+  /** By shard, as the registry has them. */
+  readonly standbys = new Map<string, { shard: string; address: string; state: string; release: string }>();
   ledger: LedgerResult | undefined;
   /** Keys that no comparison could decide on. */
   unsettled = 0;
@@ -218,6 +220,29 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
     this.#node(from).primary = false;
     this.#node(to).primary = true;
     return { shard, from, to, mode: 'safe' as const, ms: 1, at: new Date().toISOString() };
+  };
+
+  addStandby = async ({ shard }: { shard: string }) => {
+    await this.#do(`addStandby ${shard}`);
+    const address = `10.1.${shard.slice('shard-'.length)}.0:6379`;
+    const standby = this.standbys.get(shard) ?? { shard, address, state: 'syncing', release: OLD };
+    this.standbys.set(shard, standby);
+    return { address, release: OLD, bytes: 1000 };
+  };
+  freezeStandby = async ({ shard }: { shard: string }) => {
+    await this.#do(`freezeStandby ${shard}`);
+    const standby = this.standbys.get(shard);
+    if (!standby) throw new RolloutError('StandbyLost', `${shard} has no standby`);
+    this.standbys.set(shard, { ...standby, state: standby.state === 'syncing' ? 'frozen' : standby.state });
+    return { address: standby.address, replid: 'a'.repeat(40), offset: 1000 };
+  };
+  removeStandby = async ({ shard }: { shard: string }): Promise<void> => {
+    await this.#do(`removeStandby ${shard}`);
+    this.standbys.delete(shard);
+  };
+  readStandbys = async () => {
+    await this.#meet('readStandbys');
+    return [...this.standbys.values()];
   };
 
   backUpShard = async ({ shard, primary }: { shard: string; primary: string }) => {

@@ -1,0 +1,42 @@
+import type { Order, StandbyActivities } from '../model/work.js';
+import { readInfo } from '../redis/node.js';
+import { contextFor, heartbeating, type Context } from './context.js';
+import type { Dependencies } from './dependencies.js';
+import { freezeNow, sync, takeAway } from './standby-life.js';
+import { findStandby, noteStandby, readRegistry } from './standby-registry.js';
+
+/** A shard's standby from its making to its end. Each looks at the world first, and does only what is still missing. */
+export function standbyActivities(dependencies: Dependencies): StandbyActivities {
+  const inContext =
+    <Input extends Order, Output>(
+      act: (context: Context, input: Input, tell: (progress: unknown) => void) => Promise<Output>,
+    ) =>
+    (input: Input): Promise<Output> =>
+      heartbeating(async (tell) => act(await contextFor(dependencies, input), input, tell));
+
+  return {
+    addStandby: inContext(async (context, { shard, primary }, tell) => {
+      const { address, release } = await sync(context, { shard, primary, tell });
+      await using connection = await context.connect(address);
+      const bytes = Number((await readInfo(connection, 'memory'))['used_memory'] ?? 0);
+      await noteStandby(context.deploymentFolder, shard, { bytes });
+      return { address, release, bytes };
+    }),
+
+    freezeStandby: inContext(async (context, { shard, primary }, tell) => {
+      const { entry, point } = await freezeNow(context, { shard, primary, tell });
+      return { address: entry.address, replid: point.replid, offset: point.offset };
+    }),
+
+    removeStandby: inContext(async (context, { shard }) => {
+      const entry = await findStandby(context.deploymentFolder, shard);
+      if (entry) await takeAway(context, entry);
+    }),
+
+    readStandbys: inContext(async ({ deploymentFolder }) =>
+      (await readRegistry(deploymentFolder)).map(({ shard, address, state, release }) => ({
+        ...{ shard, address, state, release },
+      })),
+    ),
+  };
+}
