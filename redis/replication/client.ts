@@ -10,24 +10,29 @@ export interface AttachOptions extends SyncRequest {
   timeoutMs?: number;
   /** Longest silence afterwards, ms (default 60,000 as `repl-timeout`): a server pings its replicas every 10 s. */
   silenceMs?: number;
+  /**
+   * `stream`: what was read is acknowledged, and `WAIT` counts it as a replica's. `none`: offset 0 is, once a second, which
+   * keeps the link and never counts for `WAIT`. For `min-replicas-to-write` we are a good replica all the same, since it
+   * looks at the time of the last acknowledgement only, and a primary of 7.0 or newer that is told to shut down waits
+   * `shutdown-timeout` for us. Default `stream`.
+   */
+  acknowledge?: 'stream' | 'none';
   signal?: AbortSignal;
 }
 
-/**
- * This process, attached to a node as a replica. To the node it counts as one: `WAIT` and `min-replicas-to-write` take
- * its acknowledgements for a replica's.
- */
+/** This process, attached to a node as a replica. */
 export interface Attachment extends AsyncDisposable {
   readonly answer: SyncAnswer;
-  /** The snapshot, after a full synchronization; to be read to its end before `commands`. */
+  /** The snapshot, after a full synchronization; to be read to its end before `batches`. */
   readonly snapshot: Payload | undefined;
   /**
-   * The commands after it, for ever, each acknowledged (once a second) when the next one is asked for. Whoever reads
-   * slowly slows the server's sending down, and in the end loses the link to its output buffer limit.
+   * The commands after it, for ever, as many at a time as arrived together. With `acknowledge: 'stream'` they count as
+   * acknowledged (once a second) when the next ones are asked for. Nothing is read ahead beyond the socket's own buffers:
+   * whoever reads slowly slows the server's sending down, and in the end loses the link to its output buffer limit.
    *
    * @throws RolloutError NodeHung, Unreachable
    */
-  commands(): AsyncGenerator<ReplicatedCommand, void, void>;
+  batches(): AsyncGenerator<ReplicatedCommand[], void, void>;
   close(): void;
 }
 
@@ -38,7 +43,7 @@ export interface Attachment extends AsyncDisposable {
  * @throws RolloutError Unreachable, NodeHung, Unauthorized, MissingPermission, NotCaughtUp
  */
 export async function attach(options: AttachOptions): Promise<Attachment> {
-  const { from, timeoutMs = 5000, silenceMs = 60_000, signal } = options;
+  const { from, timeoutMs = 5000, silenceMs = 60_000, acknowledge = 'stream', signal } = options;
   const link = await Link.open(from, { timeoutMs, ...(signal ? { signal } : {}) });
   try {
     const answer = await synchronize(link, options, timeoutMs);
@@ -46,7 +51,7 @@ export async function attach(options: AttachOptions): Promise<Attachment> {
     return {
       answer,
       snapshot,
-      commands: () => follow(link, answer.offset, silenceMs),
+      batches: () => follow(link, answer.offset, { silenceMs, acknowledge }),
       close: () => link.close(),
       [Symbol.asyncDispose]: () => link[Symbol.asyncDispose](),
     };
@@ -56,20 +61,27 @@ export async function attach(options: AttachOptions): Promise<Attachment> {
   }
 }
 
-async function* follow(link: Link, start: number, silenceMs: number): AsyncGenerator<ReplicatedCommand, void, void> {
+async function* follow(
+  link: Link,
+  start: number,
+  { silenceMs, acknowledge }: { silenceMs: number; acknowledge: 'stream' | 'none' },
+): AsyncGenerator<ReplicatedCommand[], void, void> {
   const parser = new CommandParser(start);
-  let acknowledged = start;
-  const acknowledge = (): void => link.send('REPLCONF', 'ACK', acknowledged);
+  let read = start;
+  const tell = (): void => link.send('REPLCONF', 'ACK', acknowledge === 'stream' ? read : 0);
   // After a diskless snapshot nothing is sent until the first one; without them we are dropped after `repl-timeout`.
-  acknowledge();
-  const timer = setInterval(acknowledge, 1000);
+  tell();
+  const timer = setInterval(tell, 1000);
   try {
     for (;;) {
-      for (const command of parser.push(await link.read(silenceMs))) {
-        if (isGetAck(command)) acknowledge();
-        yield command;
-        acknowledged = command.offset;
-      }
+      const commands = parser.push(await link.read(silenceMs));
+      const last = commands.at(-1);
+      if (!last) continue;
+      // `WAIT` makes the server ask at once, instead of waiting for the next second; that it asked comes last.
+      const asked = acknowledge === 'stream' && commands.some(isGetAck);
+      yield commands;
+      read = last.offset;
+      if (asked) tell();
     }
   } finally {
     clearInterval(timer);
@@ -77,7 +89,11 @@ async function* follow(link: Link, start: number, silenceMs: number): AsyncGener
   }
 }
 
-/** `WAIT` makes the server ask at once, instead of waiting for the next second. */
 function isGetAck({ args: [name, option] }: ReplicatedCommand): boolean {
-  return /^replconf$/i.test(name?.toString('latin1') ?? '') && /^getack$/i.test(option?.toString('latin1') ?? '');
+  return (
+    name?.length === 8 &&
+    option?.length === 6 &&
+    /^replconf$/i.test(name.toString('latin1')) &&
+    /^getack$/i.test(option.toString('latin1'))
+  );
 }

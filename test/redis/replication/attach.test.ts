@@ -5,6 +5,7 @@ import { findServers } from '../../../platforms/process/servers.js';
 import { checkRdb } from '../../../redis/rdb/check.js';
 import { attach, type Attachment } from '../../../redis/replication/client.js';
 import type { ReplicatedCommand } from '../../../redis/replication/command-parser.js';
+import type { NodeConnection } from '../../../redis/connection.js';
 import { parseInfo } from '../../../redis/info.js';
 import { Sandbox, until } from '../../../scripts/sandbox/cluster.js';
 
@@ -14,11 +15,17 @@ const text = ({ args }: ReplicatedCommand): string => args.map(String).join(' ')
 /** Reads commands until one of them is `last`, and leaves. */
 async function readTo(attachment: Attachment, last: string): Promise<{ seen: string[]; offset: number }> {
   const seen: string[] = [];
-  for await (const command of attachment.commands()) {
-    seen.push(text(command));
-    if (text(command) === last) return { seen, offset: command.offset };
-  }
+  for await (const commands of attachment.batches())
+    for (const command of commands) {
+      seen.push(text(command));
+      if (text(command) === last) return { seen, offset: command.offset };
+    }
   throw new Error(`the stream ended before ${last}`);
+}
+
+async function isOnline(node: NodeConnection): Promise<boolean> {
+  const info = parseInfo(String(await node.call('INFO', 'replication')));
+  return info['slave0']?.includes('state=online') ?? false;
 }
 
 test.each(releases)('%s: every command after the snapshot arrives, and goes on where it was left', async (release) => {
@@ -60,18 +67,37 @@ test.each(['5.0.6', '8.2.3', 'valkey-9.1.2'])(
     await using node = await sandbox.connect();
     await using attachment = await attach({ from: sandbox.endpoint() });
     await checkRdb(attachment.snapshot?.chunks ?? []);
-    const commands = attachment.commands();
-    const reading = (async () => {
-      for await (const command of commands) if (text(command) === 'SET end 1') return;
-    })();
-    await until('our replica is online', async () => {
-      const info = parseInfo(String(await node.call('INFO', 'replication')));
-      return info['slave0']?.includes('state=online') ?? false;
-    });
+    const reading = readTo(attachment, 'SET end 1');
+    await until('our replica is online', () => isOnline(node));
     await node.call('SET', 'key', 'value');
     expect(await node.call('WAIT', 1, 4000)).toBe(1);
     await node.call('SET', 'end', '1');
     await reading;
+  },
+);
+
+test.each(['5.0.6', '7.0.15', '8.2.3', 'valkey-9.1.2'])(
+  '%s: a reader that acknowledges nothing keeps its link, and WAIT never counts it',
+  async (release) => {
+    await using sandbox = await Sandbox.servers(1, {
+      release,
+      configuration: ['repl-timeout 3', 'repl-ping-slave-period 1'],
+    });
+    await using node = await sandbox.connect(undefined, { timeoutMs: 20_000 });
+    await using attachment = await attach({ from: sandbox.endpoint(), acknowledge: 'none' });
+    await checkRdb(attachment.snapshot?.chunks ?? []);
+    const reading = readTo(attachment, 'SET end 1');
+    await until('our replica is online', () => isOnline(node));
+    await node.call('CONFIG', 'SET', 'min-slaves-to-write', '1');
+    await until('it counts as a good replica, by the time of its last word', async () =>
+      String(await node.call('INFO', 'replication')).includes('min_slaves_good_slaves:1'),
+    );
+    await node.call('SET', 'key', 'value');
+    // Twice as long as the server waits for a replica that says nothing.
+    expect(await node.call('WAIT', 1, 6000)).toBe(0);
+    expect(await isOnline(node)).toBe(true);
+    await node.call('SET', 'end', '1');
+    expect((await reading).seen).toContain('SET key value');
   },
 );
 
