@@ -1,0 +1,49 @@
+import type { Endpoint, NodeConnection } from '../../../redis/connection.js';
+import { parseInfo } from '../../../redis/info.js';
+import { checkRdb } from '../../../redis/rdb/check.js';
+import { attach, type Attachment } from '../../../redis/replication/client.js';
+import { until } from '../../../scripts/sandbox/cluster.js';
+
+/** A primary's replication stream, read piece by piece. */
+export class Captured implements AsyncDisposable {
+  #marks = 0;
+  readonly #commands;
+
+  private constructor(
+    readonly node: NodeConnection,
+    readonly attachment: Attachment,
+  ) {
+    this.#commands = attachment.commands();
+  }
+
+  static async open(node: NodeConnection, from: Endpoint): Promise<Captured> {
+    const attachment = await attach({ from });
+    await checkRdb(attachment.snapshot?.chunks ?? []);
+    const captured = new Captured(node, attachment);
+    await captured.take();
+    // Until then a FLUSHALL, which ends the snapshot's process, would end this link as well.
+    await until('our replica is online', async () => {
+      const info = parseInfo(String(await node.call('INFO', 'replication')));
+      return info['slave0']?.includes('state=online') ?? false;
+    });
+    return captured;
+  }
+
+  /** Everything propagated up to now, without what only keeps the link alive; `SELECT`s included. */
+  async take(): Promise<Buffer[][]> {
+    const mark = `the mark ${++this.#marks}`;
+    await this.node.call('PUBLISH', 'marks', mark);
+    const seen: Buffer[][] = [];
+    for (;;) {
+      const { value, done } = await this.#commands.next();
+      if (done) throw new Error('the stream ended');
+      const text = value.args.map((it) => it.toString('latin1')).join(' ');
+      if (text === `PUBLISH marks ${mark}`) return seen;
+      if (!/^(ping|replconf) ?/i.test(text)) seen.push(value.args);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.attachment[Symbol.asyncDispose]();
+  }
+}
