@@ -7,13 +7,15 @@ import { until } from '../../../scripts/sandbox/cluster.js';
 /** A primary's replication stream, read piece by piece. */
 export class Captured implements AsyncDisposable {
   #marks = 0;
-  readonly #commands;
+  readonly #batches;
+  /** Read, and not yet taken. */
+  #rest: Buffer[][] = [];
 
   private constructor(
     readonly node: NodeConnection,
     readonly attachment: Attachment,
   ) {
-    this.#commands = attachment.commands();
+    this.#batches = attachment.batches();
   }
 
   static async open(node: NodeConnection, from: Endpoint): Promise<Captured> {
@@ -35,11 +37,16 @@ export class Captured implements AsyncDisposable {
     await this.node.call('PUBLISH', 'marks', mark);
     const seen: Buffer[][] = [];
     for (;;) {
-      const { value, done } = await this.#commands.next();
-      if (done) throw new Error('the stream ended');
-      const text = value.args.map((it) => it.toString('latin1')).join(' ');
+      const args = this.#rest.shift();
+      if (args === undefined) {
+        const { value, done } = await this.#batches.next();
+        if (done) throw new Error('the stream ended');
+        this.#rest = value.map((it) => it.args);
+        continue;
+      }
+      const text = args.map((it) => it.toString('latin1')).join(' ');
       if (text === `PUBLISH marks ${mark}`) return seen;
-      if (!/^(ping|replconf) ?/i.test(text)) seen.push(value.args);
+      if (!/^(ping|replconf) ?/i.test(text)) seen.push(args);
     }
   }
 
