@@ -1,0 +1,166 @@
+import { formatSlots, type SlotRange } from '../../../model/topology.js';
+import { readAccount } from '../../../redis/account.js';
+import { at, connect, type Endpoint } from '../../../redis/connection.js';
+import { parseInfo } from '../../../redis/info.js';
+import { attach } from '../../../redis/replication/client.js';
+import { readPair, slotsSeenAt } from '../../../redis/standby/may-cut-over.js';
+import { Sandbox, until, type SandboxNode } from '../../../scripts/sandbox/cluster.js';
+
+/** The first of three shards: its slots, and a hash tag in them. */
+export const RANGES: SlotRange[] = [[0, 5460]];
+export const RECORD = 'redis-rollout:{06S}:follow';
+
+export interface StandbyStage extends AsyncDisposable {
+  cluster: Sandbox;
+  endpoint: Endpoint;
+  primary: SandboxNode;
+  replica: SandboxNode;
+  standby: SandboxNode;
+  /** Addresses of all, the standby's included. */
+  nodes: string[];
+  input: {
+    endpoint: Endpoint;
+    primary: string;
+    standby: string;
+    ranges: SlotRange[];
+    nodes: string[];
+    record: string;
+    confirmWithinMs: number;
+  };
+  /** Follows until it is told to stop, as the product's follower does: each batch with the record, in one script. */
+  follow(): Promise<AsyncDisposable>;
+  /** Kills or hangs the standby, as it does a cluster's node. */
+  extra: Sandbox;
+}
+
+/** A cluster of `release`, and an older member without slots whose slots are importing from the first shard's primary. */
+export async function standbyStage(
+  release: string,
+  older: string,
+  configuration: readonly string[] = [],
+): Promise<StandbyStage> {
+  const cluster = await Sandbox.cluster({ release, configuration });
+  const extra = await Sandbox.servers(1, {
+    release: older,
+    configuration: ['cluster-enabled yes', 'cluster-node-timeout 5000', 'cluster-replica-no-failover yes'],
+  });
+  const dispose = async (): Promise<void> => {
+    await Promise.all([cluster.stop(), extra.stop()]);
+  };
+  try {
+    const [primary, , , replica] = cluster.nodes;
+    const [standby] = extra.nodes;
+    if (!primary || !replica || !standby) throw new Error('the sandboxes have seven nodes');
+    const endpoint = cluster.endpoint();
+    const nodes = [...cluster.nodes.map(({ address }) => address), standby.address];
+    const input = {
+      ...{ endpoint, primary: primary.address, standby: standby.address, ranges: RANGES, nodes },
+      ...{ record: RECORD, confirmWithinMs: 20_000 },
+    };
+    await extra.ask(standby.address, 'CLUSTER', 'MEET', '127.0.0.1', primary.port);
+    await until('all know each other', async () => {
+      const { accounts, unread, primary: owner } = await readPair(input);
+      return (
+        unread.length === 0 &&
+        accounts.every(
+          (it) =>
+            it.peers.length === nodes.length &&
+            it.clusterState === 'ok' &&
+            it.currentEpoch === owner?.currentEpoch &&
+            it.peers.every((peer) => peer.health === 'ok' && (peer.linkUp || peer.myself)) &&
+            slotsSeenAt(owner.node.id, it) === formatSlots(RANGES),
+        )
+      );
+    });
+    const owner = await readAccount(at(endpoint, primary.address));
+    await using marking = await extra.connect(standby);
+    await marking.pipeline(
+      Array.from({ length: 5461 }, (_, slot) => ['CLUSTER', 'SETSLOT', slot, 'IMPORTING', owner.node.id]),
+    );
+    // Both are empty, so their content is equal: following begins where the primary's stream is now.
+    await until('the primary has a stream', async () => {
+      const info = parseInfo(String(await cluster.ask(primary.address, 'INFO', 'replication')));
+      return Number(info['master_repl_offset']) > 0;
+    });
+    const info = parseInfo(String(await cluster.ask(primary.address, 'INFO', 'replication')));
+    const [replid, offset] = [info['master_replid'] ?? '', Number(info['master_repl_offset'])];
+    await marking.pipeline([
+      ['ASKING'],
+      ['HSET', RECORD, 'replid', replid, 'offset', offset, 'dirty', 0],
+    ]);
+    return {
+      ...{ cluster, extra, endpoint, primary, replica, standby, nodes, input },
+      follow: () => follow({ endpoint, primary: primary.address, standby: standby.address }),
+      [Symbol.asyncDispose]: dispose,
+    };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
+
+const batch = `
+if redis.replicate_commands then redis.replicate_commands() end
+if redis.call('HGET', KEYS[1], 'offset') ~= ARGV[1] then return 'not here' end
+local i = 3
+while i <= #ARGV do
+  local n = tonumber(ARGV[i])
+  redis.call(unpack(ARGV, i + 1, i + n))
+  i = i + n + 1
+end
+redis.call('HSET', KEYS[1], 'offset', ARGV[2])
+return 'applied'
+`;
+
+const notData = ['ping', 'select', 'replconf', 'multi', 'exec', 'publish'];
+
+/** What both releases know alike, and `SET … PXAT`, which is how a newer one says `EX`. */
+function asOlder(args: Buffer[]): (Buffer | string)[][] {
+  const [name, key, value, option, time] = args;
+  if (notData.includes(String(name).toLowerCase())) return [];
+  if (key && value && time && /^set$/i.test(String(name)) && /^pxat$/i.test(String(option)))
+    return [
+      ['SET', key, value],
+      ['PEXPIREAT', key, time],
+    ];
+  return [args];
+}
+
+async function follow(input: { endpoint: Endpoint; primary: string; standby: string }): Promise<AsyncDisposable> {
+  const { endpoint, primary, standby } = input;
+  const target = await connect(at(endpoint, standby), { timeoutMs: 60_000 });
+  await target.call('ASKING');
+  const [replid = '', offset] = (await target.call('HMGET', RECORD, 'replid', 'offset')) as [string, string];
+  let applied = Number(offset);
+  const attached = await attach({ from: at(endpoint, primary), resume: { replid, offset: applied } });
+  if (attached.answer.kind !== 'partial') throw new Error('the test follower can only go on');
+  let commands: (Buffer | string)[][] = [];
+  let reached = applied;
+  let flushing: Promise<void> | undefined;
+  const flush = async (): Promise<void> => {
+    while (reached > applied) {
+      const [to, data] = [reached, commands.flatMap((command) => [String(command.length), ...command])];
+      commands = [];
+      const [, answer] = await target.pipeline([['ASKING'], ['EVAL', batch, 1, RECORD, applied, to, ...data]]);
+      if (answer !== 'applied') return attached.close();
+      applied = to;
+    }
+    flushing = undefined;
+  };
+  const done = (async () => {
+    for await (const { args, offset: to } of attached.commands()) {
+      commands.push(...asOlder(args));
+      reached = to;
+      flushing ??= Promise.resolve().then(flush).catch(() => attached.close());
+    }
+  })().catch(() => {
+    // Its primary or its standby is gone: what is there then is what the test is about.
+  });
+  return {
+    async [Symbol.asyncDispose]() {
+      attached.close();
+      target.close();
+      await done;
+    },
+  };
+}
