@@ -3,17 +3,17 @@ import { RolloutError } from '../../model/failures.js';
 import { atLeast } from '../../model/release.js';
 import { formatSlots, slotCount } from '../../model/topology.js';
 import type { NodeAccount } from '../account.js';
-import { parseClusterNodes } from '../cluster-nodes.js';
-import { at, connect, isSilent, type NodeConnection } from '../connection.js';
-import { getDirective, noFailover, setDirective } from '../node.js';
-import { poll, roleOf } from '../roles.js';
+import { at, connect, type NodeConnection } from '../connection.js';
+import { noFailover, setDirective } from '../node.js';
+import { poll } from '../roles.js';
+import { hasTaken, steppedDown, type Claim } from './claim.js';
 import { confirmOwner } from './confirm-owner.js';
 import { drained, rehearseDrain } from './drain.js';
-import { holdWrites, PAUSE_MS } from './hold-writes.js';
+import { holdWrites } from './hold-writes.js';
 import { hindrance, ownSlots, readPair, type CutOverPair, type ShardAccounts } from './may-cut-over.js';
 import { PING_ALWAYS_TIMEOUT_MS, watchPings } from './next-ping.js';
 import { loadTake } from './take-slots.js';
-import { voidClaim } from './void-claim.js';
+import { setAsOthers } from './usual-settings.js';
 
 export interface CutOverInput extends CutOverPair {
   /** Opens what the commands that change something go over; an attempt that was overtaken gets none. */
@@ -44,10 +44,6 @@ export interface CutOverResult {
 const PASSES_WITHIN_MS = 10_000;
 /** How long writes are held at most before the standby takes the slots, ms. */
 const TAKEN_WITHIN_MS = 1000;
-/** How long a standby that was told to take them may be silent before its claim is made void, ms. */
-const ANSWERS_WITHIN_MS = 3000;
-/** How long the primary may take to hear of it, ms. */
-const HEARS_WITHIN_MS = 10_000;
 /** What the standby takes to take a thousand slots, and to write that down, ms; a guess on the safe side. */
 const TAKE_MS_PER_1000_SLOTS = 2.5;
 const NODE_TIMEOUT = 'cluster-node-timeout';
@@ -77,11 +73,11 @@ export async function cutOver(input: CutOverInput): Promise<CutOverResult> {
     const taken = seen.standby !== undefined && ownSlots(seen.standby) === slots;
     const result = taken ? await finish(input, seen) : await move(input, await allowed(input));
     await confirmOwner(input);
-    await putBack(input, seen.accounts, [noFailover, NODE_TIMEOUT]);
+    await putBack(input, seen, [noFailover, NODE_TIMEOUT]);
     return result;
   } catch (error) {
     // What an earlier attempt has left there, too.
-    await putBack(input, seen.accounts, [NODE_TIMEOUT]).catch(() => {
+    await putBack(input, seen, [NODE_TIMEOUT]).catch(() => {
       // The attempt's own failure is what is to be told; the next one looks again.
     });
     throw error;
@@ -99,7 +95,10 @@ async function allowed(input: CutOverInput): Promise<Pair> {
     { everyMs: 200, withinMs: PASSES_WITHIN_MS, ...(input.signal ? { signal: input.signal } : {}) },
   );
   if (hindered || !primary || !standby)
-    throw nothingDone(input, `${hindered?.why ?? ''}. It can be tried again when this is so: ${hindered?.clears ?? ''}`);
+    throw nothingDone(
+      input,
+      `${hindered?.why ?? ''}. It can be tried again when this is so: ${hindered?.clears ?? ''}`,
+    );
   return { primary, standby };
 }
 
@@ -126,6 +125,10 @@ async function move(input: CutOverInput, pair: Pair): Promise<CutOverResult> {
     await sleep(wait > 0 ? wait : wait + 100);
   }
 
+  const claim: Claim = {
+    ...input,
+    ...{ standbyBefore: pair.standby, connection: primary, openToAct: (address) => openToAct(input, address) },
+  };
   const held = await holdWrites(primary);
   try {
     const { at } = await drained({ ...drain, offset: held.offset, withinMs: TAKEN_WITHIN_MS / 2 });
@@ -137,9 +140,9 @@ async function move(input: CutOverInput, pair: Pair): Promise<CutOverResult> {
       take({ record, ranges, owner, offset: held.offset, deadline, broadcast }).catch(String),
       sleep(TAKEN_WITHIN_MS, 'no answer', { ref: false }),
     ]);
-    if (answer !== 'taken' && !(await hasTaken(input, pair, { primary, deadline })))
+    if (answer !== 'taken' && !(await hasTaken(claim, deadline)))
       throw nothingDone(input, `${input.standby} did not take the slots (${answer})`);
-    await steppedDown(input, pair, primary);
+    await steppedDown(claim);
     return { at: held.at, gapMs: await held.release(), drainedMs, offset: held.offset, already: false };
   } catch (error) {
     await held.release();
@@ -159,114 +162,14 @@ async function finish(input: CutOverInput, { primary, standby }: ShardAccounts):
   await using connection = await openToAct(input, input.primary);
   const held = await holdWrites(connection);
   try {
-    await steppedDown(input, { primary, standby }, connection);
+    await steppedDown({ ...input, standbyBefore: standby, connection, openToAct: (it) => openToAct(input, it) });
   } finally {
     done.gapMs = await held.release();
   }
   return { ...done, at: held.at, offset: held.offset };
 }
 
-/** Has the standby taken the slots? Asked where its script did not say so. */
-async function hasTaken(
-  input: CutOverInput,
-  pair: Pair,
-  { primary, deadline }: { primary: NodeConnection; deadline: number },
-): Promise<boolean> {
-  const known = await poll(
-    async () => {
-      if ((await roleOf(primary).catch(() => undefined)) === 'replica') return 'taken';
-      return takenByOwnAccount(input, deadline);
-    },
-    (it) => it !== undefined,
-    { everyMs: 20, withinMs: ANSWERS_WITHIN_MS },
-  );
-  if (known !== undefined) return known === 'taken';
-  await mustVoid(input, pair, primary);
-  throw undone(input);
-}
-
-/** What the standby says itself; undefined while it says nothing, or while its script may still come. */
-async function takenByOwnAccount(input: CutOverInput, deadline: number): Promise<'taken' | 'not' | undefined> {
-  try {
-    await using standby = await connect(at(input.endpoint, input.standby), { timeoutMs: 500 });
-    const [nodes, time] = await standby.pipeline([['CLUSTER', 'NODES'], ['TIME']]);
-    const own = parseClusterNodes(String(nodes), '').find((line) => line.myself);
-    if (own && formatSlots(own.slots) === formatSlots(input.ranges)) return 'taken';
-    const [seconds] = time as [string, string];
-    return own && Number(seconds) * 1000 > deadline ? 'not' : undefined;
-  } catch (error) {
-    if (isSilent(error)) return undefined;
-    throw error;
-  }
-}
-
-/** Waits until the primary has heard of it. Writes are held until then. */
-async function steppedDown(input: CutOverInput, pair: Pair, primary: NodeConnection): Promise<void> {
-  const role = await poll(
-    () => Promise.race([roleOf(primary).catch(whenGone), sleep(PAUSE_MS / 2, 'unknown', { ref: false })]),
-    (it) => it === 'replica' || it === 'gone',
-    { everyMs: 1, withinMs: HEARS_WITHIN_MS },
-  );
-  if (role === 'replica' || role === 'gone') return;
-  if ((await takenByOwnAccount(input, Infinity)) !== 'taken') {
-    await mustVoid(input, pair, primary);
-    throw undone(input);
-  }
-  const slots = input.ranges.flatMap(([from, to]) => Array.from({ length: to - from + 1 }, (_, i) => from + i));
-  await primary.call('CLUSTER', 'DELSLOTS', ...slots);
-  throw new RolloutError(
-    'RolesUnsettled',
-    `${input.standby} has the slots, and ${input.primary} has not heard of it within ${HEARS_WITHIN_MS / 1000} s: its slots were taken from it, so that it accepts nothing that would be lost. Look at the cluster bus between the two`,
-  );
-}
-
-/** One whose connection has ended accepts nothing over it, and whoever it is that serves is asked of the others. */
-function whenGone(error: unknown): 'gone' | 'unknown' {
-  return error instanceof RolloutError && error.type === 'Unreachable' ? 'gone' : 'unknown';
-}
-
-async function mustVoid(input: CutOverInput, pair: Pair, primary: NodeConnection): Promise<void> {
-  const { id } = pair.standby.node;
-  const why = await voidClaim(input, {
-    ...{ id, known: pair.standby.currentEpoch, primary },
-    openToAct: (address) => openToAct(input, address),
-  });
-  if (why !== undefined)
-    throw new RolloutError(
-      'RolesUnsettled',
-      `${input.standby} was told to take the slots and has fallen silent, and what it may have taken can't be made void: ${why}; writes go on at ${input.primary} within ${PAUSE_MS / 1000} s, and are lost if ${input.standby} comes back as the owner. Find out what became of it first`,
-    );
-}
-
-const undone = ({ primary, standby }: CutOverInput): RolloutError =>
-  new RolloutError(
-    'HandoverFailed',
-    `${standby} was told to take the slots and has fallen silent; no node has seen it as their owner, and the epoch of ${primary} was raised above what it may have taken: ${primary} serves on, and the standby has to be copied anew`,
-  );
-
-/** Gives the standby the settings that most of the other nodes have. */
-async function putBack(input: CutOverInput, accounts: NodeAccount[], directives: readonly string[]): Promise<void> {
-  const others = accounts.map(({ node }) => node.address).filter((address) => address !== input.standby);
+async function putBack(input: CutOverInput, { accounts }: ShardAccounts, directives: string[]): Promise<void> {
   await using standby = await openToAct(input, input.standby);
-  for (const directive of directives) {
-    const values = await Promise.all(
-      others.map(async (address) => {
-        try {
-          await using node = await connect(at(input.endpoint, address));
-          return await getDirective(node, directive);
-        } catch (error) {
-          if (isSilent(error)) return undefined;
-          throw error;
-        }
-      }),
-    );
-    const usual = mostCommon(values.filter((value) => value !== undefined));
-    if (usual !== undefined && usual !== (await getDirective(standby, directive)))
-      await setDirective(standby, directive, usual);
-  }
-}
-
-function mostCommon(values: readonly string[]): string | undefined {
-  const count = (value: string): number => values.filter((it) => it === value).length;
-  return [...new Set(values)].sort((a, b) => count(b) - count(a))[0];
+  await setAsOthers(standby, { endpoint: input.endpoint, accounts, directives });
 }

@@ -46,7 +46,8 @@ export async function readPair({ endpoint, primary, standby, nodes }: CutOverPai
 export const ownSlots = ({ peers }: NodeAccount): string => slotsAt(peers.find((peer) => peer.myself));
 
 /** The slots that one node sees at another. */
-export const slotsSeenAt = (id: string, { peers }: NodeAccount): string => slotsAt(peers.find((peer) => peer.id === id));
+export const slotsSeenAt = (id: string, { peers }: NodeAccount): string =>
+  slotsAt(peers.find((peer) => peer.id === id));
 
 const slotsAt = (line: { slots: SlotRange[] } | undefined): string => formatSlots(line?.slots ?? []);
 
@@ -93,7 +94,12 @@ export function hindrance(pair: CutOverPair, seen: ShardAccounts): Hindrance | u
 function seenAmiss(
   pair: CutOverPair,
   account: NodeAccount,
-  { accounts, primary, standby, slots }: { accounts: NodeAccount[]; primary: NodeAccount; standby: NodeAccount; slots: string },
+  {
+    accounts,
+    primary,
+    standby,
+    slots,
+  }: { accounts: NodeAccount[]; primary: NodeAccount; standby: NodeAccount; slots: string },
 ): { why: string; clears: string } | undefined {
   const { node, peers, clusterState } = account;
   const who = node.address;
@@ -107,7 +113,10 @@ function seenAmiss(
     };
   const strangers = accounts.filter((it) => !peers.some(({ id }) => id === it.node.id));
   if (strangers.length > 0)
-    return { why: `${who} doesn't know ${strangers.map((it) => it.node.address).join(', ')}`, clears: 'gossip reaches it' };
+    return {
+      why: `${who} doesn't know ${strangers.map((it) => it.node.address).join(', ')}`,
+      clears: 'gossip reaches it',
+    };
   if (slotsSeenAt(primary.node.id, account) !== slots)
     return {
       why: `${who} sees slots ${slotsSeenAt(primary.node.id, account) || 'none'} at ${pair.primary}, which has ${slots}`,

@@ -27,8 +27,8 @@ export interface StandbyStage extends AsyncDisposable {
     record: string;
     confirmWithinMs: number;
   };
-  /** Follows until it is told to stop, as the product's follower does: each batch with the record, in one script. */
-  follow(): Promise<AsyncDisposable>;
+  /** Follows until the stage ends, as the product's follower does: each batch with the record, in one script. */
+  follow(): Promise<void>;
   /** Kills or hangs the standby, as it does a cluster's node. */
   extra: Sandbox;
 }
@@ -42,9 +42,16 @@ export async function standbyStage(
   const cluster = await Sandbox.cluster({ release, configuration });
   const extra = await Sandbox.servers(1, {
     release: older,
-    configuration: ['cluster-enabled yes', 'cluster-node-timeout 5000', 'cluster-replica-no-failover yes'],
+    configuration: [
+      'cluster-enabled yes',
+      'cluster-node-timeout 5000',
+      'cluster-replica-no-failover yes',
+      'appendonly yes',
+    ],
   });
+  const followers: AsyncDisposable[] = [];
   const dispose = async (): Promise<void> => {
+    for (const follower of followers) await follower[Symbol.asyncDispose]();
     await Promise.all([cluster.stop(), extra.stop()]);
   };
   try {
@@ -84,13 +91,12 @@ export async function standbyStage(
     });
     const info = parseInfo(String(await cluster.ask(primary.address, 'INFO', 'replication')));
     const [replid, offset] = [info['master_replid'] ?? '', Number(info['master_repl_offset'])];
-    await marking.pipeline([
-      ['ASKING'],
-      ['HSET', RECORD, 'replid', replid, 'offset', offset, 'dirty', 0],
-    ]);
+    await marking.pipeline([['ASKING'], ['HSET', RECORD, 'replid', replid, 'offset', offset, 'dirty', 0]]);
     return {
       ...{ cluster, extra, endpoint, primary, replica, standby, nodes, input },
-      follow: () => follow({ endpoint, primary: primary.address, standby: standby.address }),
+      follow: async () => {
+        followers.push(await follow({ endpoint, primary: primary.address, standby: standby.address }));
+      },
       [Symbol.asyncDispose]: dispose,
     };
   } catch (error) {
@@ -130,7 +136,7 @@ async function follow(input: { endpoint: Endpoint; primary: string; standby: str
   const { endpoint, primary, standby } = input;
   const target = await connect(at(endpoint, standby), { timeoutMs: 60_000 });
   await target.call('ASKING');
-  const [replid = '', offset] = (await target.call('HMGET', RECORD, 'replid', 'offset')) as [string, string];
+  const [replid, offset] = (await target.call('HMGET', RECORD, 'replid', 'offset')) as [string, string];
   let applied = Number(offset);
   const attached = await attach({ from: at(endpoint, primary), resume: { replid, offset: applied } });
   if (attached.answer.kind !== 'partial') throw new Error('the test follower can only go on');
@@ -142,7 +148,7 @@ async function follow(input: { endpoint: Endpoint; primary: string; standby: str
       const [to, data] = [reached, commands.flatMap((command) => [String(command.length), ...command])];
       commands = [];
       const [, answer] = await target.pipeline([['ASKING'], ['EVAL', batch, 1, RECORD, applied, to, ...data]]);
-      if (answer !== 'applied') return attached.close();
+      if (answer !== 'applied') throw new Error('somebody else has been here');
       applied = to;
     }
     flushing = undefined;
@@ -151,7 +157,11 @@ async function follow(input: { endpoint: Endpoint; primary: string; standby: str
     for await (const { args, offset: to } of attached.commands()) {
       commands.push(...asOlder(args));
       reached = to;
-      flushing ??= Promise.resolve().then(flush).catch(() => attached.close());
+      flushing ??= Promise.resolve()
+        .then(flush)
+        .catch(() => {
+          attached.close();
+        });
     }
   })().catch(() => {
     // Its primary or its standby is gone: what is there then is what the test is about.

@@ -6,7 +6,7 @@ type Command = readonly (string | number | Buffer)[];
 /** `CLIENT PAUSE+ROLE`: what was sent in one write. */
 const labelOf = (commands: readonly Command[]): string =>
   commands
-    .map(([name, first]) => (['CLIENT', 'CLUSTER', 'CONFIG'].includes(String(name)) ? `${name} ${first}` : `${name}`))
+    .map((words) => words.slice(0, ['CLIENT', 'CLUSTER', 'CONFIG'].includes(String(words[0])) ? 2 : 1).join(' '))
     .join('+');
 
 export interface Watch {
@@ -17,7 +17,10 @@ export interface Watch {
 }
 
 /** Connections over which an attempt acts, each write of it watched. Whoever dies never acts again: not even to tidy up. */
-export function watched(endpoint: Endpoint, watch: Watch): { connectToAct: (address: string) => Promise<NodeConnection> } {
+export function watched(
+  endpoint: Endpoint,
+  watch: Watch,
+): { connectToAct: (address: string) => Promise<NodeConnection>; hasDied: () => boolean } {
   let dead = false;
   const open: NodeConnection[] = [];
   const alive = (address: string): void => {
@@ -29,6 +32,7 @@ export function watched(endpoint: Endpoint, watch: Watch): { connectToAct: (addr
     throw error;
   };
   return {
+    hasDied: () => dead,
     connectToAct: async (address) => {
       alive(address);
       const connection = await connect(at(endpoint, address));

@@ -5,17 +5,21 @@ import type { StandbyStage } from './stage.js';
 /** Writes one after the other through the cluster, as an application does, and remembers what was acknowledged. */
 export function startWriting({ cluster, standby }: StandbyStage) {
   const { host, port } = cluster.endpoint();
-  const client = new Cluster([{ host, port }], { scaleReads: 'master', retryDelayOnFailover: 20, maxRedirections: 500 });
+  const client = new Cluster([{ host, port }], {
+    scaleReads: 'master',
+    retryDelayOnFailover: 20,
+    maxRedirections: 500,
+  });
   client.on('error', () => {
     // A node of the cluster is away; its commands say so.
   });
   const acknowledged: string[] = [];
   const failed: string[] = [];
-  let stopped = false;
+  const state = { stopped: false };
   let longest = 0;
   const done = (async () => {
     let last = performance.now();
-    for (let i = 0; !stopped; i++) {
+    for (let i = 0; !state.stopped; i++) {
       const key = `{06S}:${i}`;
       await client.set(key, i, 'EX', 3600).then(
         () => acknowledged.push(key),
@@ -27,7 +31,7 @@ export function startWriting({ cluster, standby }: StandbyStage) {
     }
   })();
   const stop = async (): Promise<void> => {
-    stopped = true;
+    state.stopped = true;
     await done;
     client.disconnect();
   };
