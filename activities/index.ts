@@ -1,11 +1,13 @@
 import type { Activities } from '../model/work.js';
 import { assessActivities } from './assess.js';
 import { backupActivities } from './backup.js';
+import { cutOverActivity } from './cut-over.js';
 import type { Dependencies } from './dependencies.js';
 import { handoverActivities } from './handover.js';
 import { nodeActivities } from './nodes.js';
 import { probeActivities } from './probe.js';
 import { writeReport } from './report.js';
+import { returnNodeActivity } from './return-node.js';
 import { standbyActivities } from './standby.js';
 import { compareReplica } from './verify.js';
 
@@ -21,6 +23,8 @@ export function createActivities(dependencies: Dependencies): Activities {
     ...probeActivities(dependencies),
     ...backupActivities(dependencies),
     ...standbyActivities(dependencies),
+    cutOver: cutOverActivity(dependencies),
+    returnNode: returnNodeActivity(dependencies),
     compareReplica: compareReplica(dependencies),
     writeReport: writeReport(dependencies),
   };

@@ -15,7 +15,7 @@ import { platformNode, type Context } from './context.js';
 import { mustBeItself } from './own-folder.js';
 
 /** Arguments of a start: not promotable until released, and the dataset from the RDB, which knows the offset. */
-const outOfElection = ['--appendonly', 'no', `--${noFailover}`, 'yes'];
+export const outOfElection = ['--appendonly', 'no', `--${noFailover}`, 'yes'];
 
 /** Configuration, logs, nodes.conf and our own notes are written with a start, and a server ends that can't write them. */
 const ROOM_FOR_A_START_BYTES = 1024 * 1024;
@@ -117,7 +117,7 @@ async function mustHaveRoom({ platform }: Context, place: NodePlace): Promise<vo
 }
 
 /** Ends a replica's process: by SHUTDOWN NOSAVE where it answers, else by the platform. A primary is never ended. */
-async function endProcess(context: Context, place: NodePlace): Promise<void> {
+export async function endProcess(context: Context, place: NodePlace): Promise<void> {
   const node = platformNode(place);
   const { state } = await context.platform.inspect(node);
   let terminate = state === 'hung';

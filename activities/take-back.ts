@@ -44,7 +44,7 @@ export async function takeBack(
 }
 
 /** Settings that were changed while it ran and never written to its file. */
-async function putBackRunning(connection: NodeConnection, before: Before): Promise<void> {
+export async function putBackRunning(connection: NodeConnection, before: Before): Promise<void> {
   const { running } = await readConfiguration(connection);
   for (const [directive, value] of Object.entries(before.running))
     if (running[directive] !== value) await setDirective(connection, directive, value).catch(whereRefused);

@@ -141,6 +141,22 @@ export interface HandoverRecord {
   at: string;
 }
 
+/** A shard's slots given to its standby, of an older release. */
+export interface CutoverRecord {
+  shard: string;
+  from: string;
+  to: string;
+  at: string;
+  /** How long writes were held at the old primary, ms; 0 where an earlier attempt had done it all. */
+  gapMs: number;
+  /** How long of it the standby took to the end of the old primary's stream, ms. */
+  drainedMs: number;
+  /** That end. */
+  offset: number;
+  /** An earlier attempt had taken the slots: what it measured went with it. */
+  already: boolean;
+}
+
 export interface BackupRecord {
   shard: string;
   node: string;

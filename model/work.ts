@@ -1,6 +1,7 @@
 import type {
   BackupRecord,
   ConfigurationDifference,
+  CutoverRecord,
   HandoverRecord,
   LedgerResult,
   ResyncRecord,
@@ -176,8 +177,21 @@ export interface StandbyActivities {
   readStandbys(input: Order): Promise<{ shard: string; address: string; state: string; release: string }[]>;
 }
 
+export interface FallbackActivities {
+  /** Gives the shard's slots to its standby, once that has every write that was acknowledged; safe to run again. */
+  cutOver(input: Order & { shard: string; primary: string; standby: string }): Promise<CutoverRecord>;
+  /**
+   * Brings a node of the shard back to the release that it ran before the upgrade, as a replica of whoever serves the shard
+   * (`primary`, or who took over from it): emptied, synced in full, compared, and given back. `to`: that release.
+   */
+  returnNode(
+    input: Order & { shard: string; node: string; primary: string; to: string },
+  ): Promise<ResyncRecord & { verified: VerifyResult }>;
+}
+
 export type Activities = AssessActivities &
   NodeActivities &
   HandoverActivities &
   EvidenceActivities &
-  StandbyActivities;
+  StandbyActivities &
+  FallbackActivities;

@@ -9,6 +9,8 @@ export interface NewMember {
   self: { id: string; host: string; port: number; busPort: number };
   /** Release that will read the file. */
   release: string;
+  /** As a replica of the primary, in place of a member without slots. */
+  replica?: true;
 }
 
 export interface Ownership {
@@ -38,7 +40,7 @@ interface Line {
  * The epoch is one that no node has: two primaries of one epoch make one of them bump it for the whole cluster
  * (clusterHandleConfigEpochCollision), in which others may be voting.
  */
-export function clusterFile({ nodes, primaryHost, self, release }: NewMember): ClusterFile {
+export function clusterFile({ nodes, primaryHost, self, release, replica }: NewMember): ClusterFile {
   const all = linesOf(nodes);
   const lines = all.filter(
     ({ id, flags }) => id !== self.id && !flags.includes('handshake') && !flags.includes('noaddr'),
@@ -67,7 +69,9 @@ export function clusterFile({ nodes, primaryHost, self, release }: NewMember): C
   const marks = ranges.flatMap(([from, to]) =>
     Array.from({ length: to - from + 1 }, (_, n) => `[${from + n}-<-${owner}]`),
   );
-  const own = [self.id, place, 'myself,master', '-', 0, 0, epoch, 'connected', ...marks].join(' ');
+  const own = replica
+    ? [self.id, place, 'myself,slave', owner, 0, 0, epoch, 'connected'].join(' ')
+    : [self.id, place, 'myself,master', '-', 0, 0, epoch, 'connected', ...marks].join(' ');
   const current = Math.max(highest, epoch);
   // It has no vote yet; in an epoch that it was not there for it is not to have one either.
   const vars = `vars currentEpoch ${current} lastVoteEpoch ${current}`;

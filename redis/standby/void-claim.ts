@@ -21,8 +21,8 @@ export async function voidClaim(claim: Claim): Promise<string | undefined> {
   const { accounts } = await readPair({ ...claim, nodes: others });
   const seeing = accounts.find((account) => account.node.id !== id && slotsSeenAt(id, account) !== '');
   if (seeing) return `${seeing.node.address} sees slots ${slotsSeenAt(id, seeing)} at ${standby}`;
-  // All agreed on the epoch before it was told.
-  const claimed = claim.standbyBefore.currentEpoch + 1;
+  // It gave itself the one after the last that it knew, and it knew none that nobody else did.
+  const claimed = Math.max(claim.standbyBefore.currentEpoch, ...accounts.map((it) => it.currentEpoch)) + 1;
   const epochs = async (): Promise<{ current: number; own: number }> => {
     const info = parseInfo(String(await connection.call('CLUSTER', 'INFO')));
     return { current: Number(info['cluster_current_epoch']), own: Number(info['cluster_my_epoch']) };

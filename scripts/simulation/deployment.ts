@@ -202,6 +202,8 @@ export class SimulatedDeployment extends Attempts implements Activities {
     return Promise.resolve();
   };
   readStandbys = () => Promise.resolve([...this.#standbys.values()]);
+  cutOver = ({ shard }: InShard): Promise<never> => notSimulated(shard);
+  returnNode = ({ shard }: InShard): Promise<never> => notSimulated(shard);
 
   handOver = (input: Parameters<Activities['handOver']>[0]) =>
     this.act('handOver', input, input.shard, input.shard, (fault) => {
@@ -331,3 +333,7 @@ export class SimulatedDeployment extends Attempts implements Activities {
       : unreachable(`${node.address} can't be reached`);
   }
 }
+
+/** Going back from an upgrade that has ended is outside of what is simulated. */
+const notSimulated = (shard: string): Promise<never> =>
+  Promise.reject(new RolloutError('Stopped', `${shard}: no fallback is simulated`));

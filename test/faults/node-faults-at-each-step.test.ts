@@ -52,6 +52,8 @@ const steps: Record<Activity, readonly Struck[]> = {
   freezeStandby: [],
   removeStandby: [],
   readStandbys: [],
+  cutOver: [],
+  returnNode: [],
   // At no node.
   completeBackup: [],
   writeReport: [],

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { formatSlots, type SlotRange } from '../../../model/topology.js';
 import { readAccount } from '../../../redis/account.js';
 import { at, connect, type Endpoint } from '../../../redis/connection.js';
@@ -147,8 +148,13 @@ async function follow(input: { endpoint: Endpoint; primary: string; standby: str
     while (reached > applied) {
       const [to, data] = [reached, commands.flatMap((command) => [String(command.length), ...command])];
       commands = [];
-      const [, answer] = await target.pipeline([['ASKING'], ['EVAL', batch, 1, RECORD, applied, to, ...data]]);
-      if (answer !== 'applied') throw new Error('somebody else has been here');
+      let answer: unknown;
+      do {
+        [, answer] = await target.pipeline([['ASKING'], ['EVAL', batch, 1, RECORD, applied, to, ...data]]);
+        // A standby that was away for a while takes its cluster for down at first.
+        if (answer instanceof Error) await sleep(50);
+      } while (answer instanceof Error && answer.message.startsWith('CLUSTERDOWN'));
+      if (answer !== 'applied') throw new Error(`somebody else has been here: ${String(answer)}`);
       applied = to;
     }
     flushing = undefined;

@@ -245,6 +245,24 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
     return [...this.standbys.values()];
   };
 
+  cutOver = async ({ shard, primary, standby }: { shard: string; primary: string; standby: string }) => {
+    await this.#do(`cutOver ${shard}`);
+    const found = this.standbys.get(shard);
+    if (found?.address !== standby) throw new RolloutError('Stopped', `the standby of ${shard} is not ${standby}`);
+    this.standbys.set(shard, { ...found, state: 'serving' });
+    this.#node(primary).primary = false;
+    return {
+      ...{ shard, from: primary, to: standby, at: new Date().toISOString(), gapMs: 30, drainedMs: 2 },
+      ...{ offset: 2000, already: false },
+    };
+  };
+  returnNode = async (input: { shard: string; node: string; primary: string; to: string }) => {
+    await this.#do(`returnNode ${input.node}`);
+    this.#node(input.node).release = input.to;
+    const verified = this.#compared({ shard: input.shard, primary: input.primary, replica: input.node });
+    return { node: input.node, shard: input.shard, kind: 'full' as const, ms: 1, release: input.to, verified };
+  };
+
   backUpShard = async ({ shard, primary }: { shard: string; primary: string }) => {
     await this.#do(`backUpShard ${shard}`);
     return {

@@ -1,0 +1,89 @@
+import type { FallbackActivities, NodePlace } from '../model/work.js';
+import { RolloutError } from '../model/failures.js';
+import type { SlotRange } from '../model/topology.js';
+import { isSilent } from '../redis/connection.js';
+import { getDirective, setDirective } from '../redis/node.js';
+import { cutOver } from '../redis/standby/cut-over.js';
+import { ownLine } from '../redis/standby/cluster-file.js';
+import { followKey } from '../redis/standby/point.js';
+import { readAccounts } from '../redis/topology.js';
+import { contextFor, fenceAll, heartbeating, platformNode, type Context } from './context.js';
+import type { Dependencies } from './dependencies.js';
+import { noteRoleChange } from './role-change.js';
+import { needStandby, noteStandby, placeOfStandby, type StandbyEntry } from './standby-registry.js';
+import { whereItIs } from './whereabouts.js';
+
+/** How long every node may take to show the new owner: gossip reaches the last one with its next pings, ms. */
+const CONFIRM_WITHIN_MS = 30_000;
+/** It has no replicas when it begins to serve, and would refuse every write. It is removed before that would matter. */
+const NEVER_SERVES_WITH = ['min-replicas-to-write', 'min-slaves-to-write'];
+
+/**
+ * The standby isn't taken for this attempt: its follower acts on it, and is to go on until the end. What an attempt that
+ * was overtaken may still do there, the standby's script refuses by its clock and by the record.
+ */
+export const cutOverActivity =
+  (dependencies: Dependencies): FallbackActivities['cutOver'] =>
+  (input) =>
+    heartbeating(async () => {
+      const context = await contextFor(dependencies, input);
+      return cutOverShard(context, input);
+    });
+
+export async function cutOverShard(
+  context: Context,
+  { shard, primary, standby }: { shard: string; primary: string; standby: string },
+): Promise<Awaited<ReturnType<FallbackActivities['cutOver']>>> {
+  const { endpoint, deployment, signal } = context;
+  const entry = await needStandby(context.deploymentFolder, shard);
+  if (entry.address !== standby)
+    throw new RolloutError('Stopped', `the standby of ${shard} is ${entry.address}, not ${standby}: start again`);
+  const old = await whereItIs(context, primary);
+  await fenceAll(context, [old]);
+  const ranges = await slotsOf(context, [primary, standby]);
+  const { memberAddresses: nodes } = await readAccounts(endpoint, [primary, ...deployment.seeds]);
+  const result = await cutOver({
+    ...{ endpoint, primary, standby, ranges, nodes, signal },
+    record: followKey(ranges),
+    confirmWithinMs: CONFIRM_WITHIN_MS,
+    connectToAct: (address) => (address === primary ? context.connectToAct(old) : context.connect(address)),
+    hasEnded: async () => (await context.platform.inspect(platformNode(old))).state === 'stopped',
+  });
+  await noteStandby(context.deploymentFolder, shard, { state: 'serving' });
+  const place: NodePlace = placeOfStandby(entry);
+  await fenceAll(context, [place]);
+  await noteRoleChange(context, place);
+  await serveAsPrimary(context, place, entry);
+  const { at, gapMs, drainedMs, offset, already } = result;
+  return {
+    ...{ shard, from: primary, to: standby, at: new Date(at).toISOString() },
+    ...{ gapMs, drainedMs, offset, already },
+  };
+}
+
+/** Of whichever of the two has them: both answer before a cutover, and one of them may not after it. */
+async function slotsOf(context: Context, addresses: readonly string[]): Promise<SlotRange[]> {
+  for (const address of addresses) {
+    const { ranges } = await ownLineOf(context, address);
+    if (ranges.length > 0) return ranges;
+  }
+  throw new RolloutError('RolesUnsettled', `neither ${addresses.join(' nor ')} has slots: somebody else serves them`);
+}
+
+async function ownLineOf(context: Context, address: string): Promise<{ ranges: SlotRange[] }> {
+  try {
+    await using node = await context.connect(address);
+    return ownLine(String(await node.call('CLUSTER', 'NODES')));
+  } catch (error) {
+    if (isSilent(error)) return { ranges: [] };
+    throw error;
+  }
+}
+
+/** What it ran otherwise while it served nobody: it runs as its shard's primary did now. */
+async function serveAsPrimary(context: Context, place: NodePlace, { serveWith }: StandbyEntry): Promise<void> {
+  await using node = await context.connectToAct(place);
+  for (const [directive, value] of Object.entries(serveWith))
+    if (!NEVER_SERVES_WITH.includes(directive) && (await getDirective(node, directive)) !== value)
+      await setDirective(node, directive, value);
+}

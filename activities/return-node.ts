@@ -1,0 +1,151 @@
+import { isAbsolute, join } from 'node:path';
+import { olderLine } from '../model/compatibility/release-lines.js';
+import { carryOver } from '../model/configuration.js';
+import { splitAddress } from '../model/endpoint.js';
+import { RolloutError } from '../model/failures.js';
+import { satisfies } from '../model/release.js';
+import type { FallbackActivities, NodePlace } from '../model/work.js';
+import type { NodeConnection } from '../redis/connection.js';
+import { releaseFromInfo } from '../redis/info.js';
+import { readInfo } from '../redis/node.js';
+import { servingPrimary } from '../redis/roles.js';
+import { clusterFile, ownLine } from '../redis/standby/cluster-file.js';
+import { backlogArguments } from './backlog.js';
+import { forgetBefore, isPending, readBefore, readOrigin, UNTRUSTED, writeBefore, type Before } from './before.js';
+import { contextFor, fenceAll, heartbeating, platformNode, type Context } from './context.js';
+import type { Dependencies } from './dependencies.js';
+import { mustBeItself } from './own-folder.js';
+import { rejoin, syncBaseline } from './rejoin.js';
+import { whileItRuns } from './running.js';
+import { endProcess, outOfElection, runs } from './server.js';
+import { putBackRunning } from './take-back.js';
+import { verifyNode } from './verify.js';
+import { forgetWhereItIs, whereItIs } from './whereabouts.js';
+
+type Input = Pick<Parameters<FallbackActivities['returnNode']>[0], 'shard' | 'node' | 'primary' | 'to'>;
+type Returned = Awaited<ReturnType<FallbackActivities['returnNode']>>;
+
+export const returnNodeActivity =
+  (dependencies: Dependencies): FallbackActivities['returnNode'] =>
+  (input) =>
+    heartbeating(async (progress) => returnNode(await contextFor(dependencies, input), input, progress));
+
+/**
+ * A node of a newer release, back on the one of before. Its dataset is of the newer one's making and is set aside, so it
+ * comes back with nothing, is given everything by whoever serves the shard, and can't be promoted until it was compared.
+ *
+ * @throws RolloutError Stopped where it would have to follow a newer release, or serves itself; Different, NotCaughtUp, …
+ */
+export async function returnNode(
+  context: Context,
+  { shard, node, primary, to }: Input,
+  progress: (details: unknown) => void,
+): Promise<Returned> {
+  const place = await whereItIs(context, node);
+  await fenceAll(context, [place]);
+  const origin = await originOf(context, place, to);
+  const serving = await servingPrimary(context.endpoint, primary);
+  if (serving === node)
+    throw new RolloutError('Stopped', `${node} serves ${shard}: hand it over before it is brought back to ${to}`);
+  await using upstream = await context.connect(serving);
+  const above = releaseFromInfo(await readInfo(upstream, 'server'));
+  if (olderLine(origin.release, above))
+    throw new RolloutError(
+      'Stopped',
+      `${serving} runs ${above}: a node of ${origin.release} may not follow it (it would empty itself, or drop what it can't parse). Cut ${shard} over first`,
+    );
+  const baseline = await syncBaseline(upstream);
+  if (!(await runs(context, place, origin.release))) {
+    // From here on it is pending: whoever finds it down starts it as this says, empty.
+    await writeBefore(context, place, origin);
+    await startEmpty(context, { place, origin, upstream });
+  }
+  await mustBeItself(context, place, origin, origin.release);
+  return whileItRuns(context, place, async () => {
+    const resync = await rejoin(context, { place, primary: serving, baseline, shard, tell: progress });
+    const verified = await verifyNode(context, { place, primary: serving, shard }, progress);
+    await giveBack(context, place, origin);
+    return { ...resync, release: origin.release, verified };
+  });
+}
+
+/** How it ran before the upgrade. What is known of its dataset then is of no use any more. */
+async function originOf(context: Context, place: NodePlace, to: string): Promise<Before> {
+  const known = (await readOrigin(context, place)) ?? (await readBefore(context, place));
+  if (!known)
+    throw new RolloutError(
+      'Stopped',
+      `nothing is known of ${place.address} as it was before the upgrade: its folder ${place.home} was changed by somebody else`,
+    );
+  if (!satisfies(known.release, to))
+    throw new RolloutError('Stopped', `${place.address} ran ${known.release} before the upgrade, and not ${to}`);
+  const { release, file, running, acl, aclFile } = known;
+  return { release, file, running, acl, snapshot: false, ...(aclFile ? { aclFile } : {}) };
+}
+
+async function startEmpty(
+  context: Context,
+  { place, origin, upstream }: { place: NodePlace; origin: Before; upstream: NodeConnection },
+): Promise<void> {
+  const { release, file, running, acl } = origin;
+  const clusterPath = isAbsolute(place.clusterFile) ? place.clusterFile : join(place.home, place.clusterFile);
+  await end(context, place);
+  const node = platformNode(place);
+  const own = await context.platform.readFile(node, { path: clusterPath });
+  const { owner: id } = own === undefined ? { owner: undefined } : ownLine(withoutVariables(own));
+  if (id === undefined)
+    throw new RolloutError('Stopped', `${place.address} has no ${clusterPath}: who it is in the cluster is not known`);
+  const { host, port } = splitAddress(place.address);
+  const nodes = String(await upstream.call('CLUSTER', 'NODES'));
+  const { text } = clusterFile({
+    ...{ nodes, primaryHost: splitAddress(upstream.address).host, release, replica: true },
+    self: { id, host, port, busPort: busPortOf(nodes, id) ?? port + 10_000 },
+  });
+  const files = [place.datasetFile, running['appendfilename'] ?? '', running['appenddirname'] ?? '', 'appendonlydir'];
+  await context.platform.setAside(node, context.token, {
+    label: UNTRUSTED,
+    files: [...new Set(files.filter((name) => name !== ''))],
+  });
+  await context.platform.start(node, context.token, {
+    release,
+    configuration: carryOver({ file, running, acl, from: release, to: release, cluster: true }).file,
+    files: [...(origin.aclFile ? [origin.aclFile] : []), { path: clusterPath, text }],
+    arguments: [...outOfElection, ...(await backlogArguments(context, place))],
+  });
+}
+
+/** A replica; or a primary whose slots were taken from it, since it could not hear of who has them now. */
+async function end(context: Context, place: NodePlace): Promise<void> {
+  const { state } = await context.platform.inspect(platformNode(place));
+  if (state === 'running' && (await servesNothing(context, place)))
+    await context.platform.stop(platformNode(place), context.token, { terminate: true });
+  else await endProcess(context, place);
+}
+
+async function servesNothing(context: Context, place: NodePlace): Promise<boolean> {
+  await using connection = await context.connectToAct(place);
+  const [role] = (await connection.call('ROLE')) as [string];
+  const { ranges } = ownLine(String(await connection.call('CLUSTER', 'NODES')));
+  return role === 'master' && ranges.length === 0;
+}
+
+const withoutVariables = (text: string): string =>
+  text
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('vars '))
+    .join('\n');
+
+function busPortOf(nodes: string, id: string): number | undefined {
+  const place = nodes.split('\n').find((line) => line.startsWith(`${id} `));
+  const port = Number(/@(\d+)/.exec(place ?? '')?.[1]);
+  return port > 0 ? port : undefined;
+}
+
+async function giveBack(context: Context, place: NodePlace, origin: Before): Promise<void> {
+  {
+    await using connection = await context.connectToAct(place);
+    await putBackRunning(connection, origin);
+  }
+  if (isPending(await readBefore(context, place))) await forgetBefore(context, place);
+  await forgetWhereItIs(context, place.address);
+}
