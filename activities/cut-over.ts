@@ -43,7 +43,9 @@ export async function cutOverShard(
   const ranges = await slotsOf(context, [primary, standby]);
   const { memberAddresses: nodes } = await readAccounts(endpoint, [primary, ...deployment.seeds]);
   const result = await cutOver({
-    ...{ endpoint, primary, standby, ranges, nodes, signal },
+    // Here the standby is a member, and every node is to know it.
+    endpoint: { ...endpoint, standbys: [] },
+    ...{ primary, standby, ranges, nodes, signal },
     record: followKey(ranges),
     confirmWithinMs: CONFIRM_WITHIN_MS,
     connectToAct: (address) => (address === primary ? context.connectToAct(old) : context.connect(address)),

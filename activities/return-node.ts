@@ -28,7 +28,10 @@ type Returned = Awaited<ReturnType<FallbackActivities['returnNode']>>;
 export const returnNodeActivity =
   (dependencies: Dependencies): FallbackActivities['returnNode'] =>
   (input) =>
-    heartbeating(async (progress) => returnNode(await contextFor(dependencies, input), input, progress));
+    heartbeating(async (progress) => {
+      const context = await contextFor(dependencies, input);
+      return returnNode(context, input, progress);
+    });
 
 /**
  * A node of a newer release, back on the one of before. Its dataset is of the newer one's making and is set aside, so it
@@ -61,7 +64,7 @@ export async function returnNode(
     await startEmpty(context, { place, origin, upstream });
   }
   await mustBeItself(context, place, origin, origin.release);
-  return whileItRuns(context, place, async () => {
+  return await whileItRuns(context, place, async () => {
     const resync = await rejoin(context, { place, primary: serving, baseline, shard, tell: progress });
     const verified = await verifyNode(context, { place, primary: serving, shard }, progress);
     await giveBack(context, place, origin);

@@ -23,7 +23,9 @@ export async function whereItIs(context: Context, address: string): Promise<Node
     return place;
   } catch (error) {
     if (!isSilent(error)) throw error;
-    const { pid: _ended, ...noted } = await read(path, error);
+    const noted = await read(path, error);
+    // Its process may be another one by now.
+    delete noted.pid;
     return noted;
   }
 }

@@ -96,7 +96,7 @@ export async function standbyStage(
     return {
       ...{ cluster, extra, endpoint, primary, replica, standby, nodes, input },
       follow: async () => {
-        followers.push(await follow({ endpoint, primary: primary.address, standby: standby.address }));
+        followers.push(await follow({ endpoint, primary: primary.address, standby: standby.address, record: RECORD }));
       },
       [Symbol.asyncDispose]: dispose,
     };
@@ -133,13 +133,22 @@ function asOlder(args: Buffer[]): (Buffer | string)[][] {
   return [args];
 }
 
-async function follow(input: { endpoint: Endpoint; primary: string; standby: string }): Promise<AsyncDisposable> {
-  const { endpoint, primary, standby } = input;
+export async function follow(input: {
+  endpoint: Endpoint;
+  primary: string;
+  standby: string;
+  record: string;
+}): Promise<AsyncDisposable> {
+  const { endpoint, primary, standby, record } = input;
   const target = await connect(at(endpoint, standby), { timeoutMs: 60_000 });
   await target.call('ASKING');
-  const [replid, offset] = (await target.call('HMGET', RECORD, 'replid', 'offset')) as [string, string];
+  const [replid, offset] = (await target.call('HMGET', record, 'replid', 'offset')) as [string, string];
   let applied = Number(offset);
-  const attached = await attach({ from: at(endpoint, primary), resume: { replid, offset: applied } });
+  const attached = await attach({
+    from: at(endpoint, primary),
+    resume: { replid, offset: applied },
+    acknowledge: 'none',
+  });
   if (attached.answer.kind !== 'partial') throw new Error('the test follower can only go on');
   let commands: (Buffer | string)[][] = [];
   let reached = applied;
@@ -150,7 +159,7 @@ async function follow(input: { endpoint: Endpoint; primary: string; standby: str
       commands = [];
       let answer: unknown;
       do {
-        [, answer] = await target.pipeline([['ASKING'], ['EVAL', batch, 1, RECORD, applied, to, ...data]]);
+        [, answer] = await target.pipeline([['ASKING'], ['EVAL', batch, 1, record, applied, to, ...data]]);
         // A standby that was away for a while takes its cluster for down at first.
         if (answer instanceof Error) await sleep(50);
       } while (answer instanceof Error && answer.message.startsWith('CLUSTERDOWN'));
@@ -160,9 +169,9 @@ async function follow(input: { endpoint: Endpoint; primary: string; standby: str
     flushing = undefined;
   };
   const done = (async () => {
-    for await (const { args, offset: to } of attached.commands()) {
-      commands.push(...asOlder(args));
-      reached = to;
+    for await (const arrived of attached.batches()) {
+      commands.push(...arrived.flatMap(({ args }) => asOlder(args)));
+      reached = arrived.at(-1)?.offset ?? reached;
       flushing ??= Promise.resolve()
         .then(flush)
         .catch(() => {

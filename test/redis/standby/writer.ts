@@ -3,7 +3,7 @@ import { until } from '../../../scripts/sandbox/cluster.js';
 import type { StandbyStage } from './stage.js';
 
 /** Writes one after the other through the cluster, as an application does, and remembers what was acknowledged. */
-export function startWriting({ cluster, standby }: StandbyStage) {
+export function startWriting({ cluster, standby }: Pick<StandbyStage, 'cluster' | 'standby'>) {
   const { host, port } = cluster.endpoint();
   const client = new Cluster([{ host, port }], {
     scaleReads: 'master',
