@@ -19,6 +19,7 @@ import { observePrimaries } from '../redis/topology.js';
 import { platformNode, type Context } from './context.js';
 import { placeOf } from './places.js';
 import { readNamed } from './shard-names.js';
+import { seeStandbys } from './see-standbys.js';
 
 /** Written by the probe's activity twice a second, read by the gates, whichever worker they run on. */
 export const RECENT = 'probe-recent.json';
@@ -43,15 +44,19 @@ export async function observe(context: Context, { gates, shard, watchMs = WATCH_
   const concerned = shard === undefined ? topology.shards : topology.shards.filter((it) => it.name === shard);
   const wants = (name: string): boolean => gates.includes(name);
   const addresses = allNodes({ shards: concerned }).map(({ address }) => address);
-  const [resources, clocks, latencies, probe, prometheus] = await Promise.all([
+  const [resources, clocks, latencies, probe, prometheus, standbys] = await Promise.all([
     wants('memory') || wants('disk') ? readResources(context, concerned) : {},
     wants('clock') ? readClocks(context, addresses) : {},
     wants('latency') ? measureLatencies(context.endpoint, addresses, watchMs) : {},
     readProbe(context, concerned),
     readQueries(context, gates),
+    wants('standby') ? seeStandbys(context, concerned) : [],
   ]);
   return {
-    observation: { topology: { ...topology, shards: concerned }, resources, clocks, latencies, probe, prometheus },
+    observation: {
+      topology: { ...topology, shards: concerned },
+      ...{ resources, clocks, latencies, probe, prometheus, standbys },
+    },
     accounts,
   };
 }

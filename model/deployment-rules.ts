@@ -1,5 +1,5 @@
 import { deploymentSchema, type ApprovalPolicy, type Deployment } from './deployment.js';
-import { reservedGates } from './gates/names.js';
+import { gateNames, reservedGates } from './gates/names.js';
 import { nearest } from './nearest.js';
 import { timeOfDayMs, type MaintenanceWindow } from './windows.js';
 
@@ -30,6 +30,7 @@ export function rulesBetweenFields(file: unknown): Problem[] {
   const roles = policyShape.roles.safeParse(part(policy, 'roles'));
   const gates = policyShape.gates.safeParse(part(policy, 'gates'));
   const windows = policyShape.windows.safeParse(part(policy, 'windows'));
+  const fallbackWhen = policyShape.fallbackWhen.safeParse(part(policy, 'fallbackWhen'));
   const seeds = shape.seeds.safeParse(part(file, 'seeds'));
   const tls = shape.tls.safeParse(part(file, 'tls'));
   const approvals = Object.entries(approvalShape).flatMap(([name, schema]) => {
@@ -40,6 +41,7 @@ export function rulesBetweenFields(file: unknown): Problem[] {
     ...approvals,
     ...(gates.success ? queryRules(gates.data) : []),
     ...(windows.success ? windowRules(windows.data) : []),
+    ...(gates.success && fallbackWhen.success ? triggerRules(fallbackWhen.data, gates.data) : []),
     ...(seeds.success ? seedRules(seeds.data) : []),
     ...(tls.success ? certificateRules(tls.data) : []),
   ];
@@ -89,6 +91,22 @@ function queryRules(gates: Deployment['policy']['gates']): Problem[] {
       problems.push({ path: [...path, 'above'], expected: `expected a number less than below (${below})` });
   }
   return problems;
+}
+
+/** A slip in a gate's name would leave an upgrade where somebody relies on its being taken back. */
+function triggerRules(when: Deployment['policy']['fallbackWhen'], gates: Deployment['policy']['gates']): Problem[] {
+  const known = [...gateNames, ...(gates.prometheus?.queries.map(({ name }) => name) ?? [])];
+  return when.gates.flatMap((gate, i) => {
+    if (known.includes(gate)) return [];
+    const suggestion = nearest(gate, known);
+    return [
+      {
+        path: ['policy', 'fallbackWhen', 'gates', i],
+        expected: `expected the name of a gate (${known.join(', ')})`,
+        ...(suggestion === undefined ? {} : { suggestion }),
+      },
+    ];
+  });
 }
 
 const windowRules = (windows: readonly MaintenanceWindow[]): Problem[] =>

@@ -102,6 +102,8 @@ const gates = z.strictObject({
     .max(1)
     .default(0)
     .describe('Share of the probe’s operations that may fail over the last ten seconds.'),
+  maxStandbyLag: size('16MB').describe('Largest distance of a standby from its primary, bytes of the stream.'),
+  maxStandbyDelay: duration('10s').describe('How long a standby may not have been at the end of its primary’s stream.'),
   prometheus: z
     .strictObject({
       url: z
@@ -169,6 +171,14 @@ export const probePolicy = z.strictObject({
     .describe('Keys are <prefix>:{tag}:…; they are removed at the end.'),
 });
 
+const fallbackWhen = z.strictObject({
+  gates: z
+    .array(name)
+    .default([])
+    .describe('Names of gates, built-in ones (latency, errors, …) or of your queries. None: only people take it back.'),
+  for: deadline('5m').describe('How long one of them has not passed, at a stretch, before it falls back.'),
+});
+
 const policy = z.strictObject({
   parallelShards: z.number().int().min(1).default(1).describe('How many shards are upgraded at the same time.'),
   canarySoak: duration('10m').describe('How long the first upgraded replica is watched before the next step.'),
@@ -208,6 +218,21 @@ const policy = z.strictObject({
     .describe(
       'Maintenance windows: outside of them no node and no handover is begun, nor where the time left is shorter than the plan expects. None: any time will do.',
     ),
+  fallback: z
+    .enum(['standby', 'backup', 'none'])
+    .default('backup')
+    .describe(
+      'What an upgrade can be taken back with until finalize. standby: one node of the previous release a shard, kept identical: no write is lost; needs each shard’s memory once more. backup: as far back as the backup from before, and what was written since is lost. none: replicas of shards that were not handed over yet, and nothing else.',
+    ),
+  fallbackLost: z
+    .enum(['hold', 'warn'])
+    .default('hold')
+    .describe(
+      'With fallback: standby. Where going back would lose something after all (a value that the previous release can’t hold, a lost standby). hold: the gate standby fails, and the upgrade holds. warn: it is said, and goes on.',
+    ),
+  fallbackWhen: fallbackWhen
+    .prefault({})
+    .describe('During the soak: gates that take the upgrade back by themselves, without asking anybody.'),
   gates: gates.prefault({}).describe('What must hold before each step.'),
   roles: z
     .record(name, z.array(z.string().min(1)).min(1))

@@ -1,8 +1,18 @@
+import type { Policy } from './deployment.js';
+import type { FallbackOutlook } from './fallback-class.js';
 import type { Verdict } from './verdict.js';
 
 /** One durable step of a shard, in order. */
 export interface PlanStep {
-  kind: 'upgrade replica' | 'approval' | 'handover' | 'upgrade primary' | 'canary soak' | 'verify';
+  kind:
+    | 'add standby'
+    | 'upgrade replica'
+    | 'approval'
+    | 'freeze standby'
+    | 'handover'
+    | 'upgrade primary'
+    | 'canary soak'
+    | 'verify';
   shard: string;
   /** Node concerned; of a handover, the successor as it would be chosen now. */
   node?: string;
@@ -33,6 +43,8 @@ export interface ShardPlan {
   bytes: number;
   /** repl-backlog-size for the time of the upgrade, where the running one is too small. */
   backlogBytes?: number;
+  /** Of policy.fallback standby: its release, and what it takes on the machine of the primary, bytes. */
+  standby?: { release: string; memoryBytes: number; diskBytes: number };
   steps: PlanStep[];
 }
 
@@ -65,6 +77,8 @@ export interface Plan {
   gates: { gate: string; verdict: Verdict }[];
   warnings: PlanWarning[];
   approvals: { approval: string; roles: string[]; quorum: number }[];
+  /** What it could be taken back with until finalize, and what that would lose. */
+  fallback?: FallbackOutlook & { policy: Policy['fallback'] };
   /** Where the policy has maintenance windows and whoever reads the plan knows what time it is. */
   window?: WindowOutlook;
   /** Of a way in several hops: the plan of the next, on the cluster as this one is going to leave it. */

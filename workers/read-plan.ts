@@ -20,8 +20,8 @@ import { missingPermissions, undertakingOf } from '../redis/node.js';
 import { readTopology } from '../redis/topology.js';
 import { stateFolder } from './state-folder.js';
 
-/** Judged by the probe, which does not run before an upgrade does. */
-const probeGates = ['latency', 'errors'];
+/** Judged by the probe and by standbys, which are not there before an upgrade is. */
+const laterGates = ['latency', 'errors', 'standby'];
 
 /**
  * The plan of a deployment as it stands now, with its gates: what the workflow's assessment would find, read from
@@ -48,7 +48,7 @@ export async function readPlan(deployment: Deployment, target: string, via: read
       running,
       wanted.map((stop) => newest(stop) ?? stop),
     );
-    const names = gatesOf(deployment.policy).filter((name) => !probeGates.includes(name));
+    const names = gatesOf(deployment.policy).filter((name) => !laterGates.includes(name));
     const [facts, { observation }, refused] = await Promise.all([
       readFacts(context, topology),
       observe(context, { gates: names }),

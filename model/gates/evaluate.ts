@@ -3,6 +3,7 @@ import { fail, type Verdict } from '../verdict.js';
 import { clockGate } from './clock-gate.js';
 import { errorsGate, latencyGate, queryGate } from './client-gates.js';
 import { diskGate, lagGate, memoryGate, replicationGate, topologyGate } from './cluster-gates.js';
+import { standbyGate } from './standby-gate.js';
 import { gateNames, type GateName } from './names.js';
 import type { GateObservation } from './observation.js';
 
@@ -11,7 +12,7 @@ export interface GateResult {
   verdict: Verdict;
 }
 
-export type GatePolicyParts = Pick<Policy, 'gates' | 'probe' | 'ttlTolerance'>;
+export type GatePolicyParts = Pick<Policy, 'gates' | 'probe' | 'ttlTolerance' | 'fallback' | 'fallbackLost'>;
 
 const builtIn: Record<GateName, (observation: GateObservation, policy: GatePolicyParts) => Verdict> = {
   topology: (observation) => topologyGate(observation),
@@ -22,6 +23,7 @@ const builtIn: Record<GateName, (observation: GateObservation, policy: GatePolic
   clock: clockGate,
   latency: latencyGate,
   errors: errorsGate,
+  standby: standbyGate,
 };
 
 /** Every gate that a policy has, in the order of evaluation: the built-in ones, then its PromQL queries. */

@@ -1,5 +1,8 @@
 /** Gates of our own, in the order of evaluation. Status and overrides use these names; a PromQL query needs another. */
-export const gateNames = ['topology', 'replication', 'lag', 'memory', 'disk', 'clock', 'latency', 'errors'] as const;
+export const gateNames = [
+  ...(['topology', 'replication', 'lag', 'memory', 'disk', 'clock'] as const),
+  ...(['latency', 'errors', 'standby'] as const),
+] as const;
 export type GateName = (typeof gateNames)[number];
 
 /** Asked by the workflow itself, since they are about when and whom, not about what is measured. */

@@ -1,4 +1,5 @@
 import type { ClockReading } from '../clocks.js';
+import type { FollowState } from '../follow-state.js';
 import type { TopologyView } from '../topology.js';
 
 /** Everything that gates look at, collected by activities at one moment. What is missing is never taken for good. */
@@ -14,6 +15,23 @@ export interface GateObservation {
   probe: Readonly<Record<string, ProbeWindow>>;
   /** By query name; a query that is missing here was not asked. */
   prometheus: Readonly<Record<string, QueryResult>>;
+  /** Of the shards that are looked at; a shard that is missing here has none. */
+  standbys: readonly StandbySeen[];
+}
+
+/** A shard's standby as it is seen now. */
+export interface StandbySeen {
+  shard: string;
+  address: string;
+  release: string;
+  /** `syncing` until its shard is handed over, `frozen` from then on, `serving` once a fallback has cut over to it. */
+  state: 'syncing' | 'frozen' | 'serving';
+  /** Did its server answer? */
+  answers: boolean;
+  /** Of one that is syncing: its link to the primary, and does it have everything? */
+  link?: 'up' | 'down';
+  /** What its follower wrote down last, and how long ago that was, ms. */
+  follow?: FollowState & { ageMs: number };
 }
 
 /** Of the node's machine, bytes. */

@@ -32,6 +32,10 @@ export const downtimeMs = (bytes: number): number =>
 /** One node saved, swapped, rejoined and compared, ms. */
 export const swapMs = (bytes: number): number => downtimeMs(bytes) + compareMs(bytes);
 
+/** A standby started with nothing and synced in full, ms. */
+export const syncMs = (bytes: number): number =>
+  assumed.restartMs + ms(bytes, assumed.saveBytesPerSecond) + ms(bytes, assumed.loadBytesPerSecond) + assumed.rejoinMs;
+
 export const compareMs = (bytes: number): number => ms(bytes, assumed.compareBytesPerSecond);
 
 /** Every shard saved once over replication, one after the other, ms. */

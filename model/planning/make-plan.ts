@@ -2,6 +2,7 @@ import { approvalName } from '../approvals.js';
 import { leftToUpgrade, upgradePath } from '../compatibility/upgrade-path.js';
 import type { Deployment } from '../deployment.js';
 import { formatSize } from '../duration.js';
+import { plannedClass } from '../fallback-class.js';
 import type { Plan, PlanStep, PlanWarning, ShardPlan } from '../plan.js';
 import { satisfies } from '../release.js';
 import { allNodes, formatSlots, type ShardView, type TopologyView } from '../topology.js';
@@ -12,6 +13,7 @@ import { clockWarnings } from './clock-warnings.js';
 import { longestDowntime, moduleWarnings, shardWarnings } from './data-warnings.js';
 import { assumed, backupMs, datasetOf, makespan } from './expected-times.js';
 import type { PlanFacts } from './facts.js';
+import { announces, fallbackWarnings, standbyNeeds } from './fallback-plan.js';
 import { chooseCanary, shardOrder } from './order.js';
 import { shardSteps } from './shard-steps.js';
 import { hostnameWarnings, targetWarnings } from './target-warnings.js';
@@ -46,6 +48,7 @@ export function makePlan({ deployment, topology, to, facts, gates = [], hop }: P
   const order = shardOrder(topology.shards, to);
   // Asked once, before the first primary that is handed over.
   const firstHandover = order.find(({ primary }) => !satisfies(primary.release, to))?.name;
+  const outlook = plannedClass(policy, { from, to, announcesHostname: announces(nodes, facts) });
   const shards = order.map((shard): ShardPlan => ({
     shard: shard.name,
     slots: formatSlots(shard.slots),
@@ -54,6 +57,7 @@ export function makePlan({ deployment, topology, to, facts, gates = [], hop }: P
     keys: shard.primary.keys,
     bytes: datasetOf(shard.primary, facts),
     ...grownBacklog(shard, facts, policy),
+    ...standbyNeeds(shard, policy, facts, to),
     steps: shardSteps({
       shard,
       to,
@@ -83,9 +87,16 @@ export function makePlan({ deployment, topology, to, facts, gates = [], hop }: P
       ...order.flatMap((shard: ShardView) => shardWarnings({ shard, to, policy, facts })),
       ...(shards.length === 0
         ? []
-        : [...moduleWarnings(nodes, facts, to), ...clientWarnings(topology, facts), ...probeNote(policy), assumptions]),
+        : [
+            ...fallbackWarnings(outlook, { policy, shards, from, to, last: hop?.last ?? true }),
+            ...moduleWarnings(nodes, facts, to),
+            ...clientWarnings(topology, facts),
+            ...probeNote(policy),
+            assumptions,
+          ]),
     ]),
     approvals: approvalsOf(deployment, shards, to, hop),
+    ...(shards.length === 0 ? {} : { fallback: { policy: policy.fallback, ...outlook } }),
   };
 }
 

@@ -4,7 +4,7 @@ import { formatDuration, formatSize } from '../duration.js';
 import type { PlanStep } from '../plan.js';
 import { satisfies } from '../release.js';
 import type { NodeView, ShardView } from '../topology.js';
-import { compareMs, datasetOf, handoverMode, handoverMs, swapMs } from './expected-times.js';
+import { compareMs, datasetOf, downtimeMs, handoverMode, handoverMs, swapMs, syncMs } from './expected-times.js';
 import type { PlanFacts } from './facts.js';
 import { chooseSuccessor, replicaOrder, type Canary } from './order.js';
 
@@ -28,7 +28,27 @@ export function shardSteps(input: ShardStepsInput): PlanStep[] {
   // Without a replica there is nobody to hand over to, and a primary that owns slots is never stopped.
   if (primaryLeft && shard.replicas.length === 0) return [];
   const steps = replicas.flatMap((replica, i) => replicaSteps(input, replica, replicas.slice(0, i), replicas.length));
-  return [...steps, ...(primaryLeft ? primarySteps(input) : []), verifyStep(input)];
+  return [
+    ...(primaryLeft ? addStandbyStep(input) : []),
+    ...steps,
+    ...(primaryLeft ? primarySteps(input) : []),
+    verifyStep(input),
+  ];
+}
+
+/** Before any node of the shard is touched, while its primary runs the release that the standby is going to keep. */
+function addStandbyStep({ shard, policy, facts }: ShardStepsInput): PlanStep[] {
+  if (policy.fallback !== 'standby') return [];
+  const bytes = datasetOf(shard.primary, facts);
+  return [
+    {
+      kind: 'add standby',
+      shard: shard.name,
+      waitsFor: [`a server of ${shard.primary.release} beside ${shard.primary.address} has everything`],
+      copiesDuring: 1 + shard.replicas.length,
+      expectedMs: syncMs(bytes),
+    },
+  ];
 }
 
 /**
@@ -104,6 +124,17 @@ function primarySteps(input: ShardStepsInput): PlanStep[] {
       waitsFor: [`${approval.quorum} of ${approval.roles.join(', ')} approve the handover`],
       copiesDuring: whole,
       expectedMs: 0,
+    });
+  if (policy.fallback === 'standby')
+    steps.push({
+      kind: 'freeze standby',
+      shard: shard.name,
+      waitsFor: [
+        'every gate passes',
+        'it is saved, and a member without slots: what follows is given to it from outside',
+      ],
+      copiesDuring: whole,
+      expectedMs: downtimeMs(datasetOf(primary, facts)),
     });
   steps.push(
     {

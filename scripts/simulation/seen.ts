@@ -53,5 +53,6 @@ export function observed(topology: TopologyView, p99Ms: number): GateObservation
       topology.shards.map(({ name }) => [name, { operations: 1000, failed: 0, p99Ms, ageMs: 100 }]),
     ),
     prometheus: {},
+    standbys: [],
   };
 }

@@ -1,19 +1,28 @@
 // A gate that passes because it saw nothing would let an upgrade run blind.
 import { expect, test } from 'vitest';
 import { evaluateGates, gatesOf } from '../../../model/gates/evaluate.js';
-import type { GateObservation, ProbeWindow } from '../../../model/gates/observation.js';
+import type { GateObservation, ProbeWindow, StandbySeen } from '../../../model/gates/observation.js';
 import { allNodes, type NodeView } from '../../../model/topology.js';
 import type { Verdict } from '../../../model/verdict.js';
 import { deployment, topology } from '../planning/topologies.js';
 
 const GB = 1024 ** 3;
-const { policy } = deployment(`gates:
+const { policy } = deployment(`fallback: standby
+gates:
   prometheus:
     url: http://p:9090
     queries: [{ name: checkout, query: errors, below: 0.5 }, { name: traffic, query: rate, above: 1, below: 9 }]`);
 const view = topology([{ releases: ['5.0.6', '5.0.6'] }, { releases: ['5.0.6', '5.0.6'] }]);
+const following = (shard: string): StandbySeen => ({
+  ...{ shard, address: `standby of ${shard}`, release: '5.0.6', state: 'frozen', answers: true },
+  follow: {
+    ...{ shard, at: 0, ageMs: 400, primary: 'p', standby: 's', lagBytes: 1000, lagMs: 20, lagMsMax: 90, commands: 9 },
+    ...{ rewritten: 1, recopied: 0, dirty: 0, notRepresentable: [] },
+  },
+});
 const window: ProbeWindow = { operations: 2000, failed: 0, p99Ms: 3, ageMs: 500 };
 const good: GateObservation = {
+  standbys: ['shard-1', 'shard-2'].map(following),
   topology: view,
   resources: Object.fromEntries(
     allNodes(view).map(({ address }) => [
@@ -138,6 +147,7 @@ test.each([
 );
 
 const nothing: GateObservation = {
+  standbys: [],
   topology: { shards: [], disagreements: [], nodeTimeoutMs: 5000 },
   resources: {},
   clocks: {},
@@ -234,4 +244,47 @@ test('an older replica of a newer primary is not waited for: only its own upgrad
   });
   expect(judge(behindNewer, 'lag')?.state).toBe('pass');
   expect(judge(withNode({ replication: broken }), 'replication')?.state).toBe('wait');
+});
+
+const withStandby = (change: Partial<StandbySeen>): GateObservation => ({
+  ...good,
+  standbys: [following('shard-1'), { ...following('shard-2'), ...change }],
+});
+const follow = following('shard-2').follow;
+
+test.each<[string, Partial<StandbySeen>, RegExp]>([
+  ['that does not answer', { answers: false }, /does not answer/],
+  ['that is still syncing', { state: 'syncing', link: 'down' }, /not in sync yet/],
+  ['whose follower never said anything', { follow: undefined as never }, /nothing is heard/],
+  ['whose follower fell silent', { follow: { ...follow, ageMs: 10_001 } as never }, /nothing is heard/],
+  ['that is far behind in bytes', { follow: { ...follow, lagBytes: 17 * 1024 ** 2 } as never }, /17.0 MB behind/],
+  ['that is far behind in time', { follow: { ...follow, lagMs: 11_000 } as never }, /11 s behind/],
+  ['whose lag is no number', { follow: { ...follow, lagBytes: Number.NaN } as never }, /behind/],
+  ['that is given nothing', { follow: { ...follow, trouble: 'connection refused' } as never }, /connection refused/],
+])('the gate standby waits for one %s', (_, change, reason) => {
+  expect(judge(withStandby(change), 'standby')).toMatchObject({
+    state: 'wait',
+    reason: expect.stringMatching(reason) as string,
+  });
+});
+
+test('the gate standby fails where going back would lose something, unless the policy only warns', () => {
+  const notRepresentable = [{ kind: 'field TTL', count: 2, examples: ['cart:1', 'cart:2'] }];
+  const cases = [
+    withStandby({ follow: { ...follow, notRepresentable } as never }),
+    { ...good, standbys: [following('shard-1')] },
+  ];
+  for (const seen of cases) {
+    const reason = expect.stringMatching(
+      /field TTL of 2 keys of shard-2 \(cart:1, cart:2\)|shard-2 has no standby/,
+    ) as string;
+    expect(judge(seen, 'standby')).toMatchObject({ state: 'fail', reason });
+    const [warned] = evaluateGates(seen, { ...policy, fallbackLost: 'warn' }, ['standby']);
+    expect(warned?.verdict).toMatchObject({ state: 'pass', reason });
+  }
+});
+
+test('without standbys by policy the gate standby has nothing to hold', () => {
+  const [result] = evaluateGates({ ...good, standbys: [] }, { ...policy, fallback: 'backup' }, ['standby']);
+  expect(result?.verdict.state).toBe('pass');
 });

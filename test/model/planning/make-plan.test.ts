@@ -235,3 +235,32 @@ approvals:
     { approval: 'handover', roles: ['engineering'], quorum: 2 },
   ]);
 });
+
+test('with standbys the plan has their steps, what they take, and from when on there is no going back', () => {
+  const view = topology([{ releases: ['5.0.6', '5.0.6'], bytes: 100 * 1024 ** 2 }]);
+  const it = makePlan({
+    deployment: deployment('fallback: standby'),
+    ...{ topology: view, to: '8.0.6', facts: facts(view) },
+  });
+  expect(it.shards[0]?.steps.map(({ kind }) => kind)).toEqual([
+    ...['add standby', 'upgrade replica', 'canary soak', 'freeze standby', 'handover', 'upgrade primary', 'verify'],
+  ]);
+  expect(it.shards[0]?.standby).toMatchObject({ release: '5.0.6', memoryBytes: Math.ceil(100 * 1024 ** 2 * 1.1) });
+  expect(it.fallback).toMatchObject({ policy: 'standby', class: 'lossless' });
+  const said = it.warnings.filter(({ subject }) => subject === 'fallback').map(({ text }) => text);
+  expect(said).toEqual([
+    expect.stringMatching(/^Standbys: 1 server of Redis 5.0.6 .* 110.0 MB of memory/),
+    expect.stringMatching(/^Once the soak is over the standbys are removed: .*can't be taken back without loss/),
+  ]);
+});
+
+test('a shard that was handed over already gets no standby any more, and a policy of backup none at all', () => {
+  const view = topology([{ releases: ['8.0.6', '5.0.6'] }]);
+  const input = { topology: view, to: '8.0.6', facts: facts(view) };
+  const standby = makePlan({ deployment: deployment('fallback: standby'), ...input });
+  expect(standby.shards[0]).not.toHaveProperty('standby');
+  expect(standby.shards[0]?.steps.map(({ kind }) => kind)).not.toContain('add standby');
+  const backup = makePlan({ deployment: deployment(), ...input });
+  expect(backup.fallback).toMatchObject({ policy: 'backup', class: 'restore-only' });
+  expect(backup.warnings.map(({ subject }) => subject)).not.toContain('fallback');
+});

@@ -1,0 +1,64 @@
+import type { Policy } from '../deployment.js';
+import { formatDuration, formatSize } from '../duration.js';
+import { fail, pass, wait, type Verdict } from '../verdict.js';
+import { list } from './cluster-gates.js';
+import type { GateObservation, StandbySeen } from './observation.js';
+
+type StandbyPolicy = Pick<Policy, 'gates' | 'fallback' | 'fallbackLost'>;
+
+/** What a follower wrote down longer ago than this says nothing of now, ms: it writes twice a second. */
+const oldestMs = 10_000;
+
+/** Could every shard go back without loss at this moment: does its standby live, and is it near enough to its primary? */
+export function standbyGate({ topology, standbys }: GateObservation, policy: StandbyPolicy): Verdict {
+  if (policy.fallback !== 'standby') return pass(`no standbys (policy.fallback is ${policy.fallback})`);
+  const shards = topology.shards.map(({ name }) => name);
+  if (shards.length === 0) return wait('no shard was seen', 'a node answers with its topology');
+  const known = standbys.filter(({ shard }) => shards.includes(shard));
+  const bare = shards.filter((name) => !known.some(({ shard }) => shard === name));
+  const harm = [
+    ...bare.map((name) => `${name} has no standby`),
+    ...known.flatMap(({ shard, release, follow }) =>
+      (follow?.notRepresentable ?? []).map(
+        ({ kind, count, examples }) =>
+          `${release} can’t hold ${kind} of ${count} ${count === 1 ? 'key' : 'keys'} of ${shard} (${examples.slice(0, 3).join(', ')})`,
+      ),
+    ),
+  ];
+  if (harm.length > 0 && policy.fallbackLost === 'hold')
+    return fail(
+      `going back would lose something: ${list(harm)}`,
+      'nothing would be lost any more, or policy.fallbackLost is warn',
+    );
+  const troubles = known.flatMap((it) => troubleOf(it, policy.gates));
+  if (troubles.length > 0)
+    return wait(
+      list(troubles),
+      `every standby lives and is at most ${formatSize(policy.gates.maxStandbyLag)} and ${formatDuration(policy.gates.maxStandbyDelay)} behind (policy.gates.maxStandbyLag, maxStandbyDelay)`,
+    );
+  const said = harm.length > 0 ? `; going back would lose something: ${list(harm)}` : '';
+  return pass(`${lagText(known)}${said}`);
+}
+
+function troubleOf({ shard, address, state, answers, link, follow }: StandbySeen, gates: Policy['gates']): string[] {
+  if (!answers) return [`${address}, the standby of ${shard}, does not answer`];
+  if (state === 'serving') return [];
+  if (state === 'syncing') return link === 'up' ? [] : [`${address}, the standby of ${shard}, is not in sync yet`];
+  if (!follow || !(follow.ageMs <= oldestMs)) return [`nothing is heard of what follows ${shard} for ${address}`];
+  if (follow.trouble !== undefined)
+    return [`${address}, the standby of ${shard}, is not given anything: ${follow.trouble}`];
+  // Written so that a number which is none doesn't pass.
+  if (!(follow.lagBytes <= gates.maxStandbyLag))
+    return [`${address}, the standby of ${shard}, is ${formatSize(follow.lagBytes)} behind`];
+  if (!(follow.lagMs <= gates.maxStandbyDelay))
+    return [`${address}, the standby of ${shard}, is ${formatDuration(follow.lagMs)} behind`];
+  return [];
+}
+
+function lagText(known: readonly StandbySeen[]): string {
+  const following = known.flatMap(({ follow }) => (follow ? [follow] : []));
+  if (following.length === 0) return `${known.length} of them in sync`;
+  const bytes = Math.max(...following.map(({ lagBytes }) => lagBytes));
+  const ms = Math.max(...following.map(({ lagMs }) => lagMs));
+  return `at most ${formatSize(bytes)} and ${formatDuration(ms)} behind`;
+}

@@ -1,0 +1,156 @@
+// A fallback is started again after an interruption anywhere: from each state it must come to its end, and no step of it
+// may have an older node follow a newer primary, or a shard without a primary.
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { needsRestore, nextInFallback, type FallbackInShard } from '../../../model/fallback-steps.js';
+import type { NodeView, ShardView } from '../../../model/topology.js';
+import { topology } from '../planning/topologies.js';
+
+const [OLD, NEW] = ['5.0.6', '8.0.6'];
+const STANDBY = '10.1.1.0:6379';
+
+interface World {
+  nodes: { address: string; release: string }[];
+  primary: string;
+  standby: { address: string; state: string } | undefined;
+  pending: string[];
+  before: string | undefined;
+}
+
+/** As the cluster shows it: a standby is seen once it serves, or follows as a replica. */
+function shardOf({ nodes, primary }: World): ShardView {
+  const order = [...nodes].sort((a) => (a.address === primary ? -1 : 1));
+  const [shard] = topology([{ releases: order.map(({ release }) => release) }]).shards;
+  if (!shard) throw new TypeError('a shard');
+  const name = (view: NodeView, i: number): NodeView => ({
+    ...view,
+    address: order[i]?.address ?? '',
+    ...(view.replication ? { replication: { ...view.replication, primary } } : {}),
+  });
+  return { ...shard, primary: name(shard.primary, 0), replicas: shard.replicas.map((it, i) => name(it, i + 1)) };
+}
+
+const seen = (world: World): FallbackInShard => ({
+  ...{ shard: shardOf(world), to: OLD, pending: world.pending },
+  ...(world.standby ? { standby: world.standby } : {}),
+  ...(world.before === undefined ? {} : { before: world.before }),
+});
+
+/** Does what the step says, and expects that it was allowed. */
+function carryOut(world: World): World | undefined {
+  const next = nextInFallback(seen(world));
+  if (!next) return undefined;
+  const primary = world.nodes.find(({ address }) => address === world.primary);
+  switch (next.kind) {
+    case 'return':
+      expect(next.node.address).not.toBe(world.primary);
+      expect(primary?.release).toBe(OLD);
+      return {
+        ...world,
+        nodes: world.nodes.map((it) => (it.address === next.node.address ? { ...it, release: OLD } : it)),
+        pending: world.pending.filter((it) => it !== next.node.address),
+      };
+    case 'release primary':
+      return { ...world, pending: world.pending.filter((it) => it !== world.primary) };
+    case 'cut over':
+      expect(world.standby?.state).toBe('frozen');
+      return {
+        ...world,
+        nodes: [...world.nodes.filter(({ address }) => address !== STANDBY), { address: STANDBY, release: OLD }],
+        primary: STANDBY,
+        standby: { address: STANDBY, state: 'serving' },
+      };
+    case 'hand over':
+      expect(world.nodes.find(({ address }) => address === next.successor.address)?.release).toBe(OLD);
+      expect(world.nodes.every(({ release }) => release === OLD)).toBe(true);
+      return { ...world, primary: next.successor.address };
+    case 'remove standby':
+      expect(world.primary).not.toBe(STANDBY);
+      return {
+        ...world,
+        nodes: world.nodes.filter(({ address }) => address !== STANDBY),
+        standby: undefined,
+      };
+    default:
+      throw new Error(`${next.kind} of a healthy shard`);
+  }
+}
+
+const anyWorld = fc
+  .record({
+    releases: fc.array(fc.constantFrom(OLD, NEW), { minLength: 2, maxLength: 4 }),
+    at: fc.nat(),
+    where: fc.constantFrom('none', 'syncing', 'frozen', 'taken', 'serving', 'left'),
+    isPending: fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }),
+    before: fc.option(fc.nat(), { nil: undefined }),
+  })
+  .map(({ releases, at, where, isPending, before }): World => {
+    const nodes = releases.map((release, n) => ({ address: `10.0.1.${n}:6379`, release }));
+    const own = nodes[at % nodes.length]?.address ?? '';
+    const serves = where === 'serving' || where === 'taken';
+    const joined = serves || where === 'left';
+    return {
+      nodes: [...nodes, ...(joined ? [{ address: STANDBY, release: OLD }] : [])],
+      primary: serves ? STANDBY : own,
+      standby:
+        where === 'none'
+          ? undefined
+          : { address: STANDBY, state: where === 'taken' ? 'frozen' : where === 'left' ? 'serving' : where },
+      pending: nodes.filter((_, n) => isPending[n]).map(({ address }) => address),
+      before: before === undefined ? undefined : nodes[before % nodes.length]?.address,
+    };
+  })
+  // Handed over with nothing to go back to is refused, and a standby that handed the role on did so to an older node.
+  .filter((world) => {
+    const primary = world.nodes.find(({ address }) => address === world.primary);
+    return primary?.release === OLD || world.standby?.state === 'frozen';
+  });
+
+test('from whatever an interruption left, it ends with every node on the previous release and no standby', () =>
+  fc.assert(
+    fc.property(anyWorld, (start) => {
+      let world = start;
+      for (let steps = 0; ; steps++) {
+        expect(steps).toBeLessThan(20);
+        const next = carryOut(world);
+        if (!next) break;
+        world = next;
+      }
+      expect(world.nodes.every(({ release }) => release === OLD)).toBe(true);
+      expect(world).toMatchObject({ standby: undefined, pending: [] });
+    }),
+  ));
+
+test('the role goes back to who had it before the standby', () => {
+  const nodes = ['10.0.1.0:6379', '10.0.1.1:6379', STANDBY].map((address) => ({ address, release: OLD }));
+  const world = { nodes, primary: STANDBY, standby: { address: STANDBY, state: 'serving' }, pending: [] };
+  for (const before of ['10.0.1.0:6379', '10.0.1.1:6379'])
+    expect(nextInFallback(seen({ ...world, before }))).toMatchObject({
+      kind: 'hand over',
+      successor: { address: before },
+    });
+});
+
+test('a shard that was handed over, and whose standby is not there or was never frozen, could only be restored', () => {
+  const nodes = [NEW, NEW].map((release, n) => ({ address: `10.0.1.${n}:6379`, release }));
+  const world: World = { nodes, primary: '10.0.1.1:6379', standby: undefined, pending: [], before: undefined };
+  expect(needsRestore(seen(world))).toBe(true);
+  expect(needsRestore(seen({ ...world, standby: { address: STANDBY, state: 'syncing' } }))).toBe(true);
+  expect(needsRestore(seen({ ...world, standby: { address: STANDBY, state: 'frozen' } }))).toBe(false);
+});
+
+test('a replica without its link is waited for before the standby hands the shard on', () => {
+  const nodes = ['10.0.1.0:6379', STANDBY].map((address) => ({ address, release: OLD }));
+  const it = seen({
+    nodes,
+    primary: STANDBY,
+    standby: { address: STANDBY, state: 'serving' },
+    pending: [],
+    before: undefined,
+  });
+  const cut = it.shard.replicas.map((node) => ({
+    ...node,
+    ...(node.replication ? { replication: { ...node.replication, link: 'down' as const } } : {}),
+  }));
+  expect(nextInFallback({ ...it, shard: { ...it.shard, replicas: cut } })?.kind).toBe('await link');
+});
