@@ -1,4 +1,6 @@
 import type { HandoverActivities } from '../model/work.js';
+import { readAccount } from '../redis/account.js';
+import { at, type Endpoint } from '../redis/connection.js';
 import { handOver } from '../redis/handover.js';
 import { readAccounts } from '../redis/topology.js';
 import { contextFor, fenceAll, heartbeating, platformNode } from './context.js';
@@ -16,8 +18,11 @@ export function handoverActivities(dependencies: Dependencies): HandoverActiviti
         const { shard, from, to, siblings, mode } = input;
         const context = await contextFor(dependencies, input);
         const { endpoint, deployment, signal } = context;
-        await fenceAll(context, input.places);
-        const { memberAddresses: nodes } = await readAccounts(endpoint, [to, ...deployment.seeds]);
+        const [{ memberAddresses: nodes }] = await Promise.all([
+          readAccounts(endpoint, [to, ...deployment.seeds]),
+          fenceAll(context, input.places),
+          mustBeHeard(endpoint, from, to),
+        ]);
         const placeOf = (address: string) => input.places.find((it) => it.address === address);
         const [old, successor] = [placeOf(from), placeOf(to)];
         const result = await handOver({
@@ -53,4 +58,18 @@ export function handoverActivities(dependencies: Dependencies): HandoverActiviti
         };
       }),
   };
+}
+
+/**
+ * An old primary that hangs is told within one deadline, and not after every act that waits for it in turn: it serves
+ * nobody meanwhile. Once the successor has taken over, nothing depends on its answer.
+ *
+ * @throws RolloutError NodeHung, Unreachable, …
+ */
+export async function mustBeHeard(endpoint: Endpoint, from: string, to: string): Promise<void> {
+  try {
+    await readAccount(at(endpoint, from));
+  } catch (error) {
+    if ((await readAccount(at(endpoint, to))).node.role !== 'primary') throw error;
+  }
 }

@@ -2,12 +2,14 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Deployment } from '../model/deployment.js';
 import { membersOf, nameByMembers, type ShardMembers } from '../model/shard-names.js';
-import type { TopologyView } from '../model/topology.js';
+import { eachNode } from '../model/in-parallel.js';
+import { allNodes, type TopologyView } from '../model/topology.js';
 import type { Endpoint } from '../redis/connection.js';
+import { forgotten } from '../redis/seeds.js';
 import { readAccounts, type Accounts } from '../redis/topology.js';
 
-/** In the operation's folder, written by its first assessment. */
-const FILE = 'shards.json';
+/** In the operation's folder, written by its first assessment: ids of each shard's nodes, and each node's address. */
+const [FILE, ADDRESSES] = ['shards.json', 'members.json'];
 
 export interface Reading {
   endpoint: Endpoint;
@@ -25,20 +27,41 @@ export async function readNamed({ endpoint, deployment, folder }: Reading, shard
   const accounts = await readAccounts(endpoint, deployment.seeds, shard === undefined ? undefined : known?.[shard]);
   if (!known) return accounts;
   const { topology } = accounts;
-  return { ...accounts, topology: { ...topology, shards: nameByMembers(topology.shards, known) } };
+  const stray = shard === undefined ? await forgottenOf({ endpoint, deployment, folder }, accounts) : [];
+  const disagreements = [...topology.disagreements, ...stray];
+  return { ...accounts, topology: { ...topology, disagreements, shards: nameByMembers(topology.shards, known) } };
+}
+
+/** Members from the beginning that nobody knows any more, and that don't know it; seeds are looked after as such. */
+async function forgottenOf({ endpoint, deployment, folder }: Reading, { accounts }: Accounts): Promise<string[]> {
+  const members = new Set(accounts.flatMap(({ node, peers }) => [node.id, ...peers.map(({ id }) => id)]));
+  const missing = Object.entries((await readKept<Record<string, string>>(folder, ADDRESSES)) ?? {}).filter(
+    ([id, address]) => !members.has(id) && !deployment.seeds.includes(address),
+  );
+  const found = await eachNode(missing, ([id, address]) => forgotten(endpoint, { id, address }, members));
+  return found.filter((it) => it !== undefined);
 }
 
 /** Keeps who is in which shard for the rest of the operation; the first to say it is right. */
 export async function noteNames({ folder }: Reading, { shards }: TopologyView): Promise<void> {
   if (await readNames(folder)) return;
-  const path = join(folder, FILE);
-  await writeFile(`${path}.partial`, JSON.stringify(membersOf(shards)), { mode: 0o600 });
+  const addresses = Object.fromEntries(allNodes({ shards }).map(({ id, address }) => [id, address]));
+  // Last what tells that all is there.
+  await keep(folder, ADDRESSES, addresses);
+  await keep(folder, FILE, membersOf(shards));
+}
+
+async function keep(folder: string, name: string, content: unknown): Promise<void> {
+  const path = join(folder, name);
+  await writeFile(`${path}.partial`, JSON.stringify(content), { mode: 0o600 });
   await rename(`${path}.partial`, path);
 }
 
-async function readNames(folder: string): Promise<ShardMembers | undefined> {
+const readNames = (folder: string): Promise<ShardMembers | undefined> => readKept(folder, FILE);
+
+async function readKept<T>(folder: string, name: string): Promise<T | undefined> {
   try {
-    return JSON.parse(await readFile(join(folder, FILE), 'utf8')) as ShardMembers;
+    return JSON.parse(await readFile(join(folder, name), 'utf8')) as T;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

@@ -86,4 +86,23 @@ export function strayed(
   return `${seed}, one of seeds, doesn't belong to the cluster of ${entrance}: let it join (CLUSTER MEET), or take it out of seeds`;
 }
 
+/**
+ * What is wrong with a node that was a member, and that no member knows any more: it runs on and takes itself for one.
+ * Undefined where it was taken out for good: it has ended, or was reset, or is another's by now.
+ */
+export async function forgotten(
+  endpoint: Endpoint,
+  { id, address }: { id: string; address: string },
+  members: ReadonlySet<string>,
+): Promise<string | undefined> {
+  try {
+    const { node, peers } = await readAccount(at(endpoint, address));
+    if (node.id !== id || !peers.some((peer) => members.has(peer.id))) return undefined;
+    return `${address} is forgotten by every other node: let it join again (CLUSTER MEET), or end it where it is to stay out`;
+  } catch (error) {
+    if (error instanceof RolloutError) return undefined;
+    throw error;
+  }
+}
+
 const seesSlots = ({ peers }: NodeAccount): boolean => peers.some(({ slots }) => slots.length > 0);

@@ -1,4 +1,4 @@
-import { rollingId } from '../model/names.js';
+import { rollingId, shardId } from '../model/names.js';
 import { allNodes } from '../model/topology.js';
 import type { Assessment } from '../model/work.js';
 import { stopped } from './failure.js';
@@ -13,9 +13,15 @@ import type { Family } from './family.js';
 export async function expectEarlierEnded(family: Family, { way, topology }: Assessment, by: string): Promise<void> {
   // Of a way in hops each has its own; which way an earlier operation went, its nodes tell.
   const hops = new Set([undefined, ...way, ...allNodes(topology).map(({ release }) => release)]);
-  for (const hop of hops) {
-    const id = rollingId(family.id, hop);
-    if (await family.tell('abort', { by, reason: 'the next start waits for its end' }, id)) throw notEnded(id);
+  const rolling = [...hops].map((hop) => rollingId(family.id, hop));
+  // Whoever terminates that one too leaves a shard's to itself.
+  const ofShards = rolling.flatMap((parent) => topology.shards.map(({ name }) => shardId(parent, name)));
+  for (const ids of [rolling, ofShards]) {
+    const reached = await Promise.all(
+      ids.map((id) => family.tell('abort', { by, reason: 'the next start waits for its end' }, id)),
+    );
+    const running = ids[reached.indexOf(true)];
+    if (running !== undefined) throw notEnded(running);
   }
 }
 

@@ -92,6 +92,15 @@ export class Gates {
     }
   }
 
+  /** Do all pass at this moment? Nothing is shown, and nothing waits. */
+  async pass(names: readonly string[], before: string): Promise<boolean> {
+    const { operation } = this;
+    await operation.checkpoint();
+    const asked = { gates: [...names, ...this.queries], patienceMs: 0, overridden: [] };
+    const found = await act('checkGates', `gates ${before}`, { ...operation.order, ...asked });
+    return found.every(({ verdict }) => verdict.state === 'pass');
+  }
+
   /** One look; given up, and undefined, as soon as somebody wants something. */
   async #look(
     before: string,

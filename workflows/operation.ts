@@ -171,6 +171,11 @@ export class Operation {
     const { paused } = this;
     if (!paused) return;
     const { phase, reason } = this.status;
+    // Somebody holds already, and puts the phase back.
+    if (phase === 'paused') {
+      await this.until(() => this.paused === undefined, undefined, 'waiting: pause');
+      return;
+    }
     this.status.phase = 'paused';
     this.status.reason = whyPaused(paused);
     const name = this.status.deployment;

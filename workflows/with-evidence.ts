@@ -29,9 +29,7 @@ export async function withEvidence<Result extends object>(
     // Where people are asked, what nothing is written for is looked at first; their answer may take days, so all of it again.
     if (approvals.start) await run.gates.hold(beforeStart, 'before anybody is asked');
     await run.approval('start', approvals.start, `Start the upgrade of ${run.status.deployment}?`);
-    await beginToWatch(run, clients);
-    await backUp(run, topology);
-    if (clients.failure) throw clients.failure;
+    await backUpUnderWatch(run, clients, topology);
     result = await body();
   } catch (error) {
     // Whatever the outcome: what clients saw, and whether a write is missing, is known at the end.
@@ -46,13 +44,32 @@ export async function withEvidence<Result extends object>(
   return { ...result, ...(ledger ? { ledger } : {}) };
 }
 
-/** Starts the probe and waits until clients are seen to be well; a probe that can't be started ends it. */
-async function beginToWatch(run: Run, clients: ClientWatch): Promise<void> {
+/**
+ * Starts the probe, waits until clients are seen to be well, and backs up: beside the probe's first measure where all else
+ * passes at once. A probe that can't be started ends it.
+ */
+async function backUpUnderWatch(run: Run, clients: ClientWatch, topology: TopologyView): Promise<void> {
+  let failed: Error | undefined;
   clients.start();
-  run.gates.hopeless = () => clients.failure;
-  await run.gates.hold([...beforeStart, ...asClientsSee], 'before anything is touched');
+  run.gates.hopeless = () => clients.failure ?? failed;
+  const backups = async (): Promise<void> => {
+    try {
+      await backUp(run, topology);
+    } catch (error) {
+      failed = error as Error;
+      throw error;
+    }
+  };
+  const beside = await run.gates.pass(beforeStart, 'before the backups');
+  const [backedUp, well] = await Promise.allSettled([
+    beside ? backups() : undefined,
+    run.gates.hold([...beforeStart, ...asClientsSee], 'before anything is touched'),
+  ]);
   // From the first node on, a probe that has ended holds the gates and doesn't end the upgrade.
   run.gates.hopeless = undefined;
+  for (const it of [backedUp, well]) if (it.status === 'rejected') throw it.reason;
+  if (!beside) await backups();
+  if (clients.failure) throw clients.failure;
 }
 
 /** Between two hops: gates, and a backup of its own, from which the release that runs now can be restored. */
@@ -71,6 +88,8 @@ async function backUp(run: Run, { shards }: TopologyView, hop?: string): Promise
   const atOnce = Math.max(BACKUPS_AT_ONCE, run.assessment.policy.parallelShards);
   await inParallel(shards, atOnce, async ({ name: shard, primary, replicas }) => {
     await run.checkpoint();
+    const hopeless = run.gates.hopeless?.();
+    if (hopeless) throw hopeless;
     const record = await run.step('back up', { shard }, () =>
       act('backUpShard', `back up ${shard}`, {
         ...order,

@@ -1,3 +1,4 @@
+import { realpathSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { hostname, homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +16,8 @@ import { Sandbox, until } from '../sandbox/cluster.js';
 import { startTemporal } from '../setup/temporal.js';
 
 const project = fileURLToPath(new URL('../../', import.meta.url));
+/** In a worktree it may be a link to another's: stack traces name where it is. */
+const modules = realpathSync(join(project, 'node_modules'));
 const historiesFolder = join(project, 'test', 'replay', 'histories');
 
 const NAME = 'orders';
@@ -215,6 +218,7 @@ const historyToJson = (history: History): string =>
 function neutral(json: string): string {
   const clean = (text: string): string =>
     text
+      .replaceAll(modules, '/redis-rollout/node_modules')
       .replaceAll(project, '/redis-rollout/')
       .replaceAll(homedir(), '/home/rollout')
       .replaceAll(`@${hostname()}`, '@worker');

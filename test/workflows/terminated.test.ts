@@ -73,3 +73,18 @@ test('with every node upgraded, and a shard not at its end: only then nothing is
     message: expect.stringContaining('Every node of at-the-end runs Redis 8.0.6 already') as string,
   });
 });
+
+test('with the shards’ own parent terminated too: the start names the shard that is left to itself', async () => {
+  const name = 'orphaned';
+  const { fake, goOn } = await terminatedIn(name, `rejoin ${replica}`);
+  await stage.handle(`redis/${name}/rolling`).terminate('its operator gave that up, too');
+  const done = [...fake.done];
+  const { type, message } = await (await stage.start(name)).failure();
+  expect(type).toBe('Stopped');
+  expect(message).toMatch(/redis\/orphaned\/shard-1 of an earlier operation, which was terminated, has not ended yet/);
+  expect(message).toContain('Nothing was touched.');
+  expect(fake.done).toEqual(done);
+
+  await goOn();
+  expect(await (await stage.start(name)).result()).toMatchObject({ result: 'completed', nodes: 2 });
+});
