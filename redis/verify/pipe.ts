@@ -11,6 +11,8 @@ export interface PipeOptions {
   noTouch: boolean;
   /** Longest silence while a reply is due, ms. */
   timeoutMs: number;
+  /** Sends ASKING before each command: a standby answers for slots that it only imports. */
+  asking?: boolean;
   signal?: AbortSignal;
 }
 
@@ -64,6 +66,15 @@ export class Pipe implements Disposable {
   send(commands: readonly Command[]): Promise<Reply[]> {
     if (this.#failure) return Promise.reject(this.#failure);
     if (commands.length === 0) return Promise.resolve([]);
+    return this.options.asking === true ? this.#askingFor(commands) : this.#write(commands);
+  }
+
+  async #askingFor(commands: readonly Command[]): Promise<Reply[]> {
+    const replies = await this.#write(commands.flatMap((command) => [['ASKING'] as const, command]));
+    return replies.filter((_, i) => i % 2 === 1);
+  }
+
+  #write(commands: readonly Command[]): Promise<Reply[]> {
     return new Promise((resolve, reject) => {
       this.#flights.push({ due: commands.length, replies: [], resolve, reject });
       this.socket.write(encode(commands, this.endpoint.commands));

@@ -1,0 +1,375 @@
+import type { NodeConnection } from '../connection.js';
+import type { ReplicatedCommand } from '../replication/command-parser.js';
+import { Batch, MOST_ARGUMENTS, type Piece } from './batch.js';
+import { DirtyKeys, type DirtyKey } from './dirty-keys.js';
+import type { Flights} from './flights.js';
+import { type Landed } from './flights.js';
+import { Margins } from './margins.js';
+import { dirtyField, type FollowRecord } from './record.js';
+import { split } from './split.js';
+import type { Losses } from './state.js';
+import type { FollowTools, Rewriter } from './tools.js';
+
+export interface ApplierInput {
+  flights: Flights;
+  record: FollowRecord;
+  recordKey: Buffer;
+  cluster: boolean;
+  source: string;
+  target: string;
+  tools: FollowTools;
+  /** Commands of the stream, by the offset after them, that failed at the standby: their keys are copied instead. */
+  failed: ReadonlyMap<number, string>;
+  losses: Losses;
+  /** Something was applied. */
+  onLanded: (landed: Landed) => void;
+}
+
+const COPIES_AT_ONCE = 16;
+/** A value that took long to copy is not copied again for so many times as long. */
+const COST_FACTOR = 9;
+const RETRY_MS = 200;
+const REFUSED_AT_MOST = 3;
+
+/** Turns a shard's stream into batches for its standby, in order; what can't be applied is copied from the primary. */
+export class Applier {
+  readonly margins: Margins;
+  readonly dirty = new DirtyKeys();
+  /** Last byte of the stream that was put into a batch. */
+  position: number;
+  readonly #in: ApplierInput;
+  readonly #rewriter: Rewriter;
+  #batch: Batch;
+  #db: number;
+  #replid: string;
+  /** Since MULTI. */
+  #transaction: ReplicatedCommand[] | undefined;
+  #primary: NodeConnection | undefined;
+  #active = 0;
+  #renamed: ReadonlyMap<string, string> = new Map();
+
+  constructor(input: ApplierInput) {
+    const { record, tools, source, target } = input;
+    this.#in = input;
+    this.position = record.offset;
+    this.#db = record.db;
+    this.#replid = record.replid;
+    this.margins = new Margins(record.exact, record.exactMs);
+    for (const { db, key } of record.dirty) this.dirty.add(db, key);
+    this.#rewriter = tools.rewriterFor({ source, target, marginMs: this.margins.of });
+    this.#batch = this.#begin();
+    input.flights.onLanded = (landed) => {
+      this.#in.onLanded(landed);
+      this.flush();
+    };
+  }
+
+  get #flights(): Flights {
+    return this.#in.flights;
+  }
+
+  /** The stream goes on at this primary, under this name. */
+  attached(primary: NodeConnection, replid: string): void {
+    this.#primary = primary;
+    this.dirty.forgetCopies();
+    this.#replid = replid;
+    this.#batch.replid = replid;
+    this.#batch.mustGo ||= replid !== this.#in.record.replid;
+    this.flush();
+    this.startCopies();
+  }
+
+  /**
+   * Takes commands as they come. Waits where a command is about a key that is being copied, and where the standby is slower
+   * than the stream.
+   *
+   * @throws what `Flights` was broken by
+   */
+  async take(commands: readonly ReplicatedCommand[]): Promise<void> {
+    for (const command of commands) {
+      const kind = command.args.length === 1 ? transactionPart(command.args[0]) : undefined;
+      if (this.#transaction) {
+        this.#transaction.push(command);
+        if (kind !== 'exec') continue;
+        const all = this.#transaction;
+        this.#transaction = undefined;
+        await this.#group(all);
+      } else if (kind === 'multi') this.#transaction = [command];
+      else if (kind === 'exec') this.#pass(command);
+      else if (this.dirty.size === 0 && this.#in.failed.size === 0) this.#one(command);
+      else await this.#group([command]);
+      if (this.#batch.isFull) {
+        this.#turn();
+        const full = this.#flights.room();
+        if (full) await full;
+      }
+    }
+    this.flush();
+    this.startCopies();
+  }
+
+  /** Sends what there is, unless enough is under way already: then it grows until something has landed. */
+  flush(): void {
+    if (this.#batch.isEmpty || !this.#flights.isFree) return;
+    this.#turn();
+  }
+
+  /** Sends a sign of life even where nothing has changed. */
+  beat(): void {
+    if (!this.#batch.isEmpty || this.#flights.count > 0) return;
+    this.#batch.mustGo = true;
+    this.flush();
+  }
+
+  /** A piece of the follower's own, between two of the stream. */
+  insert(piece: Piece): void {
+    this.#batch.add(piece, this.#batch.to, undefined);
+  }
+
+  /** Asks for copies of dirty keys, some at a time. */
+  startCopies(): void {
+    const primary = this.#primary;
+    if (!primary || this.dirty.size === 0) return;
+    const now = performance.now();
+    for (const it of this.dirty.values()) {
+      if (this.#active >= COPIES_AT_ONCE) return;
+      if (it.state === 'dirty' && it.notBefore <= now) it.answered = this.#copy(primary, it, now);
+    }
+  }
+
+  async #copy(primary: NodeConnection, it: DirtyKey, begun: number): Promise<void> {
+    const { tools, target } = this.#in;
+    it.state = 'copying';
+    it.marginMs = this.margins.of(it.key);
+    this.#active++;
+    try {
+      const copy = await tools.copyKey({ primary, key: it.key, db: it.db, target, marginMs: it.marginMs });
+      if (primary !== this.#primary) return;
+      it.copy = copy;
+      it.state = 'ready';
+      this.#applyCopies();
+      const costMs = performance.now() - begun;
+      if (costMs > 20) this.#costs.set(it.name, performance.now() + costMs * COST_FACTOR);
+      this.flush();
+    } catch {
+      if (primary === this.#primary) it.state = 'dirty';
+      it.notBefore = performance.now() + RETRY_MS;
+    } finally {
+      this.#active--;
+    }
+  }
+
+  /** By name, when it may be copied again. */
+  readonly #costs = new Map<string, number>();
+
+  /** Puts in the copies whose offset the stream has reached. */
+  #applyCopies(): void {
+    for (const it of this.dirty.values()) {
+      const { copy } = it;
+      if (it.state !== 'ready' || !copy || copy.offset > this.position) continue;
+      if (it.marginMs !== this.margins.of(it.key)) {
+        it.state = 'dirty';
+        continue;
+      }
+      const refused = this.#in.flights.refusedCopies.get(it.name) ?? 0;
+      const commands = refused >= REFUSED_AT_MOST ? copy.commands.slice(0, 1) : copy.commands;
+      if (refused >= REFUSED_AT_MOST) this.#in.losses.add('values that the older release refused', [it.key]);
+      if (copy.unrepresentable !== undefined) this.#in.losses.add(copy.unrepresentable, [it.key]);
+      if (it.db !== this.#db) this.#add(['@select', String(it.db)], it.name);
+      for (const command of commands) {
+        for (const piece of split(command) ?? [command]) this.#add(piece, it.name);
+        if (this.#batch.isFull) this.#turn();
+      }
+      if (it.db !== this.#db) this.#add(['@select', String(this.#db)], it.name);
+      this.#batch.unmark(dirtyField(it.db, it.key));
+      this.#batch.recopied++;
+      this.dirty.delete(it);
+    }
+  }
+
+  #add(piece: readonly (Buffer | string)[], owner: string): void {
+    this.#batch.add(
+      piece.map((it) => (typeof it === 'string' ? Buffer.from(it) : it)),
+      this.#batch.to,
+      owner,
+    );
+  }
+
+  /** Commands that belong together, where some key is dirty. */
+  async #group(commands: readonly ReplicatedCommand[]): Promise<void> {
+    for (const { args } of commands) await this.#settled(args);
+    this.#applyCopies();
+    const needed = commands.reduce((sum, { args }) => sum + 2 * args.length + 2, 0);
+    if (!this.#batch.holds(needed)) this.#turn();
+    for (const command of commands) {
+      if (command.args.length === 1 && transactionPart(command.args[0])) this.#pass(command);
+      else if (this.dirty.size === 0 && this.#in.failed.size === 0) this.#one(command);
+      else this.#careful(command);
+    }
+    this.#applyCopies();
+  }
+
+  /** Waits for the copies that are asked for of keys which a command is about: they may be of before or after it. */
+  async #settled(args: Buffer[]): Promise<void> {
+    if (this.dirty.size === 0) return;
+    const keys = this.#rewriter.keysOf(args);
+    const touched =
+      keys === 'all' ? [...this.dirty.values()] : this.dirty.among(this.#db, [...keys.reads, ...keys.writes]);
+    for (const it of touched) if (it.state === 'copying') await it.answered;
+  }
+
+  #careful(command: ReplicatedCommand): void {
+    const { args, offset } = command;
+    const keys = this.#rewriter.keysOf(args);
+    const failure = this.#in.failed.get(offset);
+    if (failure !== undefined) {
+      if (keys === 'all' || keys.writes.length === 0)
+        this.#in.losses.add(`${nameOf(args)}, which failed: ${failure.slice(0, 100)}`, args.slice(1, 2));
+      else for (const key of keys.writes) this.#mark(this.#db, key);
+      this.#pass(command);
+      return;
+    }
+    if (keys !== 'all') {
+      if (this.dirty.among(this.#db, [...keys.reads, ...keys.writes]).length > 0) {
+        for (const key of keys.writes) this.#mark(this.#db, key);
+        this.#pass(command);
+        return;
+      }
+    } else if (this.#movesDirty(args)) {
+      this.#pass(command);
+      return;
+    }
+    this.#one(command);
+  }
+
+  /** Commands that reach into another database: true where the keys are copied instead. */
+  #movesDirty(args: Buffer[]): boolean {
+    const name = nameOf(args);
+    const number = (at: number): number => Number(args[at]?.toString('latin1'));
+    if (name === 'SWAPDB') {
+      const [a, b] = [number(1), number(2)];
+      for (const it of [...this.dirty.values()])
+        if (it.db === a || it.db === b) {
+          this.#mark(it.db === a ? b : a, it.key);
+          it.state = 'dirty';
+        }
+      return false;
+    }
+    if (name === 'MOVE' && args[1]) {
+      const to = number(2);
+      if (!this.dirty.has(this.#db, args[1]) && !this.dirty.has(to, args[1])) return false;
+      this.#mark(this.#db, args[1]);
+      this.#mark(to, args[1]);
+      return true;
+    }
+    if (name === 'COPY' && args[1] && args[2]) {
+      const at = args.findIndex((it, i) => i > 2 && /^db$/i.test(it.toString('latin1')));
+      const to = number(at + 1);
+      if (!this.dirty.has(this.#db, args[1]) && !this.dirty.has(to, args[2])) return false;
+      this.#mark(to, args[2]);
+      return true;
+    }
+    return false;
+  }
+
+  /** One command, none of whose keys is dirty. */
+  #one(command: ReplicatedCommand): void {
+    const { args, offset } = command;
+    if (args[1]?.equals(this.#in.recordKey)) {
+      // The primary may have been a standby itself.
+      this.#pass(command);
+      return;
+    }
+    const result = this.#rewriter.rewrite(args);
+    switch (result.kind) {
+      case 'same':
+        this.#put(args, offset, command.encoded);
+        break;
+      case 'rewritten':
+        for (const [i, piece] of result.commands.entries())
+          this.#put(piece, i === result.commands.length - 1 ? offset : this.#batch.to, undefined, offset);
+        if (result.lost) this.#in.losses.add(result.lost.what, result.lost.keys);
+        this.#batch.rewritten++;
+        break;
+      case 'recopy':
+        for (const key of result.keys) this.#mark(this.#db, key);
+        break;
+      case 'unrepresentable':
+        this.#in.losses.add(result.what, result.keys);
+        break;
+      case 'nothing':
+        break;
+    }
+    this.#pass(command);
+  }
+
+  #put(args: Buffer[], upTo: number, encoded?: ReplicatedCommand['encoded'], owner = upTo): void {
+    const pieces = args.length > MOST_ARGUMENTS ? split(args) : undefined;
+    if (args.length > MOST_ARGUMENTS && !pieces) {
+      const keys = this.#rewriter.keysOf(args);
+      if (keys === 'all') this.#in.losses.add(`${nameOf(args)} of ${args.length} arguments`, args.slice(1, 2));
+      else for (const key of keys.writes) this.#mark(this.#db, key);
+      return;
+    }
+    if (pieces) {
+      for (const [i, piece] of pieces.entries())
+        this.#batch.add(piece, i === pieces.length - 1 ? upTo : this.#batch.to, owner);
+      return;
+    }
+    const first = args[0]?.[0] ?? 0;
+    // S, s, F, f: SELECT, SWAPDB, FLUSHALL, FLUSHDB.
+    if (first === 0x53 || first === 0x73 || first === 0x46 || first === 0x66) {
+      const special = this.#special(args);
+      if (special) {
+        if (special !== 'nothing') this.#batch.add(special, upTo, owner);
+        return;
+      }
+    }
+    const renamed = this.#renamed.size === 0 ? undefined : this.#renamed.get(nameOf(args));
+    if (renamed !== undefined) this.#batch.add([Buffer.from(renamed), ...args.slice(1)], upTo, owner);
+    else this.#batch.add(args, upTo, owner, encoded);
+  }
+
+  #special(args: Buffer[]): Buffer[] | 'nothing' | undefined {
+    const length = args[0]?.length ?? 0;
+    if (length < 6 || length > 8) return undefined;
+    const name = nameOf(args);
+    if (name === 'SELECT') {
+      this.#db = Number(args[1]?.toString('latin1'));
+      return this.#in.cluster ? 'nothing' : [Buffer.from('@select'), ...args.slice(1)];
+    }
+    if (name === 'SWAPDB' || name === 'FLUSHALL' || name === 'FLUSHDB') return [Buffer.from('@around'), ...args];
+    return undefined;
+  }
+
+  /** Afterwards the command is behind us, applied or not. */
+  #pass({ offset }: ReplicatedCommand): void {
+    this.position = offset;
+    this.#batch.to = offset;
+    this.#batch.commands++;
+  }
+
+  #mark(db: number, key: Buffer): void {
+    const name = DirtyKeys.nameOf(db, key);
+    if (!this.dirty.add(db, key, this.#costs.get(name))) return;
+    this.#batch.mark(dirtyField(db, key));
+  }
+
+  #begin(): Batch {
+    return new Batch({ replid: this.#replid, offset: this.position }, this.#db);
+  }
+
+  #turn(): void {
+    const batch = this.#batch;
+    this.#flights.send(batch);
+    this.#batch = this.#begin();
+  }
+}
+
+function transactionPart(name: Buffer | undefined): 'multi' | 'exec' | undefined {
+  if (name?.length !== 4 && name?.length !== 5) return undefined;
+  const text = name.toString('latin1').toLowerCase();
+  return text === 'multi' || text === 'exec' ? text : undefined;
+}
+
+const nameOf = (args: readonly Buffer[]): string => args[0]?.toString('latin1').toUpperCase() ?? '';

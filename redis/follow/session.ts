@@ -1,0 +1,182 @@
+import type { SlotRange } from '../../model/topology.js';
+import { RolloutError } from '../../model/failures.js';
+import { addressOf, connect, type Endpoint, type NodeConnection } from '../connection.js';
+import { textOf } from '../resp.js';
+import { replicationStream } from '../replication/stream.js';
+import { imports, markImporting } from '../standby/importing.js';
+import { Applier } from './applier.js';
+import { adjustExpiries } from './expiries.js';
+import { Flights, type Landed } from './flights.js';
+import { Lag } from './lag.js';
+import { readRecord } from './record.js';
+import { applyScript } from './script.js';
+import { StandbyLink } from './standby-link.js';
+import type { Losses } from './state.js';
+import type { FollowTools } from './tools.js';
+
+export interface SessionInput {
+  /** Who is primary now. */
+  primary: () => Promise<Endpoint>;
+  standby: Endpoint;
+  /** The shard's slots; empty for servers outside of a cluster, whose databases are all followed. */
+  slots: readonly SlotRange[];
+  record: string;
+  /** Releases of the primary and of the standby. */
+  source: string;
+  target: string;
+  tools: FollowTools;
+  failed: ReadonlyMap<number, string>;
+  refusedCopies: Map<string, number>;
+  losses: Losses;
+  timeoutMs: number;
+  signal: AbortSignal;
+  /** Something happened that is worth telling. */
+  onChange: (change: SessionChange) => void;
+}
+
+export type SessionChange =
+  | { kind: 'attached'; primary: string; replid: string; offset: number; exactSlots: number }
+  | { kind: 'detached'; why: string }
+  | { kind: 'landed'; landed: Landed; dirty: number; exactSlots: number; lagBytes: number; lagMs: number }
+  | { kind: 'looked'; primaryOffset: number; dirty: number; lagBytes: number; lagMs: number };
+
+/** The stream can't go on from where the standby is, or its data may have expired too early. */
+export class Gap extends Error {}
+
+/** For a big value that is dumped, and for a script that takes long. */
+const COPY_TIMEOUT_MS = 120_000;
+
+/**
+ * Follows until something breaks: reads where the standby is, and goes on from there.
+ *
+ * @throws Gap, CommandFailed, Elsewhere, RolloutError; the signal's reason when it is aborted
+ */
+export async function followOnce(input: SessionInput): Promise<void> {
+  const { standby, slots, record, tools, timeoutMs, signal } = input;
+  const cluster = slots.length > 0;
+  await using admin = await connect(standby, { timeoutMs });
+  const found = await readRecord(admin, { record, cluster }).catch(notServed(standby));
+  if (!found)
+    throw new RolloutError('StandbyLost', `${admin.address} has no record of where it was frozen (${record})`);
+  using link = await StandbyLink.open(standby, COPY_TIMEOUT_MS);
+  const [sha] = await link.ask(['SCRIPT', 'LOAD', Buffer.from(applyScript(tools.macros))]);
+  const databases = cluster ? 1 : await databasesOf(admin);
+  const recordKey = Buffer.from(record);
+  const flights = new Flights({
+    link,
+    recordKey,
+    sha: textOf(sha),
+    step: found.step,
+    replid: found.replid,
+    asking: cluster,
+    refusedCopies: input.refusedCopies,
+  });
+  let lag: Lag | undefined;
+  let opened: NodeConnection[] = [];
+  const landed = (it: Landed): void => {
+    lag?.reached(it.batch.to);
+    if (it.wantedMs !== undefined) adjustExpiries(applier, it.wantedMs, slots, databases);
+    input.onChange({
+      kind: 'landed',
+      landed: it,
+      dirty: applier.dirty.size,
+      exactSlots: applier.margins.count,
+      lagBytes: lag?.bytes ?? 0,
+      lagMs: lag?.ms ?? 0,
+    });
+  };
+  const applier = new Applier({ ...input, flights, record: found, recordKey, cluster, onLanded: landed });
+  if (found.at !== undefined && found.now - found.at > applier.margins.leastMs)
+    throw new Gap(
+      `nothing was applied for ${Math.round((found.now - found.at) / 1000)} s, and keys may have expired meanwhile`,
+    );
+
+  const stopped = new AbortController();
+  const both = AbortSignal.any([signal, stopped.signal]);
+  flights.untilBroken().catch((error: unknown) => stopped.abort(error));
+  let endpoint: Endpoint | undefined;
+  const forget = (): void => {
+    lag?.[Symbol.dispose]();
+    for (const connection of opened) connection.close();
+    opened = [];
+  };
+  let looks = 0;
+  const looked = (): void => {
+    if (!lag) return;
+    if (lag.ms > applier.margins.leastMs)
+      stopped.abort(new Gap(`the standby is ${lag.ms} ms behind, longer than keys are kept beyond their time`));
+    // A beat keeps the time of the last batch fresh, and brings what was asked for.
+    if (applier.margins.count > 0 || ++looks % 5 === 0) applier.beat();
+    applier.startCopies();
+    input.onChange({
+      kind: 'looked',
+      primaryOffset: lag.primaryOffset,
+      dirty: applier.dirty.size,
+      lagBytes: lag.bytes,
+      lagMs: lag.ms,
+    });
+  };
+  try {
+    const stream = replicationStream({
+      primary: async () => (endpoint = await input.primary()),
+      after: { replid: found.replid, offset: found.offset },
+      acknowledge: 'none',
+      timeoutMs,
+      signal: both,
+    });
+    for await (const event of stream) {
+      if (event.kind === 'commands') await applier.take(event.commands);
+      else if (event.kind === 'gap') throw new Gap(`${event.address}: ${event.why}`);
+      else if (event.kind === 'detached') input.onChange({ kind: 'detached', why: event.why.message });
+      else if (endpoint) {
+        forget();
+        const asked = await connect(endpoint, { timeoutMs });
+        const copying = await connect(endpoint, { timeoutMs: COPY_TIMEOUT_MS });
+        opened = [asked, copying];
+        if (cluster) await importFrom(asked, admin, slots);
+        lag = new Lag(asked, looked);
+        lag.reached(event.offset);
+        applier.attached(copying, event.replid);
+        input.onChange({
+          kind: 'attached',
+          primary: addressOf(endpoint),
+          replid: event.replid,
+          offset: event.offset,
+          exactSlots: applier.margins.count,
+        });
+      }
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    // What broke the flights is the reason, and not that the stream was stopped for it.
+    throw flights.broken ?? (stopped.signal.aborted ? (stopped.signal.reason as Error) : error);
+  } finally {
+    stopped.abort(new Error('the session has ended'));
+    forget();
+  }
+}
+
+/** What a standby imports is bound to its owner: to be said again whenever that changes. */
+async function importFrom(
+  primary: NodeConnection,
+  standby: NodeConnection,
+  ranges: readonly SlotRange[],
+): Promise<void> {
+  const owner = String(await primary.call('CLUSTER', 'MYID'));
+  if (!(await imports(standby, { ranges, owner }))) await markImporting({ standby, ranges, owner });
+}
+
+async function databasesOf(node: NodeConnection): Promise<number> {
+  const [, count] = (await node.call('CONFIG', 'GET', 'databases')) as string[];
+  return Number(count ?? 16);
+}
+
+const notServed =
+  (standby: Endpoint) =>
+  (error: unknown): never => {
+    if (error instanceof RolloutError) throw error;
+    throw new RolloutError(
+      'NotCaughtUp',
+      `${addressOf(standby)} does not answer for its record: ${(error as Error).message}`,
+    );
+  };

@@ -1,0 +1,81 @@
+/** A shard followed into a member without slots. */
+import { expect, test } from 'vitest';
+import { EXPIRY_MARGIN_MS } from '../../../redis/standby/point.js';
+import { setExpiriesRight } from '../../../redis/follow/expiries.js';
+import { until } from '../../../scripts/sandbox/cluster.js';
+import { everyType } from '../verify/every-type.js';
+import { send } from '../verify/pair.js';
+import { differences } from './followed.js';
+import { Shard, slots } from './shard.js';
+
+test.each([
+  ['8.0.6', '5.0.6'],
+  ['8.2.3', '6.2.14'],
+  ['valkey-9.1.2', '7.0.15'],
+])('%s → %s: every type', async (source, target) => {
+  await using shard = await Shard.start(source, target);
+  shard.follower.start();
+  await send(shard.cluster.endpoint(), everyType());
+  await shard.follower.drained();
+  expect(await differences(shard.cluster.endpoint(), shard.standby, { asking: true })).toEqual([]);
+});
+
+test('the primary dies while it is followed, and its replica is elected', async () => {
+  await using shard = await Shard.start('8.0.6', '5.0.6');
+  const [first, second] = shard.cluster.nodes;
+  if (!first || !second) throw new Error('two nodes');
+  shard.follower.start();
+  // One primary elects nobody: it is told to take over.
+  for (let i = 0; i < 20; i++)
+    await send(
+      shard.cluster.endpoint(first),
+      Array.from({ length: 500 }, (_, n) => ['INCR', `counter:${n}`]),
+    );
+  await shard.cluster.ask(first.address, 'WAIT', 1, 5000);
+  await shard.cluster.kill(first);
+  await until('it serves', async () => {
+    await shard.cluster.ask(second.address, 'CLUSTER', 'FAILOVER', 'TAKEOVER').catch(() => undefined);
+    return String(await shard.cluster.ask(second.address, 'ROLE')).startsWith('master');
+  });
+  shard.nowPrimary(second);
+  for (let i = 0; i < 20; i++)
+    await send(
+      shard.cluster.endpoint(second),
+      Array.from({ length: 500 }, (_, n) => ['INCR', `counter:${n}`]),
+    );
+  await shard.follower.drained();
+  expect(await differences(shard.cluster.endpoint(second), shard.standby, { asking: true })).toEqual([]);
+});
+
+test('expiries are set right slot by slot while writes go on, and put off again', async () => {
+  await using shard = await Shard.start('8.0.6', '5.0.6');
+  shard.follower.start();
+  const primary = shard.cluster.endpoint();
+  await send(
+    primary,
+    Array.from({ length: 20_000 }, (_, i) => ['SET', `key:${i}`, i, 'EX', 500 + (i % 1000)]),
+  );
+  let ended = false;
+  const stopped = (): boolean => ended;
+  const writing = (async () => {
+    for (let round = 0; !stopped(); round++)
+      await send(
+        primary,
+        Array.from({ length: 100 }, (_, i) => ['SET', `new:${round}:${i}`, i, 'PX', 900_000]),
+      );
+  })();
+  const adjust = async (marginMs: number): Promise<void> => {
+    await using standby = await shard.old.connect();
+    await setExpiriesRight({ standby, record: shard.follower.record, slots, marginMs, withinMs: 60_000 });
+  };
+  try {
+    await adjust(5000);
+    await adjust(EXPIRY_MARGIN_MS);
+    await adjust(3000);
+  } finally {
+    ended = true;
+    await writing;
+  }
+  await shard.follower.drained();
+  expect(await differences(primary, shard.standby, { marginMs: 3000, asking: true })).toEqual([]);
+});
