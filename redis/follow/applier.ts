@@ -2,7 +2,7 @@ import type { NodeConnection } from '../connection.js';
 import type { ReplicatedCommand } from '../replication/command-parser.js';
 import { Batch, MOST_ARGUMENTS, type Piece } from './batch.js';
 import { DirtyKeys, type DirtyKey } from './dirty-keys.js';
-import type { Flights} from './flights.js';
+import type { Flights } from './flights.js';
 import { type Landed } from './flights.js';
 import { Margins } from './margins.js';
 import { dirtyField, type FollowRecord } from './record.js';
