@@ -3,7 +3,13 @@ export class Cursor {
   #buffer: Buffer = Buffer.alloc(0);
   #position = 0;
   #before = 0;
+  #taken = 0;
   #skip = 0;
+  /** Chunks not joined yet: a long string would be copied once for each of them. */
+  #waiting: Buffer[] = [];
+  #waitingBytes = 0;
+  /** The offset up to which a read has found too little. */
+  #wanted = 0;
 
   /** Bytes passed since the start of the file. */
   get offset(): number {
@@ -17,16 +23,21 @@ export class Cursor {
 
   /** Takes the next bytes of the file. What was passed before must have been taken with `passed`. */
   add(chunk: Buffer): void {
+    this.#waiting.push(chunk);
+    this.#waitingBytes += chunk.length;
+    if (this.#before + this.#buffer.length + this.#waitingBytes < this.#wanted) return;
     const rest = this.#buffer.subarray(this.#position);
     this.#before += this.#position;
-    this.#position = 0;
-    this.#buffer = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    this.#position = this.#taken = 0;
+    this.#buffer = rest.length === 0 && this.#waiting.length === 1 ? chunk : Buffer.concat([rest, ...this.#waiting]);
+    this.#waiting = [];
+    this.#waitingBytes = 0;
     this.#goOnSkipping();
   }
 
-  /** The bytes of the present buffer that were passed. */
+  /** The bytes that were passed since the last call. */
   passed(): Buffer {
-    return this.#buffer.subarray(0, this.#position);
+    return this.#buffer.subarray(this.#taken, (this.#taken = this.#position));
   }
 
   get available(): number {
@@ -45,7 +56,11 @@ export class Cursor {
   }
 
   take(count: number): Buffer | undefined {
-    if (this.#skip > 0 || this.available < count) return undefined;
+    if (this.#skip > 0) return undefined;
+    if (this.available < count) {
+      this.#wanted = this.offset + count;
+      return undefined;
+    }
     return this.#buffer.subarray(this.#position, (this.#position += count));
   }
 
@@ -54,6 +69,12 @@ export class Cursor {
    * kinds above 3 are unknown to RDB.
    */
   length(): number | undefined {
+    const length = this.exactLength();
+    return typeof length === 'bigint' ? Number(length) : length;
+  }
+
+  /** As `length`, above 2^53 as a bigint. */
+  exactLength(): number | bigint | undefined {
     if (this.#skip > 0 || this.available < 1) return undefined;
     const buffer = this.#buffer;
     const first = buffer[this.#position] ?? 0;
@@ -62,7 +83,10 @@ export class Cursor {
     const at = this.#position + 1;
     this.#position += size;
     if (size === 5) return buffer.readUInt32BE(at);
-    if (size === 9) return buffer.readUInt32BE(at) * 0x1_0000_0000 + buffer.readUInt32BE(at + 4);
+    if (size === 9) {
+      const high = buffer.readUInt32BE(at);
+      return high < 0x20_0000 ? high * 0x1_0000_0000 + buffer.readUInt32BE(at + 4) : buffer.readBigUInt64BE(at);
+    }
     if (size === 2) return ((first & 0x3f) << 8) | (buffer[at] ?? 0);
     if (first < 0x40) return first;
     // 0x82 … 0xbf announce nothing at all: a kind that no encoding has.

@@ -1,39 +1,68 @@
 import { RolloutError } from '../../model/failures.js';
 import { Crc64 } from './crc64.js';
 import { Cursor } from './cursor.js';
-import { type Dialect, dialect, type Layout, opcodes, type Piece, type ValueLayout } from './layout.js';
-import { decompressLzf } from './lzf.js';
+import { decodeValue } from './decode.js';
+import type { Elements, Entry } from './elements.js';
+import { type Dialect, dialect, type Layout, opcodes, type ValueLayout } from './layout.js';
+import { moduleName } from './module-name.js';
+import { type Decoding, Source, starved } from './source.js';
 import { type RdbSummary, Tally } from './tally.js';
+import { Walk } from './walk.js';
 
-interface Frame {
-  layout: Layout;
-  index: number;
-  rounds: number;
+/** What a file holds, in the order in which it is found. */
+export type RdbRecord =
+  | Entry
+  /** A function library's source, with its `#!` line (7.0). */
+  | { kind: 'function'; source: Buffer }
+  /** `repl-id`, `repl-offset`, `redis-ver`, … */
+  | { kind: 'aux'; name: string; value: string };
+
+export interface Decode {
+  /** Which keys are decoded; the others are passed over (default: all). */
+  keep?: (key: Buffer, database: number) => boolean;
 }
 
-// Longer auxiliary values (5.0 keeps whole Lua scripts there) are passed over: memory stays bounded.
-const keptText = 4096;
-
-/** Walks an RDB file as it arrives, in bounded memory; `end` says what it held. Any doubt is an error with its byte. */
+/**
+ * Walks an RDB file as it arrives, in bounded memory; `end` says what it held. Any doubt is an error with its byte.
+ * Either values are passed over (`push`), or they are given out as they come (`read`).
+ */
 export class RdbReader {
   readonly #cursor = new Cursor();
+  readonly #source = new Source(this.#cursor, (what, offset) => this.#malformed(what, offset));
+  readonly #walk = new Walk(this.#source);
   readonly #crc = new Crc64();
   #dialect: Dialect | undefined;
-  /** What is under way, innermost last. */
-  readonly #frames: Frame[] = [];
-  #stage: 'header' | 'opcode' | 'within' | 'footer' | 'done' = 'header';
+  #stage: 'header' | 'opcode' | 'within' | 'name' | 'value' | 'module' | 'library' | 'footer' | 'done' = 'header';
   readonly #tally = new Tally();
-  #expiring = false;
+  #expiresAt: number | undefined;
   /** An expiry, idle time or frequency was read, so a key has to follow. */
   #keyDue = false;
-  readonly #texts: (string | undefined)[] = [];
   #checksum: RdbSummary['checksum'] = 'absent';
+  /** The key under way, without its value. */
+  #entry: Omit<Entry, 'part' | 'first' | 'last'> | undefined;
+  #type = 0;
+  #decoding: Decoding | undefined;
+  #first = true;
+  #record: RdbRecord | undefined;
+
+  /** @param decode without it nothing but the structure is looked at */
+  constructor(private readonly decode?: Decode) {}
 
   /** @throws RolloutError BackupFailed, with the byte at which the file is malformed */
   push(chunk: Buffer): void {
+    // eslint-disable-next-line @typescript-eslint/no-unused-vars -- what was read is in the summary
+    for (const _ of this.read(chunk));
+  }
+
+  /** What the chunk completes. @throws RolloutError BackupFailed, with the byte at which the file is malformed */
+  *read(chunk: Buffer): Generator<RdbRecord, void, void> {
     if (chunk.length === 0) return;
     this.#cursor.add(chunk);
-    while (this.#step());
+    while (this.#step()) {
+      if (this.#record === undefined) continue;
+      yield this.#record;
+      this.#record = undefined;
+    }
     if (this.#stage === 'done' && this.#cursor.available > 0)
       throw this.#malformed('the file goes on after its end marker and checksum');
     if (this.#stage !== 'footer' && this.#stage !== 'done') this.#crc.update(this.#cursor.passed());
@@ -43,9 +72,9 @@ export class RdbReader {
   end(): RdbSummary {
     if (this.#stage !== 'done' || this.#dialect === undefined) {
       const { skipping } = this.#cursor;
-      throw this.#malformed(
-        `the file ends here, ${skipping > 0 ? `${skipping} bytes short of the end of a value` : unfinished[this.#stage]}`,
-      );
+      const where =
+        skipping > 0 ? `${skipping} bytes short of the end of a value` : (unfinished[this.#stage] ?? unfinished.within);
+      throw this.#malformed(`the file ends here, ${where}`);
     }
     return this.#tally.summary(this.#dialect, {
       bytes: this.#cursor.offset,
@@ -63,6 +92,14 @@ export class RdbReader {
         return this.#opcode();
       case 'within':
         return this.#within();
+      case 'name':
+        return this.#name();
+      case 'value':
+        return this.#value();
+      case 'module':
+        return this.#module();
+      case 'library':
+        return this.#library();
       case 'footer':
         return this.#footer();
       case 'done':
@@ -92,7 +129,7 @@ export class RdbReader {
     if (code === undefined) return false;
     const value = this.#dialect?.value(code);
     if (value) {
-      this.#key(value);
+      this.#key(code, value);
       return true;
     }
     const attribute = keyAttributes.has(code);
@@ -107,15 +144,16 @@ export class RdbReader {
       this.#stage = 'footer';
       return true;
     }
+    if (code === opcodes.expiryMilliseconds || code === opcodes.expirySeconds) return this.#expiry(code, start);
     if (attribute) this.#keyDue = true;
-    if (code === opcodes.expiryMilliseconds || code === opcodes.expirySeconds) this.#expiring = true;
     if (code === opcodes.function) this.#tally.functions++;
-    this.#enter(layout);
+    if (code === opcodes.function && this.decode) this.#stage = 'library';
+    else this.#enter(layout);
     return true;
   }
 
   #select(start: number): boolean {
-    const index = this.#number(start);
+    const index = this.#source.count();
     if (index === undefined) {
       this.#cursor.rewind(start);
       return false;
@@ -125,154 +163,102 @@ export class RdbReader {
     return true;
   }
 
-  #key(value: ValueLayout): void {
-    this.#tally.key(value, this.#expiring);
-    this.#expiring = this.#keyDue = false;
-    this.#frames.push({ layout: value.layout, index: 0, rounds: 1 });
-    this.#enter(keyName);
+  #expiry(code: number, start: number): boolean {
+    const at = code === opcodes.expiryMilliseconds ? this.#source.milliseconds() : this.#cursor.take(4)?.readInt32LE(0);
+    if (at === undefined) {
+      this.#cursor.rewind(start);
+      return false;
+    }
+    this.#expiresAt = code === opcodes.expiryMilliseconds ? at : at * 1000;
+    this.#keyDue = true;
+    return true;
+  }
+
+  #key(code: number, value: ValueLayout): void {
+    const expiresAt = this.#expiresAt;
+    this.#tally.key(value, expiresAt !== undefined);
+    this.#expiresAt = undefined;
+    this.#keyDue = false;
+    if (!this.decode) {
+      this.#enter(value.layout);
+      this.#enter(keyName);
+      return;
+    }
+    this.#type = code;
+    this.#entry = {
+      kind: 'key',
+      database: this.#tally.database,
+      key: noKey,
+      ...(expiresAt === undefined ? {} : { expiresAt }),
+      type: value.type,
+    };
+    this.#stage = 'name';
+  }
+
+  #name(): boolean {
+    const key = this.#source.string();
+    if (!key || !this.#entry || !this.#dialect) return false;
+    this.#entry.key = key;
+    this.#first = true;
+    if (this.decode?.keep?.(key, this.#entry.database) === false)
+      this.#enter(this.#dialect.value(this.#type)?.layout ?? []);
+    else {
+      this.#decoding = decodeValue(this.#type, this.#dialect, this.#source);
+      this.#stage = this.#decoding ? 'value' : 'module';
+    }
+    return true;
+  }
+
+  #value(): boolean {
+    const next = this.#decoding?.next();
+    if (!next || next.value === starved) return false;
+    this.#give(next.value, next.done ?? false);
+    if (next.done) this.#stage = 'opcode';
+    return true;
+  }
+
+  #module(): boolean {
+    const id = this.#source.number();
+    if (id === undefined) return false;
+    this.#give({ type: 'module', name: moduleName(id) }, true);
+    this.#enter(['module']);
+    return true;
+  }
+
+  #give(part: Elements, last: boolean): void {
+    if (!this.#entry) return;
+    const { kind, database, key, expiresAt, type } = this.#entry;
+    const first = this.#first;
+    this.#first = false;
+    this.#record =
+      expiresAt === undefined
+        ? { kind, database, key, type, part, first, last }
+        : { kind, database, key, expiresAt, type, part, first, last };
+  }
+
+  #library(): boolean {
+    const source = this.#source.string();
+    if (!source) return false;
+    this.#record = { kind: 'function', source };
+    this.#stage = 'opcode';
+    return true;
   }
 
   #enter(layout: Layout): void {
-    this.#frames.push({ layout, index: 0, rounds: 1 });
+    this.#walk.enter(layout);
     this.#stage = 'within';
   }
 
   #within(): boolean {
-    const frame = this.#frames.at(-1);
-    if (!frame) {
-      if (this.#cursor.skipping > 0) return false;
-      this.#texts.length = 0;
-      this.#stage = 'opcode';
-      return true;
+    if (this.#walk.step()) return true;
+    if (!this.#walk.done) return false;
+    const [name, value] = this.#walk.texts.splice(0);
+    if (name !== undefined && value !== undefined) {
+      this.#tally.aux(name, value);
+      if (this.decode) this.#record = { kind: 'aux', name, value };
     }
-    const piece = frame.layout[frame.index];
-    if (piece === undefined) {
-      frame.index = 0;
-      frame.rounds--;
-      if (frame.rounds <= 0) this.#frames.pop();
-      return true;
-    }
-    const start = this.#cursor.offset;
-    if (this.#cursor.skipping > 0) return false;
-    if (!this.#piece(piece, frame, start)) {
-      this.#cursor.rewind(start);
-      return false;
-    }
+    this.#stage = 'opcode';
     return true;
-  }
-
-  /** Passes one piece; false, with the cursor anywhere, when it has not arrived whole. */
-  #piece(piece: Piece, frame: Frame, start: number): boolean {
-    if (typeof piece === 'object') {
-      if ('bytes' in piece) {
-        frame.index++;
-        this.#cursor.skip(piece.bytes);
-        return true;
-      }
-      const rounds = this.#count(start);
-      if (rounds === undefined) return false;
-      frame.index++;
-      if (rounds > 0) this.#frames.push({ layout: piece.repeat, index: 0, rounds });
-      return true;
-    }
-    switch (piece) {
-      case 'length':
-        // Counters such as a group's entries-read are 64 bits wide, and -1 where they are unknown: any value goes.
-        if (this.#number(start) === undefined) return false;
-        break;
-      case 'string':
-        if (!this.#string(start)) return false;
-        break;
-      case 'text':
-        if (!this.#text(start)) return false;
-        break;
-      case 'score': {
-        const digits = this.#cursor.byte();
-        if (digits === undefined) return false;
-        if (digits < 253) this.#cursor.skip(digits);
-        break;
-      }
-      case 'module': {
-        const code = this.#number(start);
-        if (code === undefined) return false;
-        if (code === 0) break;
-        const operand = moduleOperands[code];
-        if (operand === undefined) throw this.#malformed(`a module's value has the unknown opcode ${code}`, start);
-        this.#frames.push({ layout: [operand], index: 0, rounds: 1 });
-        // The piece stays: further opcodes follow, up to 0.
-        return true;
-      }
-    }
-    frame.index++;
-    return true;
-  }
-
-  #number(start: number): number | undefined {
-    const length = this.#cursor.length();
-    if (length !== undefined && length < 0) throw this.#malformed('a length is malformed', start);
-    return length;
-  }
-
-  #count(start: number): number | undefined {
-    const count = this.#number(start);
-    if (count !== undefined && count > Number.MAX_SAFE_INTEGER) throw this.#malformed(`a count of ${count}`, start);
-    return count;
-  }
-
-  #string(start: number): boolean {
-    const length = this.#cursor.length();
-    if (length === undefined) return false;
-    if (length >= 0) {
-      if (length > Number.MAX_SAFE_INTEGER) throw this.#malformed(`a string of ${length} bytes`, start);
-      this.#cursor.skip(length);
-      return true;
-    }
-    const kind = ~length;
-    if (kind <= 2) this.#cursor.skip(1 << kind);
-    else if (kind === 3) {
-      const [packed, unpacked] = [this.#count(start), this.#count(start)];
-      if (packed === undefined || unpacked === undefined) return false;
-      if (packed === 0 || unpacked === 0) throw this.#malformed('an empty compressed string', start);
-      this.#cursor.skip(packed);
-    } else throw this.#malformed(`a string has the unknown encoding ${kind}`, start);
-    return true;
-  }
-
-  #text(start: number): boolean {
-    const length = this.#cursor.length();
-    if (length === undefined) return false;
-    let text: string | undefined;
-    if (length >= 0 && length <= keptText) {
-      const bytes = this.#cursor.take(length);
-      if (!bytes) return false;
-      text = bytes.toString('utf8');
-    } else if (length < 0 && ~length <= 2) {
-      const bytes = this.#cursor.take(1 << ~length);
-      if (!bytes) return false;
-      text = String(bytes.readIntLE(0, bytes.length));
-    } else if (~length === 3) {
-      const [packed, unpacked] = [this.#count(start), this.#count(start)];
-      if (packed === undefined || unpacked === undefined) return false;
-      if (packed <= keptText && unpacked <= keptText) {
-        const bytes = this.#cursor.take(packed);
-        if (!bytes) return false;
-        text = decompressLzf(bytes, unpacked)?.toString('utf8');
-        if (text === undefined) throw this.#malformed('a compressed string does not unpack to its length', start);
-      } else this.#cursor.skip(packed);
-    } else {
-      this.#cursor.rewind(start);
-      return this.#string(start);
-    }
-    this.#keep(text);
-    return true;
-  }
-
-  #keep(text: string | undefined): void {
-    this.#texts.push(text);
-    if (this.#texts.length < 2) return;
-    const [name, value] = this.#texts;
-    this.#texts.length = 0;
-    if (name !== undefined && value !== undefined) this.#tally.aux(name, value);
   }
 
   #footer(): boolean {
@@ -295,25 +281,16 @@ export class RdbReader {
 }
 
 const keyName: Layout = ['string'];
+const noKey = Buffer.alloc(0);
 const keyAttributes: ReadonlySet<number> = new Set([
   opcodes.expiryMilliseconds,
   opcodes.expirySeconds,
   opcodes.idle,
   opcodes.frequency,
 ]);
-const unfinished = {
+const unfinished: Readonly<Record<string, string>> & { within: string } = {
   header: 'within its header',
   opcode: 'without an end marker',
   within: 'in the middle of a record',
   footer: 'within its checksum',
-  done: 'too early',
-} as const;
-
-// Signed, unsigned, float, double, string (RDB_MODULE_OPCODE_* of rdb.h).
-const moduleOperands: Readonly<Record<number, Piece>> = {
-  1: 'length',
-  2: 'length',
-  3: { bytes: 4 },
-  4: { bytes: 8 },
-  5: 'string',
 };

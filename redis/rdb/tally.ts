@@ -42,6 +42,10 @@ export class Tally {
     this.#database = this.#databases.get(index) ?? { index, keys: 0, expires: 0 };
   }
 
+  get database(): number {
+    return this.#database.index;
+  }
+
   key({ type, fieldExpiry }: ValueLayout, expires: boolean): void {
     this.#databases.set(this.#database.index, this.#database);
     this.#database.keys++;
