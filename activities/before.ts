@@ -9,6 +9,7 @@ import { releaseFromInfo } from '../redis/info.js';
 import { noFailover, readInfo } from '../redis/node.js';
 import { BACKLOG_SIZE, grownBacklog } from './backlog.js';
 import { platformNode, type Context } from './context.js';
+import { readRegistry } from './standby-registry.js';
 
 /**
  * A node as it was before it was touched. Kept beside the node, since it holds what must not enter a history (passwords),
@@ -54,16 +55,18 @@ export async function forgetBefore({ platform, token }: Context, place: NodePlac
 }
 
 /**
- * Keeps what is known of a node as it was before as what a fallback brings it back to. The first to say it is right, until
- * it is forgotten; while nothing is done to the node yet, what is known is brought up to date.
+ * Keeps what is known of a node as it was before as what a fallback brings it back to. Of a way with several hops the first
+ * release is right, as long as there is a standby of it; what an upgrade left that was never ended is overwritten.
  */
 export async function rememberOrigin(context: Context, place: NodePlace): Promise<void> {
   const [before, origin] = [await readBefore(context, place), await readOrigin(context, place)];
-  if (!before || (origin && (origin.release !== before.release || isPending(before)))) return;
+  if (!before) return;
+  const standbys = await readRegistry(context.deploymentFolder);
+  if (origin && (isPending(before) || standbys.some(({ release }) => release === origin.release)))
+    if (origin.release !== before.release || isPending(before)) return;
   const { release, file, running, acl, aclFile } = before;
   const kept: Before = { release, file, running, acl, snapshot: false, ...(aclFile ? { aclFile } : {}) };
-  const text = JSON.stringify(kept);
-  await context.platform.remember(platformNode(place), context.token, { name: ORIGIN, text });
+  await context.platform.remember(platformNode(place), context.token, { name: ORIGIN, text: JSON.stringify(kept) });
 }
 
 /** What a fallback brings the node back to; undefined where no upgrade with a fallback has begun on it. */

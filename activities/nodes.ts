@@ -14,6 +14,7 @@ import {
   needBefore,
   readBefore,
   rememberBefore,
+  rememberOrigin,
   SNAPSHOT,
   writeBefore,
   type Before,
@@ -46,7 +47,7 @@ export function nodeActivities(dependencies: Dependencies): NodeActivities {
       });
 
   return {
-    prepareShard: inContext(async (context, { nodes, backlogBytes }) => {
+    prepareShard: inContext(async (context, { nodes, backlogBytes, fallback }) => {
       const places = await Promise.all(
         nodes.map(async (address) => {
           await using connection = await context.connect(address);
@@ -54,6 +55,7 @@ export function nodeActivities(dependencies: Dependencies): NodeActivities {
           await fenceAll(context, [found]);
           if (backlogBytes !== undefined) await growBacklog(context, found, backlogBytes);
           await rememberBefore(context, connection, found, 'untouched');
+          if (fallback === true) await rememberOrigin(context, found);
           const before = await readBefore(context, found);
           return isPending(before) ? { ...found, release: before.release, pending: true } : found;
         }),

@@ -85,6 +85,10 @@ export async function rememberEntry(context: Context, shard: string): Promise<vo
   });
 }
 
+/** Has it been up before? What was noted beside it then says so. */
+export const startedBefore = async ({ platform }: Context, entry: StandbyEntry): Promise<boolean> =>
+  (await platform.recall(platformNode(placeOfStandby(entry)), { name: ENTRY })) !== undefined;
+
 /** What the standby is started with; of a primary that was upgraded meanwhile, what it ran before. */
 export async function startInputFor(
   context: Context,

@@ -2,8 +2,10 @@ import type { Order, StandbyActivities } from '../model/work.js';
 import { readInfo } from '../redis/node.js';
 import { contextFor, heartbeating, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
-import { freezeNow, sync, takeAway } from './standby-life.js';
+import { freezeNow } from './standby-freeze.js';
 import { findStandby, noteStandby, readRegistry } from './standby-registry.js';
+import { forgetOrigins, takeAway } from './standby-removal.js';
+import { sync } from './standby-sync.js';
 
 /** A shard's standby from its making to its end. Each looks at the world first, and does only what is still missing. */
 export function standbyActivities(dependencies: Dependencies): StandbyActivities {
@@ -31,6 +33,7 @@ export function standbyActivities(dependencies: Dependencies): StandbyActivities
     removeStandby: inContext(async (context, { shard }) => {
       const entry = await findStandby(context.deploymentFolder, shard);
       if (entry) await takeAway(context, entry);
+      await forgetOrigins(context, shard);
     }),
 
     readStandbys: inContext(async ({ deploymentFolder }) =>

@@ -109,8 +109,11 @@ export interface AssessActivities {
 }
 
 export interface NodeActivities {
-  /** Finds each node's place, and enlarges the backlogs. `pending`: an earlier operation left it in the middle. */
-  prepareShard(input: Order & { nodes: string[]; backlogBytes?: number }): Promise<NodePlace[]>;
+  /**
+   * Finds each node's place, and enlarges the backlogs. `pending`: an earlier operation left it in the middle. `fallback`:
+   * how each node is now outlives the shard's upgrade, until its standby is removed.
+   */
+  prepareShard(input: Order & { nodes: string[]; backlogBytes?: number; fallback?: boolean }): Promise<NodePlace[]>;
   /** Puts back what prepareShard changed; a node that is away, or was never released, is left to the next operation. */
   putBackShard(input: Order & { places: NodePlace[] }): Promise<void>;
   /** Remembers the node as it is, and keeps it from being promoted. */

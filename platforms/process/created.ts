@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { addressOf } from '../../model/endpoint.js';
 import { RolloutError } from '../../model/failures.js';
 import type { FencingToken, PlatformNode } from '../platform.js';
@@ -83,6 +83,10 @@ export async function removeHome(node: PlatformNode, token: FencingToken, stopTi
   await rmdir(node.home).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   });
+  // What attempts that died had begun to make.
+  const begun = `${basename(node.home)}.new-`;
+  for (const name of (await namesIn(dirname(node.home))) ?? [])
+    if (name.startsWith(begun)) await rm(join(dirname(node.home), name), { recursive: true, force: true });
   await syncFolder(dirname(node.home));
 }
 

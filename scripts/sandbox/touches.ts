@@ -4,8 +4,12 @@ import { promises } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { Socket } from 'node:net';
 
-/** Told of everything that is about to be done to the world within `watching`; what it throws is thrown there. */
-export type OnTouch = (what: string) => void;
+/**
+ * Told of everything that is about to be done to the world within `watching`; what it throws is thrown there.
+ *
+ * @param over the connection that a command goes over
+ */
+export type OnTouch = (what: string, over?: Socket) => void;
 
 const watcher = new AsyncLocalStorage<OnTouch>();
 
@@ -45,7 +49,7 @@ function before(
   owner[name] = function (this: unknown, ...args: unknown[]): unknown {
     const onTouch = watcher.getStore();
     const what = onTouch && tell(args);
-    if (onTouch && what !== undefined) onTouch(what);
+    if (onTouch && what !== undefined) onTouch(what, this instanceof Socket ? this : undefined);
     return original.apply(this, args);
   };
 }

@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { freezeNow, sync, takeAway } from '../../../activities/standby-life.js';
+import { freezeNow } from '../../../activities/standby-freeze.js';
+import { takeAway } from '../../../activities/standby-removal.js';
+import { sync } from '../../../activities/standby-sync.js';
 import { placeOfStandby, type StandbyEntry } from '../../../activities/standby-registry.js';
 import { platformNode } from '../../../activities/context.js';
 import { at, connect, type NodeConnection } from '../../../redis/connection.js';

@@ -18,8 +18,9 @@ export class StandbyStage implements AsyncDisposable {
     readonly state: string,
   ) {}
 
-  static async open(cluster: Sandbox): Promise<StandbyStage> {
-    return new StandbyStage(cluster, await mkdtemp(join(tmpdir(), 'redis-rollout-standby-')));
+  /** @param state the deployment's folder in a worker's state folder, by default one of its own */
+  static async open(cluster: Sandbox, state?: string): Promise<StandbyStage> {
+    return new StandbyStage(cluster, state ?? (await mkdtemp(join(tmpdir(), 'redis-rollout-standby-'))));
   }
 
   get primary(): string {
