@@ -8,7 +8,8 @@ import { Margins } from './margins.js';
 import { dirtyField, type FollowRecord } from './record.js';
 import { split } from './split.js';
 import type { Losses } from './state.js';
-import type { FollowTools, Rewriter } from './tools.js';
+import type { Rewriter } from '../rewrite/rewriter.js';
+import type { FollowTools } from './tools.js';
 
 export interface ApplierInput {
   flights: Flights;

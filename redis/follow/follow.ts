@@ -74,7 +74,7 @@ export async function follow(input: FollowInput): Promise<never> {
       state.waitsFor = error instanceof Error ? error.message : String(error);
       if (error instanceof Gap) {
         state.gap = error.message;
-        await freshCopy(input, record, state, tell);
+        await freshCopy(input, { record, losses, state, tell });
         continue;
       }
       tell(true);
@@ -88,20 +88,29 @@ export async function follow(input: FollowInput): Promise<never> {
 }
 
 async function freshCopy(
-  input: FollowInput,
-  record: string,
-  state: FollowState,
-  tell: (now: boolean) => void,
+  { tools, primary, standby, target, signal, slots, timeoutMs = 5000 }: FollowInput,
+  { record, losses, state, tell }: { record: string; losses: Losses; state: FollowState; tell: (now: boolean) => void },
 ): Promise<void> {
-  const { tools, standby, signal, timeoutMs = 5000, slots } = input;
-  if (!tools.copyAll)
-    throw new RolloutError('StandbyLost', `the standby can't be followed to any more: ${state.gap ?? ''}`);
+  const cluster = slots.length > 0;
   state.phase = 'copying';
   state.copies++;
   tell(true);
-  const point = await tools.copyAll({ primary: await input.primary(), standby, signal });
-  await using connection = await connect(standby, { timeoutMs });
-  await writeRecord(connection, { record, cluster: slots.length > 0, point });
+  const alive = setInterval(() => tell(false), PROGRESS_EVERY_MS);
+  try {
+    const point = await tools.copyAll({
+      ...{ primary: await primary(), standby, record, cluster, target, signal },
+      onLost: (what, keys, count) => losses.add(what, keys, count),
+    });
+    await using connection = await connect(standby, { timeoutMs });
+    await writeRecord(connection, { record, cluster, point });
+  } catch (error) {
+    signal.throwIfAborted();
+    // The record that is left leads to the next copy.
+    if (!(error instanceof RolloutError) || lasting.includes(error.type)) throw error;
+    state.waitsFor = error.message;
+  } finally {
+    clearInterval(alive);
+  }
 }
 
 /** What a change makes of the state; true when it is to be told at once. */

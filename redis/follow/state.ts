@@ -45,11 +45,11 @@ export class Losses {
     for (const it of known) this.#kinds.set(it.what, structuredClone(it));
   }
 
-  add(what: string, keys: readonly Buffer[]): void {
+  add(what: string, keys: readonly Buffer[], count = 1): void {
     const name = this.#kinds.has(what) || this.#kinds.size < KINDS ? what : 'others';
     const kind = this.#kinds.get(name) ?? { what: name, count: 0, examples: [] };
     this.#kinds.set(name, kind);
-    kind.count++;
+    kind.count += count;
     for (const key of keys) {
       if (kind.examples.length >= EXAMPLES) return;
       const text = printable(key);

@@ -1,18 +1,6 @@
 import type { Endpoint, NodeConnection } from '../connection.js';
 import type { StreamPoint } from '../replication/position.js';
-
-/** What a command becomes for the older release: see redis/rewrite/. */
-export type Rewritten =
-  | { kind: 'same' }
-  | { kind: 'rewritten'; commands: Buffer[][]; lost?: { keys: Buffer[]; what: string } }
-  | { kind: 'nothing' }
-  | { kind: 'recopy'; keys: Buffer[]; reason: string }
-  | { kind: 'unrepresentable'; keys: Buffer[]; what: string };
-
-export interface Rewriter {
-  rewrite(args: Buffer[]): Rewritten;
-  keysOf(args: Buffer[]): { reads: Buffer[]; writes: Buffer[] } | 'all';
-}
+import type { Rewriter } from '../rewrite/rewriter.js';
 
 /** A key's value at an offset, as commands that replace whatever is there; the first deletes it. */
 export interface KeyCopy {
@@ -34,6 +22,18 @@ export interface FollowTools {
     target: string;
     marginMs: number;
   }) => Promise<KeyCopy>;
-  /** Empties the standby, copies everything, and says at which point that was. Without it a gap ends the following. */
-  copyAll?: (input: { primary: Endpoint; standby: Endpoint; signal?: AbortSignal }) => Promise<StreamPoint>;
+  /** Empties the standby but for its record, copies everything, and says at which point that was. */
+  copyAll: (input: FreshCopy) => Promise<StreamPoint>;
+}
+
+export interface FreshCopy {
+  primary: Endpoint;
+  standby: Endpoint;
+  record: string;
+  /** Is the standby a member that imports its slots? */
+  cluster: boolean;
+  target: string;
+  /** Called for what the older release can't hold. */
+  onLost: (what: string, keys: readonly Buffer[], count: number) => void;
+  signal: AbortSignal;
 }

@@ -1,5 +1,6 @@
 import type { SlotRange } from '../../../model/topology.js';
 import { connect, type Endpoint, type NodeConnection } from '../../../redis/connection.js';
+import { followTools } from '../../../redis/follow/copying.js';
 import { follow } from '../../../redis/follow/follow.js';
 import { isDrained, writeRecord } from '../../../redis/follow/record.js';
 import type { FollowState } from '../../../redis/follow/state.js';
@@ -7,17 +8,12 @@ import type { FollowTools } from '../../../redis/follow/tools.js';
 import { readInfo } from '../../../redis/node.js';
 import { checkRdb } from '../../../redis/rdb/check.js';
 import { attach } from '../../../redis/replication/client.js';
-import { macros } from '../../../redis/rewrite/macros.js';
-import { rewriterFor } from '../../../redis/rewrite/rewriter.js';
 import { EXPIRY_MARGIN_MS, followKey } from '../../../redis/standby/point.js';
 import { compareBatch, findExtra } from '../../../redis/verify/batch.js';
 import { scanKeys } from '../../../redis/verify/keys.js';
 import { Pipe } from '../../../redis/verify/pipe.js';
 import type { Side, Sides } from '../../../redis/verify/side.js';
 import { until } from '../../../scripts/sandbox/cluster.js';
-import { copyByType } from './copy-by-type.js';
-
-export const tools: FollowTools = { rewriterFor, macros, copyKey: copyByType };
 
 /** One follower, which can be ended at any moment and started again. */
 export class Follower {
@@ -49,7 +45,7 @@ export class Follower {
     this.#controller = controller;
     this.#done = follow({
       slots: [],
-      tools,
+      tools: followTools,
       ...this.options,
       signal: controller.signal,
       onProgress: (state) => (this.state = state),

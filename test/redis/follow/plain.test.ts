@@ -159,3 +159,36 @@ test('a value of 100 MB, a hash of a million fields, commands of very many argum
   await pair.follower.drained(110_000);
   expect(await differences(pair.a.endpoint(), pair.b.endpoint())).toEqual([]);
 }, 240_000);
+
+test('the backlog no longer reaches back: everything is copied anew, what the standby can’t hold is named, and it goes on', async () => {
+  await using pair = await TwoServers.start('8.0.6', '5.0.6', ['repl-backlog-size 16kb']);
+  await pair.standby.call('SET', 'stray', 'to go');
+  await send(pair.a.endpoint(), everyType());
+  await send(pair.a.endpoint(), [
+    ...Array.from({ length: 5000 }, (_, i) => ['SET', `key:${i}`, 'x'.repeat(100), 'EX', 500] as const),
+    ['HSET', 'fields', 'a', 1, 'b', 2],
+    ['HPEXPIRE', 'fields', 900_000, 'FIELDS', 1, 'a'],
+  ]);
+  pair.follower.start();
+  await pair.follower.drained();
+  await send(pair.a.endpoint(), [['INCR', 'afterwards']]);
+  await pair.follower.drained();
+  expect(await differences(pair.a.endpoint(), pair.b.endpoint())).toEqual([]);
+  await until('it is told', () => Promise.resolve(pair.follower.state?.class === 'lossless-except'));
+  expect(pair.follower.state).toMatchObject({ copies: 1, phase: 'following' });
+  expect(pair.follower.state?.notRepresentable.flatMap(({ examples }) => examples)).toContain('fields');
+});
+
+test('killed while everything is copied anew: it begins again, and ends the same', async () => {
+  await using pair = await TwoServers.start('8.0.6', '5.0.6', ['repl-backlog-size 16kb']);
+  await send(
+    pair.a.endpoint(),
+    Array.from({ length: 60_000 }, (_, i) => ['SET', `key:${i}`, 'x'.repeat(100)]),
+  );
+  pair.follower.start();
+  await until('it copies', () => Promise.resolve(pair.follower.state?.phase === 'copying'));
+  await pair.follower.end();
+  pair.follower.start();
+  await pair.follower.drained();
+  expect(await differences(pair.a.endpoint(), pair.b.endpoint())).toEqual([]);
+});
