@@ -1,14 +1,20 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { endAll, type Bench } from './bench/bench.js';
+import { followBench } from './bench/follow/command.js';
 import { handoverBench } from './bench/handover/command.js';
 import { upgradeBench } from './bench/upgrade/command.js';
 import { columns } from './rollout/views/columns.js';
 
-const benches: Readonly<Record<string, Bench>> = { handover: handoverBench, upgrade: upgradeBench };
+const benches: Readonly<Record<string, Bench>> = {
+  follow: followBench,
+  handover: handoverBench,
+  upgrade: upgradeBench,
+};
 
 const help = `npm run bench NAME [-- OPTIONS]     measures on real servers of this machine, on loopback
 
+  follow     how fast a follower takes in what a primary writes, beside a native replica
   handover   what clients see of a primary's handover, ours beside what people do by hand
   upgrade    how long a whole upgrade takes, beside the bare restarts and loads of its nodes
 
