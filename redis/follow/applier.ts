@@ -8,8 +8,11 @@ import { Margins } from './margins.js';
 import { dirtyField, type FollowRecord } from './record.js';
 import { split } from './split.js';
 import type { Losses } from './state.js';
-import type { Rewriter } from '../rewrite/rewriter.js';
+import { isForScripts, type Rewriter } from '../rewrite/rewriter.js';
 import type { FollowTools } from './tools.js';
+
+/** A connection to the primary that has selected a database. */
+export type Connections = (db: number) => Promise<NodeConnection>;
 
 export interface ApplierInput {
   flights: Flights;
@@ -22,6 +25,8 @@ export interface ApplierInput {
   /** Commands of the stream, by the offset after them, that failed at the standby: their keys are copied instead. */
   failed: ReadonlyMap<number, string>;
   losses: Losses;
+  /** `rename-command` of the deployment: the name to send for an upper-case command. */
+  renamed: Readonly<Record<string, string>>;
   /** Something was applied. */
   onLanded: (landed: Landed) => void;
 }
@@ -45,9 +50,12 @@ export class Applier {
   #replid: string;
   /** Since MULTI. */
   #transaction: ReplicatedCommand[] | undefined;
-  #primary: NodeConnection | undefined;
+  /** Connections to the primary, by database; another function after each link. */
+  #primary: Connections | undefined;
   #active = 0;
-  #renamed: ReadonlyMap<string, string> = new Map();
+  /** By the names under which the deployment has them, and the other way round. */
+  readonly #canonical: ReadonlyMap<string, Buffer>;
+  readonly #renamed: ReadonlyMap<string, Buffer>;
 
   constructor(input: ApplierInput) {
     const { record, tools, source, target } = input;
@@ -57,6 +65,9 @@ export class Applier {
     this.#replid = record.replid;
     this.margins = new Margins(record.exact, record.exactMs);
     for (const { db, key } of record.dirty) this.dirty.add(db, key);
+    const renamed = Object.entries(input.renamed);
+    this.#renamed = new Map(renamed.map(([name, as]) => [name, Buffer.from(as)]));
+    this.#canonical = new Map(renamed.map(([name, as]) => [as.toUpperCase(), Buffer.from(name)]));
     this.#rewriter = tools.rewriterFor({ source, target, marginMs: this.margins.of });
     this.#batch = this.#begin();
     input.flights.onLanded = (landed) => {
@@ -70,7 +81,7 @@ export class Applier {
   }
 
   /** The stream goes on at this primary, under this name. */
-  attached(primary: NodeConnection, replid: string): void {
+  attached(primary: Connections, replid: string): void {
     this.#primary = primary;
     this.dirty.forgetCopies();
     this.#replid = replid;
@@ -88,6 +99,10 @@ export class Applier {
    */
   async take(commands: readonly ReplicatedCommand[]): Promise<void> {
     for (const command of commands) {
+      if (this.#canonical.size > 0) {
+        const name = this.#canonical.get(nameOf(command.args));
+        if (name) command.args[0] = name;
+      }
       const kind = command.args.length === 1 ? transactionPart(command.args[0]) : undefined;
       if (this.#transaction) {
         this.#transaction.push(command);
@@ -97,6 +112,7 @@ export class Applier {
         await this.#group(all);
       } else if (kind === 'multi') this.#transaction = [command];
       else if (kind === 'exec') this.#pass(command);
+      else if (!isForScripts(command.args)) await this.#outside(command);
       else if (this.dirty.size === 0 && this.#in.failed.size === 0) this.#one(command);
       else await this.#group([command]);
       if (this.#batch.isFull) {
@@ -138,13 +154,13 @@ export class Applier {
     }
   }
 
-  async #copy(primary: NodeConnection, it: DirtyKey, begun: number): Promise<void> {
+  async #copy(primary: Connections, it: DirtyKey, begun: number): Promise<void> {
     const { tools, target } = this.#in;
     it.state = 'copying';
     it.marginMs = this.margins.of(it.key);
     this.#active++;
     try {
-      const copy = await tools.copyKey({ primary, key: it.key, db: it.db, target, marginMs: it.marginMs });
+      const copy = await tools.copyKey({ primary: await primary(it.db), key: it.key, target, marginMs: it.marginMs });
       if (primary !== this.#primary) return;
       it.copy = copy;
       it.state = 'ready';
@@ -204,10 +220,28 @@ export class Applier {
     if (!this.#batch.holds(needed)) this.#turn();
     for (const command of commands) {
       if (command.args.length === 1 && transactionPart(command.args[0])) this.#pass(command);
+      else if (!isForScripts(command.args)) await this.#outside(command);
       else if (this.dirty.size === 0 && this.#in.failed.size === 0) this.#one(command);
       else this.#careful(command);
     }
     this.#applyCopies();
+  }
+
+  /** What no script may run: it goes by itself, after all before it, and does no harm when it comes again. */
+  async #outside(command: ReplicatedCommand): Promise<void> {
+    const result = this.#rewriter.rewrite(command.args);
+    if (result.kind === 'unrepresentable' || result.kind === 'recopy')
+      this.#in.losses.add(result.kind === 'recopy' ? result.reason : result.what, command.args.slice(2, 3));
+    const pieces = result.kind === 'same' ? [command.args] : result.kind === 'rewritten' ? result.commands : [];
+    if (pieces.length > 0) {
+      if (!this.#batch.isEmpty) this.#turn();
+      await this.#flights.settled();
+    }
+    for (const piece of pieces) {
+      const failure = await this.#flights.byItself(piece);
+      if (failure !== undefined) this.#in.losses.add(`${nameOf(piece)}, which failed: ${failure}`, []);
+    }
+    this.#pass(command);
   }
 
   /** Waits for the copies that are asked for of keys which a command is about: they may be of before or after it. */
@@ -327,7 +361,7 @@ export class Applier {
       }
     }
     const renamed = this.#renamed.size === 0 ? undefined : this.#renamed.get(nameOf(args));
-    if (renamed !== undefined) this.#batch.add([Buffer.from(renamed), ...args.slice(1)], upTo, owner);
+    if (renamed !== undefined) this.#batch.add([renamed, ...args.slice(1)], upTo, owner);
     else this.#batch.add(args, upTo, owner, encoded);
   }
 
@@ -339,7 +373,8 @@ export class Applier {
       this.#db = Number(args[1]?.toString('latin1'));
       return this.#in.cluster ? 'nothing' : [Buffer.from('@select'), ...args.slice(1)];
     }
-    if (name === 'SWAPDB' || name === 'FLUSHALL' || name === 'FLUSHDB') return [Buffer.from('@around'), ...args];
+    if (name === 'SWAPDB' || name === 'FLUSHALL' || name === 'FLUSHDB')
+      return [Buffer.from('@around'), this.#renamed.get(name) ?? Buffer.from(name), ...args.slice(1)];
     return undefined;
   }
 

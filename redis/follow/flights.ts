@@ -1,6 +1,6 @@
 import { RolloutError } from '../../model/failures.js';
 import { addressOf } from '../connection.js';
-import { ErrorReply, textOf, type Reply } from '../resp.js';
+import { encode, ErrorReply, textOf, type Reply } from '../resp.js';
 import type { Batch } from './batch.js';
 import { isPassing, refused, type StandbyLink } from './standby-link.js';
 
@@ -86,6 +86,19 @@ export class Flights {
     if (this.#broken) throw this.#broken;
     if (this.#waiting.length < WAITING_AT_MOST) return undefined;
     return this.#landing().then(() => this.room());
+  }
+
+  /** A command outside of any batch. The server's refusal, unless that is the standby's state: then it is thrown. */
+  async byItself(command: readonly Buffer[]): Promise<string | undefined> {
+    const { link } = this.#in;
+    const [name = Buffer.alloc(0), ...args] = command;
+    const [reply] = await link.send(
+      [encode([[name.toString('latin1').toUpperCase(), ...args]], link.endpoint.commands)],
+      1,
+    );
+    if (!(reply instanceof ErrorReply)) return undefined;
+    if (isPassing(reply.message)) throw refused(addressOf(link.endpoint), reply.message);
+    return reply.message.slice(0, 100);
   }
 
   /** All that was sent has landed. @throws what broke them */

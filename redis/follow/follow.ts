@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RolloutError } from '../../model/failures.js';
 import type { SlotRange } from '../../model/topology.js';
-import { connect, type Endpoint } from '../connection.js';
+import type { Endpoint } from '../connection.js';
 import { followKey } from '../standby/point.js';
+import { followTools } from './copying.js';
 import { CommandFailed, Elsewhere } from './flights.js';
-import { writeRecord } from './record.js';
+import { freshCopy, type FreshCopyInput } from './fresh-copy.js';
 import { followOnce, Gap, type SessionChange } from './session.js';
 import { Losses, type FollowState, type NotRepresentable } from './state.js';
 import type { FollowTools } from './tools.js';
@@ -18,7 +19,8 @@ export interface FollowInput {
   /** Releases of the primary and of the standby. */
   source: string;
   target: string;
-  tools: FollowTools;
+  /** Default: the product's own. */
+  tools?: FollowTools;
   /** What an earlier attempt found the standby can't hold. */
   known?: readonly NotRepresentable[];
   /** Called a few times a second, and whenever the phase changes. */
@@ -42,7 +44,7 @@ const LONGEST_PAUSE_MS = 2000;
  * @throws RolloutError Unauthorized, MissingPermission, StandbyLost; the signal's reason when it is aborted
  */
 export async function follow(input: FollowInput): Promise<never> {
-  const { signal, timeoutMs = 5000 } = input;
+  const { signal, timeoutMs = 5000, tools = followTools } = input;
   const record = followKey(input.slots);
   const losses = new Losses(input.known);
   const failed = new Map<number, string>();
@@ -59,10 +61,23 @@ export async function follow(input: FollowInput): Promise<never> {
   const onChange = (change: SessionChange): void => {
     tell(apply(state, change, failed));
   };
+  const skipped = new Set<string>();
+  let gap: Gap | undefined;
   for (let misses = 0; ;) {
     const before = state.commands;
     try {
-      await followOnce({ ...input, record, failed, refusedCopies, losses, timeoutMs, onChange });
+      if (gap) {
+        Object.assign(state, { phase: 'copying', gap: gap.message, copies: state.copies + 1 });
+        tell(true);
+        const alive = setInterval(() => tell(false), PROGRESS_EVERY_MS);
+        try {
+          await copyAnew({ ...input, tools, timeoutMs, primary: await input.primary(), record, losses, skipped });
+        } finally {
+          clearInterval(alive);
+        }
+        gap = undefined;
+      }
+      await followOnce({ ...input, tools, record, failed, refusedCopies, losses, timeoutMs, onChange });
     } catch (error) {
       signal.throwIfAborted();
       misses = state.commands > before ? 0 : misses + 1;
@@ -70,16 +85,12 @@ export async function follow(input: FollowInput): Promise<never> {
         if (typeof error.owner === 'number') failed.set(error.owner, error.reply);
         continue;
       }
+      if (error instanceof Gap) gap = error;
       state.phase = 'waiting';
       state.waitsFor = error instanceof Error ? error.message : String(error);
-      if (error instanceof Gap) {
-        state.gap = error.message;
-        await freshCopy(input, { record, losses, state, tell });
-        continue;
-      }
       tell(true);
-      if (!(error instanceof Elsewhere) && (!(error instanceof RolloutError) || lasting.includes(error.type)))
-        throw error;
+      const passing = error instanceof Gap || error instanceof Elsewhere || error instanceof RolloutError;
+      if (!passing || (error instanceof RolloutError && lasting.includes(error.type))) throw error;
     }
     // Two followers of one standby take turns, and not always at the same moment.
     const pause = Math.min(LONGEST_PAUSE_MS, 50 * 2 ** Math.min(misses, 6)) * (0.5 + Math.random());
@@ -87,30 +98,19 @@ export async function follow(input: FollowInput): Promise<never> {
   }
 }
 
-async function freshCopy(
-  { tools, primary, standby, target, signal, slots, timeoutMs = 5000 }: FollowInput,
-  { record, losses, state, tell }: { record: string; losses: Losses; state: FollowState; tell: (now: boolean) => void },
-): Promise<void> {
-  const cluster = slots.length > 0;
-  state.phase = 'copying';
-  state.copies++;
-  tell(true);
-  const alive = setInterval(() => tell(false), PROGRESS_EVERY_MS);
-  try {
-    const point = await tools.copyAll({
-      ...{ primary: await primary(), standby, record, cluster, target, signal },
-      onLost: (what, keys, count) => losses.add(what, keys, count),
-    });
-    await using connection = await connect(standby, { timeoutMs });
-    await writeRecord(connection, { record, cluster, point });
-  } catch (error) {
-    signal.throwIfAborted();
-    // The record that is left leads to the next copy.
-    if (!(error instanceof RolloutError) || lasting.includes(error.type)) throw error;
-    state.waitsFor = error.message;
-  } finally {
-    clearInterval(alive);
-  }
+/** A value that the standby refuses is left out of the next attempt, and told of. */
+async function copyAnew(input: FreshCopyInput & { skipped: Set<string> }): Promise<void> {
+  for (;;)
+    try {
+      await freshCopy(input);
+      return;
+    } catch (error) {
+      if (!(error instanceof CommandFailed) || typeof error.owner !== 'string' || input.skipped.has(error.owner))
+        throw error;
+      input.skipped.add(error.owner);
+      const key = error.owner.slice(error.owner.indexOf(':') + 1);
+      input.losses.add('values that the older release refused', [Buffer.from(key, 'latin1')]);
+    }
 }
 
 /** What a change makes of the state; true when it is to be told at once. */

@@ -65,6 +65,11 @@ export async function readRecord(
   };
 }
 
+/** In place of a replication id while a fresh copy is made; a new one each time, so that two of them don't mix. */
+const COPYING = 'copying-';
+export const copyingId = (random: string): string => COPYING + random;
+export const isCopying = ({ replid }: Pick<FollowRecord, 'replid'>): boolean => replid.startsWith(COPYING);
+
 /** Notes from where a standby is to be followed to: once, when it has been frozen, or filled with a fresh copy. */
 export async function writeRecord(
   standby: NodeConnection,

@@ -9,7 +9,10 @@
  * The first command that fails ends the batch: the record then stands before it, and what follows is as if never sent.
  * Nothing else could be right, since what comes after may depend on it.
  */
-export const applyScript = (macros: string): string => `
+export const applyScript = (macros: string, renamed: Readonly<Record<string, string>> = {}): string =>
+  script(macros).replace(/call\('([A-Z]+)'/g, (as, name: string) => (name in renamed ? `call('${renamed[name]}'` : as));
+
+const script = (macros: string): string => `
 if redis.replicate_commands then pcall(redis.replicate_commands) end
 ${macros}
 local record, replid, offset, step = ARGV[1], ARGV[2], ARGV[3], ARGV[4]

@@ -8,7 +8,7 @@ import { Applier } from './applier.js';
 import { adjustExpiries } from './expiries.js';
 import { Flights, type Landed } from './flights.js';
 import { Lag } from './lag.js';
-import { readRecord } from './record.js';
+import { isCopying, readRecord } from './record.js';
 import { applyScript } from './script.js';
 import { StandbyLink } from './standby-link.js';
 import type { Losses } from './state.js';
@@ -58,8 +58,9 @@ export async function followOnce(input: SessionInput): Promise<void> {
   const found = await readRecord(admin, { record, cluster }).catch(notServed(standby));
   if (!found)
     throw new RolloutError('StandbyLost', `${admin.address} has no record of where it was frozen (${record})`);
+  if (isCopying(found)) throw new Gap('a fresh copy was begun and not finished');
   using link = await StandbyLink.open(standby, COPY_TIMEOUT_MS);
-  const [sha] = await link.ask(['SCRIPT', 'LOAD', Buffer.from(applyScript(tools.macros))]);
+  const [sha] = await link.ask(['SCRIPT', 'LOAD', Buffer.from(applyScript(tools.macros, standby.commands))]);
   const databases = cluster ? 1 : await databasesOf(admin);
   const recordKey = Buffer.from(record);
   const flights = new Flights({
@@ -72,7 +73,7 @@ export async function followOnce(input: SessionInput): Promise<void> {
     refusedCopies: input.refusedCopies,
   });
   let lag: Lag | undefined;
-  let opened: NodeConnection[] = [];
+  let opened: Promise<NodeConnection>[] = [];
   const landed = (it: Landed): void => {
     lag?.reached(it.batch.to);
     if (it.wantedMs !== undefined) adjustExpiries(applier, it.wantedMs, slots, databases);
@@ -85,7 +86,8 @@ export async function followOnce(input: SessionInput): Promise<void> {
       lagMs: lag?.ms ?? 0,
     });
   };
-  const applier = new Applier({ ...input, flights, record: found, recordKey, cluster, onLanded: landed });
+  const renamed = standby.commands ?? {};
+  const applier = new Applier({ ...input, renamed, flights, record: found, recordKey, cluster, onLanded: landed });
   if (found.at !== undefined && found.now - found.at > applier.margins.leastMs)
     throw new Gap(
       `nothing was applied for ${Math.round((found.now - found.at) / 1000)} s, and keys may have expired meanwhile`,
@@ -97,7 +99,11 @@ export async function followOnce(input: SessionInput): Promise<void> {
   let endpoint: Endpoint | undefined;
   const forget = (): void => {
     lag?.[Symbol.dispose]();
-    for (const connection of opened) connection.close();
+    for (const connection of opened)
+      connection.then(
+        (it) => it.close(),
+        () => undefined,
+      );
     opened = [];
   };
   let looks = 0;
@@ -131,12 +137,21 @@ export async function followOnce(input: SessionInput): Promise<void> {
       else if (endpoint) {
         forget();
         const asked = await connect(endpoint, { timeoutMs });
-        const copying = await connect(endpoint, { timeoutMs: COPY_TIMEOUT_MS });
-        opened = [asked, copying];
+        const copying = new Map<number, Promise<NodeConnection>>();
+        const of = endpoint;
+        opened = [Promise.resolve(asked)];
+        const selected = (db: number): Promise<NodeConnection> => {
+          const known = copying.get(db);
+          if (known) return known;
+          const connection = connectTo(of, db);
+          copying.set(db, connection);
+          opened.push(connection);
+          return connection;
+        };
         if (cluster) await importFrom(asked, admin, slots);
         lag = new Lag(asked, looked);
         lag.reached(event.offset);
-        applier.attached(copying, event.replid);
+        applier.attached(selected, event.replid);
         input.onChange({
           kind: 'attached',
           primary: addressOf(endpoint),
@@ -164,6 +179,13 @@ async function importFrom(
 ): Promise<void> {
   const owner = String(await primary.call('CLUSTER', 'MYID'));
   if (!(await imports(standby, { ranges, owner }))) await markImporting({ standby, ranges, owner });
+}
+
+async function connectTo(endpoint: Endpoint, db: number): Promise<NodeConnection> {
+  const connection = await connect(endpoint, { timeoutMs: COPY_TIMEOUT_MS });
+  // A cluster has one database only, and may not know the command.
+  if (db !== 0) await connection.call('SELECT', db);
+  return connection;
 }
 
 async function databasesOf(node: NodeConnection): Promise<number> {

@@ -1,6 +1,5 @@
 import type { SlotRange } from '../../../model/topology.js';
 import { connect, type Endpoint, type NodeConnection } from '../../../redis/connection.js';
-import { followTools } from '../../../redis/follow/copying.js';
 import { follow } from '../../../redis/follow/follow.js';
 import { isDrained, writeRecord } from '../../../redis/follow/record.js';
 import type { FollowState } from '../../../redis/follow/state.js';
@@ -45,7 +44,6 @@ export class Follower {
     this.#controller = controller;
     this.#done = follow({
       slots: [],
-      tools: followTools,
       ...this.options,
       signal: controller.signal,
       onProgress: (state) => (this.state = state),
