@@ -71,7 +71,16 @@ export async function follow(input: FollowInput): Promise<never> {
         tell(true);
         const alive = setInterval(() => tell(false), PROGRESS_EVERY_MS);
         try {
-          await copyAnew({ ...input, tools, timeoutMs, primary: await input.primary(), record, losses, skipped });
+          await copyAnew({
+            ...input,
+            tools,
+            timeoutMs,
+            primary: await input.primary(),
+            record,
+            losses,
+            skipped,
+            bySight: gap.bySight,
+          });
         } finally {
           clearInterval(alive);
         }

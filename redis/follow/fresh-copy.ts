@@ -4,12 +4,13 @@ import type { SlotRange } from '../../model/topology.js';
 import { addressOf, connect, type Endpoint } from '../connection.js';
 import { readInfo } from '../node.js';
 import { attach } from '../replication/client.js';
-import type { StreamPoint } from '../replication/position.js';
+import { gapAfter, readPosition } from '../replication/position.js';
 import { isForScripts } from '../rewrite/rewriter.js';
 import { EXPIRY_MARGIN_MS } from '../standby/point.js';
 import { Batch, type Piece } from './batch.js';
-import { Flights } from './flights.js';
-import { copyingId, readRecord } from './record.js';
+import { Elsewhere, Flights } from './flights.js';
+import { Margins } from './margins.js';
+import { copyingId, isCopying, readRecord, type FollowRecord } from './record.js';
 import { applyScript } from './script.js';
 import { split } from './split.js';
 import { StandbyLink } from './standby-link.js';
@@ -27,6 +28,8 @@ export interface FreshCopyInput {
   losses: Losses;
   /** Keys (`database:name`) that are left out. */
   skipped: ReadonlySet<string>;
+  /** The gap can't be read from the record: it is copied whatever that says. */
+  bySight: boolean;
   timeoutMs: number;
   signal: AbortSignal;
 }
@@ -34,9 +37,12 @@ export interface FreshCopyInput {
 /** Empties the standby and says so in the record, in one step. */
 const EMPTY = `
 if redis.replicate_commands then pcall(redis.replicate_commands) end
-local kept = redis.call('HMGET', ARGV[1], 'standby', 'step')
+local kept = redis.call('HMGET', ARGV[1], 'standby', 'step', 'replid')
+if (kept[2] or '0') ~= ARGV[3] or kept[3] ~= ARGV[4] then return 0 end
 redis.call('FLUSHALL')
-redis.call('HSET', ARGV[1], 'replid', ARGV[2], 'offset', '0', 'step', (tonumber(kept[2] or '0') or 0) + 1, 'db', '0', 'dirty', '0', 'exact', '')
+local now = redis.call('TIME')
+redis.call('HSET', ARGV[1], 'replid', ARGV[2], 'offset', '0', 'step', (tonumber(kept[2] or '0') or 0) + 1, 'db', '0', 'dirty', '0', 'exact', '',
+  'at', string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000)))
 if kept[1] then redis.call('HSET', ARGV[1], 'standby', kept[1]) end
 return 1
 `;
@@ -51,8 +57,14 @@ const COPY_TIMEOUT_MS = 120_000;
  * @throws CommandFailed with the key's name for a value that the standby refuses; RolloutError StandbyLost where the primary
  *   is empty and the standby isn't: it may hold the only copy that there is; Unreachable, NodeHung, BackupFailed
  */
-export async function freshCopy(input: FreshCopyInput): Promise<StreamPoint> {
+export async function freshCopy(input: FreshCopyInput): Promise<void> {
   const { primary, standby, slots, record, source, target, tools, losses, skipped, timeoutMs, signal } = input;
+  const cluster = slots.length > 0;
+  await using admin = await connect(standby, { timeoutMs });
+  const before = await readRecord(admin, { record, cluster });
+  if (!before) throw new RolloutError('StandbyLost', `${admin.address} has no record of its follower (${record})`);
+  // Another follower may have copied everything while this one heard of the gap.
+  if (!(await isStillGap(before, input))) return;
   await refuseToEmpty(input);
   // Valkey writes for 7.2 where nothing is said, and refuses what that lacks (see handshake.ts).
   const release = source.startsWith('valkey-') ? { release: source.slice('valkey-'.length) } : {};
@@ -63,18 +75,17 @@ export async function freshCopy(input: FreshCopyInput): Promise<StreamPoint> {
   const { answer, snapshot } = attachment;
   if (!snapshot) throw new RolloutError('BackupFailed', `${addressOf(primary)} was asked for a snapshot and sent none`);
   using link = await StandbyLink.open(standby, COPY_TIMEOUT_MS);
-  const cluster = slots.length > 0;
   const id = copyingId(randomBytes(8).toString('hex'));
-  const empty = ['EVAL', Buffer.from(EMPTY), 0, Buffer.from(record), id] as const;
-  await (cluster ? link.ask(['ASKING'], empty) : link.ask(empty));
-  await using admin = await connect(standby, { timeoutMs });
-  const step = (await readRecord(admin, { record, cluster }))?.step ?? 0;
+  const words = [Buffer.from(EMPTY), 0, Buffer.from(record), id, before.step, before.replid];
+  const empty = ['EVAL', ...words] as const;
+  const emptied = await (cluster ? link.ask(['ASKING'], empty) : link.ask(empty));
+  if (emptied.at(-1) !== 1) throw new Elsewhere(`${admin.address} is being followed to by another`);
   const [sha] = await link.ask(['SCRIPT', 'LOAD', Buffer.from(applyScript(tools.macros, standby.commands))]);
   const flights = new Flights({
     link,
     recordKey: Buffer.from(record),
     sha: Buffer.isBuffer(sha) ? sha.toString() : '',
-    step,
+    step: before.step + 1,
     replid: id,
     asking: cluster,
     refusedCopies: new Map(),
@@ -121,7 +132,14 @@ export async function freshCopy(input: FreshCopyInput): Promise<StreamPoint> {
   if (db !== 0) last.add([Buffer.from('@select'), Buffer.from('0')], answer.offset, undefined);
   flights.send(last);
   await flights.settled();
-  return { replid: answer.replid, offset: answer.offset };
+}
+
+async function isStillGap(found: FollowRecord, { primary, bySight, timeoutMs }: FreshCopyInput): Promise<boolean> {
+  if (bySight || isCopying(found)) return true;
+  const { leastMs } = new Margins(found.exact, found.exactMs);
+  if (found.at !== undefined && found.now - found.at > leastMs) return true;
+  await using connection = await connect(primary, { timeoutMs });
+  return gapAfter(found, await readPosition(connection)) !== undefined;
 }
 
 async function refuseToEmpty({ primary, standby, record, timeoutMs }: FreshCopyInput): Promise<void> {

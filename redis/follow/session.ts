@@ -41,10 +41,20 @@ export type SessionChange =
   | { kind: 'looked'; primaryOffset: number; dirty: number; lagBytes: number; lagMs: number };
 
 /** The stream can't go on from where the standby is, or its data may have expired too early. */
-export class Gap extends Error {}
+export class Gap extends Error {
+  constructor(
+    message: string,
+    /** It was seen by who followed, and can't be read from the record. */
+    readonly bySight = false,
+  ) {
+    super(message);
+  }
+}
 
 /** For a big value that is dumped, and for a script that takes long. */
 const COPY_TIMEOUT_MS = 120_000;
+/** A fresh copy that nothing was written of for so long has died. */
+const COPIES_WITHIN_MS = 3000;
 
 /**
  * Follows until something breaks: reads where the standby is, and goes on from there.
@@ -58,7 +68,12 @@ export async function followOnce(input: SessionInput): Promise<void> {
   const found = await readRecord(admin, { record, cluster }).catch(notServed(standby));
   if (!found)
     throw new RolloutError('StandbyLost', `${admin.address} has no record of where it was frozen (${record})`);
-  if (isCopying(found)) throw new Gap('a fresh copy was begun and not finished');
+  if (isCopying(found)) {
+    // To begin another at once would empty the standby under whoever is at it: two followers would do so for ever.
+    if (found.at !== undefined && found.now - found.at < COPIES_WITHIN_MS)
+      throw new RolloutError('NotCaughtUp', `${admin.address} is being copied to, or was until a moment ago`);
+    throw new Gap('a fresh copy was begun and not finished');
+  }
   using link = await StandbyLink.open(standby, COPY_TIMEOUT_MS);
   const [sha] = await link.ask(['SCRIPT', 'LOAD', Buffer.from(applyScript(tools.macros, standby.commands))]);
   const databases = cluster ? 1 : await databasesOf(admin);
@@ -110,7 +125,7 @@ export async function followOnce(input: SessionInput): Promise<void> {
   const looked = (): void => {
     if (!lag) return;
     if (lag.ms > applier.margins.leastMs)
-      stopped.abort(new Gap(`the standby is ${lag.ms} ms behind, longer than keys are kept beyond their time`));
+      stopped.abort(new Gap(`the standby is ${lag.ms} ms behind, longer than keys are kept beyond their time`, true));
     // A beat keeps the time of the last batch fresh, and brings what was asked for.
     if (applier.margins.count > 0 || ++looks % 5 === 0) applier.beat();
     applier.startCopies();

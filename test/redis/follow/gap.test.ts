@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { until } from '../../../scripts/sandbox/cluster.js';
 import { everyType } from '../verify/every-type.js';
 import { send } from '../verify/pair.js';
-import { differences } from './followed.js';
+import { differences, Follower } from './followed.js';
 import { Shard } from './shard.js';
 import { TwoServers } from './two-servers.js';
 
@@ -39,7 +39,7 @@ test('the follower dies while it copies, again and again', async () => {
   await using pair = await TwoServers.start('8.0.6', '5.0.6', small);
   for (let at = 0; at < 200; at++)
     await pair.primary.call('RPUSH', `list:${at % 20}`, ...Array.from({ length: 2000 }, (_, i) => `${at}:${i}`));
-  for (let turn = 0; turn < 8; turn++) {
+  for (let turn = 0; turn < 4; turn++) {
     pair.follower.start();
     await until('it copies', async () => {
       const keys = Number(await pair.standby.call('DBSIZE'));
@@ -50,6 +50,20 @@ test('the follower dies while it copies, again and again', async () => {
   pair.follower.start();
   await pair.follower.drained();
   expect(await differences(pair.a.endpoint(), pair.b.endpoint())).toEqual([]);
+});
+
+test('two followers that copy at once', async () => {
+  await using pair = await TwoServers.start('8.0.6', '5.0.6', small);
+  for (let at = 0; at < 100; at++)
+    await pair.primary.call('RPUSH', `list:${at % 20}`, ...Array.from({ length: 2000 }, (_, i) => `${at}:${i}`));
+  const other = new Follower(pair.follower.options).start();
+  try {
+    pair.follower.start();
+    await pair.follower.drained();
+    expect(await differences(pair.a.endpoint(), pair.b.endpoint())).toEqual([]);
+  } finally {
+    await other.end();
+  }
 });
 
 test('in a cluster', async () => {
