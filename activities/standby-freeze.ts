@@ -42,7 +42,7 @@ export async function freezeNow(context: Context, step: Step): Promise<{ entry: 
     context.signal.throwIfAborted();
     const entry = await site(context, step);
     const place = placeOfStandby(entry);
-    const standing = await standingOf(context, place);
+    const standing = await standingOf(context, place, step);
     step.tell({ standby: entry.address, standing });
     if (standing === 'replica' || (standing === 'stopped' && entry.replid === undefined)) {
       await freezeReplica(context, await sync(context, step), step);

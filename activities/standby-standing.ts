@@ -40,14 +40,14 @@ export async function isOfItsRelease(context: Context, entry: StandbyEntry, prim
   return lineOf(releaseFromInfo(await readInfo(upstream, 'server'))) === lineOf(entry.release);
 }
 
-export async function standingOf(context: Context, place: NodePlace): Promise<Standing> {
+export async function standingOf(context: Context, place: NodePlace, step: Pick<Step, 'tell'>): Promise<Standing> {
   const made = await context.platform.inspect(platformNode(place)).catch((error: unknown) => {
     // Its folder is not there yet.
     if (error instanceof RolloutError && error.type === 'BadInput') return undefined;
     throw error;
   });
   if (made === undefined || made.state === 'stopped') return 'stopped';
-  await fenceAll(context, [place]);
+  await take(context, place, step);
   await using connection = await whenUp(context, place);
   const info = await readInfo(connection);
   if (info['cluster_enabled'] === '1') return 'member';
@@ -61,8 +61,28 @@ export const whenUp = (context: Context, place: NodePlace): Promise<NodeConnecti
     signal: context.signal,
   });
 
+/**
+ * Takes the standby for this attempt, once it can be: a server that loads a dataset, its own or one that its primary has
+ * just sent, refuses even CLIENT LIST before 7.0.
+ */
+export async function take(context: Context, place: NodePlace, step: Pick<Step, 'tell'>): Promise<void> {
+  for (;;) {
+    (await loaded(context, place, step)).close();
+    try {
+      await fenceAll(context, [place]);
+      return;
+    } catch (error) {
+      if (!(error instanceof Error) || !/^LOADING\b/.test(error.message)) throw error;
+    }
+  }
+}
+
 /** Connected, once its dataset is in memory. */
-export async function loaded(context: Context, place: NodePlace, { tell }: Step): Promise<NodeConnection> {
+export async function loaded(
+  context: Context,
+  place: NodePlace,
+  { tell }: Pick<Step, 'tell'>,
+): Promise<NodeConnection> {
   const connection = await whenUp(context, place);
   try {
     await poll(

@@ -2,7 +2,7 @@ import { RolloutError } from '../model/failures.js';
 import type { NodePlace } from '../model/work.js';
 import type { NodeConnection } from '../redis/connection.js';
 import { readInfo } from '../redis/node.js';
-import { fenceAll, platformNode, type Context } from './context.js';
+import { platformNode, type Context } from './context.js';
 import { rejoin, syncBaseline } from './rejoin.js';
 import { placeOfStandby, type StandbyEntry } from './standby-registry.js';
 import { takeAway } from './standby-removal.js';
@@ -15,14 +15,14 @@ import {
   startedBefore,
   startInputFor,
 } from './standby-site.js';
-import { isOfItsRelease, mustBeOfItsRelease, standingOf, whenUp, type Step } from './standby-standing.js';
+import { isOfItsRelease, mustBeOfItsRelease, standingOf, take, whenUp, type Step } from './standby-standing.js';
 
 /** Makes the shard's standby where there is none, and has it follow the primary until it has all. */
 export async function sync(context: Context, step: Step): Promise<StandbyEntry> {
   const entry = await site(context, step);
   if (entry.state !== 'syncing') return entry;
   const place = placeOfStandby(entry);
-  const standing = await standingOf(context, place);
+  const standing = await standingOf(context, place, step);
   if (standing !== 'replica' && standing !== 'stopped' && entry.replid !== undefined) return entry;
   await mustBeOfItsRelease(context, entry, step.primary);
   await using upstream = await context.connect(step.primary);
@@ -31,7 +31,7 @@ export async function sync(context: Context, step: Step): Promise<StandbyEntry> 
   if (standing === 'alone' || standing === 'member')
     await context.platform.stop(platformNode(place), context.token, { terminate: true });
   if (standing !== 'replica' && !(await create(context, entry, step))) return await sync(context, step);
-  await fenceAll(context, [place]);
+  await take(context, place, step);
   await rememberEntry(context, step.shard);
   await rememberBase(context, entry, step.primary);
   await follow(context, place, upstream);
@@ -66,10 +66,10 @@ export async function site(context: Context, step: Step): Promise<StandbyEntry> 
 
 /** A primary may have been failed over since it was begun. */
 async function follow(context: Context, place: NodePlace, upstream: NodeConnection): Promise<void> {
-  (await whenUp(context, place)).close();
-  await using acting = await context.connectToAct(place);
-  const info = await readInfo(acting, 'replication');
+  await using standby = await whenUp(context, place);
+  const info = await readInfo(standby, 'replication');
   const { host, port } = await replicationAddress(upstream);
   if (info['master_host'] === host && Number(info['master_port']) === port) return;
+  await using acting = await context.connectToAct(place);
   await acting.call('REPLICAOF', host, port);
 }
