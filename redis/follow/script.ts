@@ -86,23 +86,31 @@ own['@exactall'] = function(c)
   redis.call('SELECT', db)
 end
 
+-- Globals are looked up in a table each time, and this is what all the time goes into.
+local argv, run, number, list, floor = ARGV, redis.pcall, tonumber, unpack, math.floor
+for name, macro in pairs(macros) do own[name] = macro end
 local at, done, piece, failed = 9 + marks, tonumber(offset), 0, nil
-while ARGV[at] do
-  local head = tonumber(ARGV[at])
+local text = argv[at]
+while text do
+  local head = number(text)
   local count = head % 16384
-  local name = ARGV[at + 1]
-  local macro = own[name] or macros[name]
+  local name = argv[at + 1]
+  local macro = own[name]
   if macro then
-    local fine, failure = pcall(macro, {unpack(ARGV, at + 1, at + count)})
+    local fine, failure = pcall(macro, {list(argv, at + 1, at + count)})
     if not fine then failed = type(failure) == 'table' and failure.err or failure end
   else
-    local reply = redis.pcall(unpack(ARGV, at + 1, at + count))
+    local reply
+    if count == 3 then reply = run(name, argv[at + 2], argv[at + 3])
+    elseif count == 2 then reply = run(name, argv[at + 2])
+    else reply = run(list(argv, at + 1, at + count)) end
     if type(reply) == 'table' and reply.err then failed = reply.err end
   end
   if failed then break end
-  done = done + math.floor(head / 16384)
+  done = done + floor(head / 16384)
   piece = piece + 1
   at = at + count + 1
+  text = argv[at]
 end
 
 if db ~= '0' then redis.call('SELECT', '0') end
