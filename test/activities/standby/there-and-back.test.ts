@@ -21,10 +21,9 @@ import { backgroundSave, noFailover, setDirective } from '../../../redis/node.js
 import { at, connect } from '../../../redis/connection.js';
 import { ownLine } from '../../../redis/standby/cluster-file.js';
 import { markImporting } from '../../../redis/standby/importing.js';
-import { followKey } from '../../../redis/standby/point.js';
+import { follow } from '../../../redis/follow/follow.js';
 import { readTopology } from '../../../redis/topology.js';
 import { Sandbox, until } from '../../../scripts/sandbox/cluster.js';
-import { follow } from '../../redis/standby/stage.js';
 import { startWriting } from '../../redis/standby/writer.js';
 import { StandbyStage } from './stage.js';
 
@@ -72,10 +71,12 @@ test.each([
     const { owner: id, ranges } = ownLine(String(await owner.call('CLUSTER', 'NODES')));
     await using standby = await connect(at(cluster.endpoint(), entry.address));
     await markImporting({ standby, ranges, owner: id });
-    const record = followKey(ranges);
-    await using follower = await follow({
-      ...{ endpoint: cluster.endpoint(), primary: r.address, standby: entry.address, record },
-    });
+    const ending = new AbortController();
+    const followed = follow({
+      primary: () => Promise.resolve(at(cluster.endpoint(), r.address)),
+      ...{ standby: at(cluster.endpoint(), entry.address), slots: ranges, source: newer, target: older },
+      signal: ending.signal,
+    }).catch((error: unknown) => error);
     await writing.written(200);
 
     const cut = async () =>
@@ -84,7 +85,9 @@ test.each([
       );
     expect(await cut()).toMatchObject({ shard, from: r.address, to: entry.address, already: false });
     expect(await cut()).toMatchObject({ already: true });
-    await follower[Symbol.asyncDispose]();
+    // With its record the cutover has taken the follower's leave; what is there still ends here.
+    ending.abort(new Error('the shard is back'));
+    expect(await followed).toBeInstanceOf(Error);
     expect((await stage.standbys())[0]?.state).toBe('serving');
     await writing.written(50);
 

@@ -133,7 +133,7 @@ function asOlder(args: Buffer[]): (Buffer | string)[][] {
   return [args];
 }
 
-export async function follow(input: {
+async function follow(input: {
   endpoint: Endpoint;
   primary: string;
   standby: string;
