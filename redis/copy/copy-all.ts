@@ -1,5 +1,4 @@
-import { readEntries } from '../rdb/entries.js';
-import type { RdbRecord } from '../rdb/reader.js';
+import { RdbReader, type RdbRecord } from '../rdb/reader.js';
 import type { RdbSummary } from '../rdb/tally.js';
 import { printable } from '../verify/values.js';
 import { ValueWriter, type Written, type WriteOptions } from './value-writer.js';
@@ -72,18 +71,18 @@ export async function copyAll(input: CopyAllInput): Promise<CopiedAll> {
     if (found.examples.length < EXAMPLES) found.examples.push(printable(record.key));
   };
   try {
-    const records = readEntries(chunks, keep ? { keep } : {});
-    for (;;) {
-      const next = await records.next();
-      if (next.done) {
-        await out.close();
-        return { ...out.progress, summary: next.value, unrepresentable };
+    // Not by `readEntries`: a promise for each key costs as much as the key.
+    const reader = new RdbReader(keep ? { keep } : {});
+    for await (const chunk of chunks)
+      for (const record of reader.read(chunk)) {
+        put(record);
+        if (!out.full) continue;
+        signal?.throwIfAborted();
+        await out.send();
       }
-      put(next.value);
-      if (!out.full) continue;
-      signal?.throwIfAborted();
-      await out.send();
-    }
+    const summary = reader.end();
+    await out.close();
+    return { ...out.progress, summary, unrepresentable };
   } catch (error) {
     await out.abandon();
     throw error;
@@ -111,7 +110,7 @@ class Outbox {
   async send(): Promise<void> {
     const { apply, lanes = 2, onProgress } = this.input;
     // A big value's commands are many: no more of them at a time than otherwise.
-    for (const commands of batches(this.#commands)) {
+    for (const commands of this.#bytes < 2 * BATCH_BYTES ? [this.#commands] : batches(this.#commands)) {
       if (this.#underWay.length >= lanes) await this.#underWay.shift();
       const sent = apply(commands);
       // Waited for later, in its turn.

@@ -17,7 +17,11 @@ export interface CopyKeyInput extends WriteOptions {
 export interface CopiedKey {
   /** The history that the offset belongs to. */
   replid: string;
-  /** The last byte of the primary's replication stream whose effect the value has; it has no later one's. */
+  /**
+   * The last byte of the primary's replication stream whose effect the value has; it has no later one's. Up to 6.2 the
+   * reading itself is in the stream, as a transaction of nothing (or of the key's deletion, where it had expired), and
+   * the offset is before its EXEC.
+   */
   offset: number;
   /** The first deletes the key, the others build it anew: to be applied together. */
   commands: Words[];

@@ -203,13 +203,21 @@ export class RdbReader {
     if (this.decode?.keep?.(key, this.#entry.database) === false)
       this.#enter(this.#dialect.value(this.#type)?.layout ?? []);
     else {
-      this.#decoding = decodeValue(this.#type, this.#dialect, this.#source);
-      this.#stage = this.#decoding ? 'value' : 'module';
+      this.#decoding = this.#type === 0 ? undefined : decodeValue(this.#type, this.#dialect, this.#source);
+      this.#stage = this.#decoding || this.#type === 0 ? 'value' : 'module';
     }
     return true;
   }
 
   #value(): boolean {
+    if (this.#type === 0) {
+      // Most keys are strings, for which a generator would cost more than the reading.
+      const value = this.#source.string();
+      if (!value) return false;
+      this.#give({ type: 'string', value }, true);
+      this.#stage = 'opcode';
+      return true;
+    }
     const next = this.#decoding?.next();
     if (!next || next.value === starved) return false;
     this.#give(next.value, next.done ?? false);
