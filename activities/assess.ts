@@ -10,7 +10,7 @@ import { eachNode } from '../model/in-parallel.js';
 import { compareNumbers, release, satisfies } from '../model/release.js';
 import { allNodes, type TopologyView } from '../model/topology.js';
 import type { Verdict } from '../model/verdict.js';
-import type { AssessActivities, Assessment, ClusterNow, GateResult } from '../model/work.js';
+import type { AssessActivities, Assessment, ClusterNow, GateResult, ShardNow } from '../model/work.js';
 import { missingPermissions, undertakingOf } from '../redis/node.js';
 import { awayAmong, type Accounts } from '../redis/topology.js';
 import { isPending, readBefore } from './before.js';
@@ -71,27 +71,7 @@ export function assessActivities(dependencies: Dependencies): AssessActivities {
 
     readCluster: (input) => heartbeating(async () => readWhole(await contextFor(dependencies, input))),
 
-    readShard: (input) =>
-      heartbeating(async () => {
-        const context = await contextFor(dependencies, input);
-        const { topology, accounts } = await readNamed(context, input.shard);
-        const shard = topology.shards.find((it) => it.name === input.shard);
-        if (!shard)
-          throw new RolloutError(
-            'Unreachable',
-            `${input.shard} has no primary with slots that can be read: ${topology.disagreements.slice(0, 3).join('; ')}`,
-          );
-        const peers = accounts.find(({ node }) => node.id === shard.primary.id)?.peers ?? [];
-        const away = peers.filter(
-          (peer) => peer.primaryId === shard.primary.id && !shard.replicas.some((it) => it.id === peer.id),
-        );
-        if (away.length > 0)
-          throw new RolloutError(
-            'Unreachable',
-            `${away.map((peer) => peer.address).join(', ')} of ${shard.name} can't be read: bring it back, or have every node forget it (CLUSTER FORGET)`,
-          );
-        return { shard, pending: await pendingAmong(context, { ...topology, shards: [shard] }) };
-      }),
+    readShard: (input) => heartbeating(async () => readShardNow(await contextFor(dependencies, input), input.shard)),
 
     checkGates: (input) =>
       heartbeating(async (tell) => {
@@ -113,8 +93,33 @@ export function assessActivities(dependencies: Dependencies): AssessActivities {
   };
 }
 
+/**
+ * A shard as it is now.
+ *
+ * @throws RolloutError Unreachable while a member of it can't be read
+ */
+export async function readShardNow(context: Context, name: string): Promise<ShardNow> {
+  const { topology, accounts } = await readNamed(context, name);
+  const shard = topology.shards.find((it) => it.name === name);
+  if (!shard)
+    throw new RolloutError(
+      'Unreachable',
+      `${name} has no primary with slots that can be read: ${topology.disagreements.slice(0, 3).join('; ')}`,
+    );
+  const peers = accounts.find(({ node }) => node.id === shard.primary.id)?.peers ?? [];
+  const away = peers.filter(
+    (peer) => peer.primaryId === shard.primary.id && !shard.replicas.some((it) => it.id === peer.id),
+  );
+  if (away.length > 0)
+    throw new RolloutError(
+      'Unreachable',
+      `${away.map((peer) => peer.address).join(', ')} of ${shard.name} can't be read: bring it back, or have every node forget it (CLUSTER FORGET)`,
+    );
+  return { shard, pending: await pendingAmong(context, { ...topology, shards: [shard] }) };
+}
+
 /** With `shard`, as its nodes see it; who is away, of all. */
-async function readWhole(context: Context, shard?: string): Promise<ClusterNow> {
+export async function readWhole(context: Context, shard?: string): Promise<ClusterNow> {
   const found = await readSettled(() => readNamed(context, shard));
   const { topology } = found;
   if (topology.disagreements.length === 0) {
@@ -145,7 +150,7 @@ async function judge(context: Context, input: Looking): Promise<GateResult[]> {
 }
 
 /** Nodes that an operation, perhaps one that was terminated, has isolated and not released yet. */
-async function pendingAmong(context: Context, topology: TopologyView): Promise<string[]> {
+export async function pendingAmong(context: Context, topology: TopologyView): Promise<string[]> {
   const found = await eachNode(allNodes(topology), async ({ address }) => {
     await using connection = await context.connect(address);
     const before = await readBefore(context, { ...(await placeOf(connection)), pending: false });

@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { chooseBackupSource } from '../model/backup-source.js';
+import type { Deployment } from '../model/deployment.js';
 import type { BackupRecord } from '../model/evidence.js';
 import { RolloutError } from '../model/failures.js';
 import type { NodeView } from '../model/topology.js';
@@ -114,6 +115,22 @@ export async function prune(all: string, own: string, keep: number): Promise<voi
   const complete = folders.filter(({ at }) => at !== undefined).sort((a, b) => (b.at ?? 0) - (a.at ?? 0));
   for (const { path } of [...folders.filter(({ at }) => at === undefined), ...complete.slice(keep - 1)])
     await rm(path, { recursive: true, force: true });
+}
+
+/** The newest backup that is complete, each shard's by its manifest; none where there is none. */
+export async function newestBackup(deployment: Deployment): Promise<BackupRecord[]> {
+  const all = allBackups(deployment);
+  const names = await readdir(all).catch(() => []);
+  const complete = await Promise.all(
+    names.map(async (name) => ({ name, at: (await stat(join(all, name, COMPLETE)).catch(() => undefined))?.mtimeMs })),
+  );
+  const [newest] = complete.filter(({ at }) => at !== undefined).sort((a, b) => (b.at ?? 0) - (a.at ?? 0));
+  if (!newest) return [];
+  const folder = join(all, newest.name);
+  const { shards } = JSON.parse(await readFile(join(folder, COMPLETE), 'utf8')) as { shards: string[] };
+  return Promise.all(
+    shards.map(async (shard) => JSON.parse(await readFile(join(folder, `${shard}.json`), 'utf8')) as BackupRecord),
+  );
 }
 
 async function writeWhole(path: string, content: unknown): Promise<void> {

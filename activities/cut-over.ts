@@ -2,6 +2,7 @@ import type { FallbackActivities, NodePlace } from '../model/work.js';
 import { RolloutError } from '../model/failures.js';
 import type { SlotRange } from '../model/topology.js';
 import { isSilent } from '../redis/connection.js';
+import { setExpiriesRight } from '../redis/follow/expiries.js';
 import { getDirective, setDirective } from '../redis/node.js';
 import { cutOver } from '../redis/standby/cut-over.js';
 import { ownLine } from '../redis/standby/cluster-file.js';
@@ -10,6 +11,7 @@ import { readAccounts } from '../redis/topology.js';
 import { contextFor, fenceAll, heartbeating, platformNode, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
 import { noteRoleChange } from './role-change.js';
+import { hasSlots } from './see-standbys.js';
 import { needStandby, noteStandby, placeOfStandby, type StandbyEntry } from './standby-registry.js';
 import { whereItIs } from './whereabouts.js';
 
@@ -27,8 +29,31 @@ export const cutOverActivity =
   (input) =>
     heartbeating(async () => {
       const context = await contextFor(dependencies, input);
+      await expiresAsPrimary(context, input);
       return cutOverShard(context, input);
     });
+
+/** How long the follower may take until every key of a shard expires as its primary's does, ms. */
+const EXPIRIES_WITHIN_MS = 30 * 60_000;
+
+/**
+ * A standby keeps every key for an hour longer, since what renews it may be on its way. Whoever is about to serve must not:
+ * half of what policy.ttlTolerance allows is left of it.
+ */
+async function expiresAsPrimary(
+  context: Context,
+  { primary, standby }: { primary: string; standby: string },
+): Promise<void> {
+  // An earlier attempt has cut over already, and its record went with it.
+  if (await hasSlots(context, standby)) return;
+  const slots = await slotsOf(context, [primary]);
+  await using connection = await context.connect(standby);
+  await setExpiriesRight({
+    ...{ standby: connection, record: followKey(slots), slots, signal: context.signal },
+    marginMs: context.deployment.policy.ttlTolerance / 2,
+    withinMs: EXPIRIES_WITHIN_MS,
+  });
+}
 
 export async function cutOverShard(
   context: Context,

@@ -1,8 +1,10 @@
 import type { Activities } from '../model/work.js';
 import { assessActivities } from './assess.js';
 import { backupActivities } from './backup.js';
+import { fallbackActivities } from './assess-fallback.js';
 import { cutOverActivity } from './cut-over.js';
 import type { Dependencies } from './dependencies.js';
+import { followActivity } from './follow.js';
 import { handoverActivities } from './handover.js';
 import { nodeActivities } from './nodes.js';
 import { probeActivities } from './probe.js';
@@ -23,6 +25,8 @@ export function createActivities(dependencies: Dependencies): Activities {
     ...probeActivities(dependencies),
     ...backupActivities(dependencies),
     ...standbyActivities(dependencies),
+    ...fallbackActivities(dependencies),
+    follow: followActivity(dependencies),
     cutOver: cutOverActivity(dependencies),
     returnNode: returnNodeActivity(dependencies),
     compareReplica: compareReplica(dependencies),

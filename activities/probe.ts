@@ -109,7 +109,7 @@ async function keepFirst(path: string, text: string): Promise<void> {
 }
 
 /** Whole or not at all: the gates and the report read it while it is written. */
-async function replace(path: string, text: string): Promise<void> {
+export async function replace(path: string, text: string): Promise<void> {
   await writeFile(`${path}.${process.pid}.partial`, text, { mode: 0o600 });
   await rename(`${path}.${process.pid}.partial`, path);
 }

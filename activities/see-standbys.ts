@@ -5,16 +5,21 @@ import type { StandbySeen } from '../model/gates/observation.js';
 import { RolloutError } from '../model/failures.js';
 import { eachNode } from '../model/in-parallel.js';
 import type { ShardView } from '../model/topology.js';
+import { isSilent } from '../redis/connection.js';
 import { readInfo } from '../redis/node.js';
+import { ownLine } from '../redis/standby/cluster-file.js';
 import type { Context } from './context.js';
 import { readRegistry } from './standby-registry.js';
 
-/** Where a shard's follower writes down how far it is, again and again, in its operation's folder. */
+/**
+ * Where a shard's follower writes down how far it is, again and again: in the deployment's folder, since what a standby
+ * can't hold outlives an operation, and in the operation's own for its report.
+ */
 export const followFile = (folder: string, shard: string): string => join(folder, `follow-${shard}.json`);
 
 /** The standbys of these shards as they are now, each with what its follower wrote down last. */
 export async function seeStandbys(
-  { connect, folder, deploymentFolder }: Pick<Context, 'connect' | 'folder' | 'deploymentFolder'>,
+  { connect, deploymentFolder }: Pick<Context, 'connect' | 'deploymentFolder'>,
   shards: readonly Pick<ShardView, 'name'>[],
 ): Promise<StandbySeen[]> {
   const entries = (await readRegistry(deploymentFolder)).filter(({ shard }) =>
@@ -22,7 +27,9 @@ export async function seeStandbys(
   );
   return eachNode(entries, async ({ shard, address, release, state }): Promise<StandbySeen> => {
     const info = await ask(connect, address);
-    const follow = await readFollow(folder, shard);
+    const written = await readFollow(deploymentFolder, shard);
+    // Of another standby that the shard once had it says nothing.
+    const follow = written?.standby === address ? written : undefined;
     const synced = info?.['master_link_status'] === 'up' && info['master_sync_in_progress'] === '0';
     return {
       ...{ shard, address, release, state, answers: info !== undefined },
@@ -32,7 +39,7 @@ export async function seeStandbys(
   });
 }
 
-/** @returns undefined where no follower of this operation has written anything yet */
+/** @returns undefined where no follower has written anything there */
 export async function readFollow(folder: string, shard: string): Promise<FollowState | undefined> {
   const text = await readFile(followFile(folder, shard), 'utf8').catch(() => undefined);
   return text === undefined ? undefined : (JSON.parse(text) as FollowState);
@@ -44,6 +51,17 @@ async function ask(connect: Context['connect'], address: string): Promise<Record
     return await readInfo(connection, 'replication');
   } catch (error) {
     if (error instanceof RolloutError) return undefined;
+    throw error;
+  }
+}
+
+/** Has a standby taken its shard's slots, whatever is written down of it? */
+export async function hasSlots({ connect }: Pick<Context, 'connect'>, address: string): Promise<boolean> {
+  try {
+    await using connection = await connect(address);
+    return ownLine(String(await connection.call('CLUSTER', 'NODES'))).ranges.length > 0;
+  } catch (error) {
+    if (isSilent(error)) return false;
     throw error;
   }
 }

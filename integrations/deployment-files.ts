@@ -38,7 +38,7 @@ export async function loadDeployment(name: string, folder: string = deploymentsF
       throw new RolloutError('BadDeploymentFile', `${file} can't be read: ${(error as Error).message}`);
     throw await unknown(name, folder);
   }
-  return carriedOut(parseDeployment(text, file, name), file);
+  return parseDeployment(text, file, name);
 }
 
 /**
@@ -50,23 +50,7 @@ export async function readDeploymentFile(path: string): Promise<Deployment> {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     throw new RolloutError('UnknownDeployment', `${path} can't be read: ${(error as Error).message}`);
   });
-  return carriedOut(parseDeployment(text, path), path);
-}
-
-/** Who asks for a standby relies on it: an upgrade that would not add one is not begun. */
-function carriedOut(deployment: Deployment, file: string): Deployment {
-  const { fallback, fallbackWhen } = deployment.policy;
-  if (fallback === 'standby')
-    throw new RolloutError(
-      'BadDeploymentFile',
-      `${file}: policy.fallback: expected backup or none, found standby: upgrades do not add standbys yet (docs/requirements-and-limitations.md)`,
-    );
-  if (fallbackWhen.gates.length > 0)
-    throw new RolloutError(
-      'BadDeploymentFile',
-      `${file}: policy.fallbackWhen.gates: expected none, found ${fallbackWhen.gates.join(', ')}: upgrades are not taken back by themselves yet (docs/requirements-and-limitations.md)`,
-    );
-  return deployment;
+  return parseDeployment(text, path);
 }
 
 async function unknown(name: string, folder: string): Promise<RolloutError> {

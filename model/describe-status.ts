@@ -1,5 +1,14 @@
+import { formatDuration, formatSize } from './duration.js';
 import { operationId } from './names.js';
-import type { ApprovalRecord, Instant, NodeStatus, OperationStatus, ShardStatus, Waiting } from './operation.js';
+import type {
+  ApprovalRecord,
+  Instant,
+  NodeStatus,
+  OperationStatus,
+  ShardStatus,
+  StandbyStatus,
+  Waiting,
+} from './operation.js';
 
 /** The Temporal UI shows 20 kB of details at most, and nobody reads more shards than these. */
 const MOST_SHARDS = 20;
@@ -14,7 +23,7 @@ export function describeStatus(status: OperationStatus): string {
   const nodes =
     progress.nodes === 0
       ? ''
-      : ` · ${progress.upgraded} of ${progress.nodes} nodes ${hop === undefined ? 'upgraded' : `on ${hop}`}`;
+      : ` · ${progress.upgraded} of ${progress.nodes} nodes ${status.operation === 'fallback' ? 'back' : hop === undefined ? 'upgraded' : `on ${hop}`}`;
   const paragraphs = [`**${deployment}: ${[...(from === '' ? [] : [from]), ...via, to].join(' → ')}**${nodes}`];
   if (statement === undefined) paragraphs.push(`**${phase}**: ${reason}`);
   else
@@ -25,7 +34,7 @@ export function describeStatus(status: OperationStatus): string {
         .map((line) => `- ${line}`)
         .join('\n'),
     );
-  paragraphs.push(...describeAsked(status));
+  paragraphs.push(...describeFallback(status), ...describeAsked(status));
   const waits = together(status.waiting);
   for (const wait of waits.slice(0, MOST_WAITS)) paragraphs.push(...describeWait(wait, status));
   if (waits.length > MOST_WAITS)
@@ -34,6 +43,26 @@ export function describeStatus(status: OperationStatus): string {
   if (artefacts !== '')
     paragraphs.push('Report and evidence, on the worker’s machine:', `\`\`\`\n${artefacts}\n\`\`\``);
   return paragraphs.join('\n\n');
+}
+
+/** What it could be taken back with, and how far the standbys are. */
+function describeFallback({ fallback, result, deployment }: OperationStatus): string[] {
+  if (!fallback || result !== undefined) return [];
+  const { class: its, reason, standbys } = fallback;
+  const rows = standbys.slice(0, MOST_SHARDS).map((it) => `- **${it.shard}** ${standbyText(it)}`);
+  const follows = standbys.some(({ state }) => state === 'frozen');
+  const how = follows ? ` Taken back with \`rollout fallback ${deployment} --reason "…"\`.` : '';
+  return [`**Fallback**: ${its}, ${reason}.${how}`, ...(rows.length === 0 ? [] : [rows.join('\n')])];
+}
+
+/** `10.0.0.7:6390 on 5.0.6 follows, 1.2 kB and 4 ms behind at the last look` */
+export function standbyText({ address, release, state, lagBytes, lagMs }: StandbyStatus): string {
+  const word = { syncing: 'is in sync with its primary', frozen: 'follows', serving: 'serves', lost: 'is lost' }[state];
+  const behind =
+    state !== 'frozen' || lagBytes === undefined || lagMs === undefined
+      ? ''
+      : `, ${formatSize(lagBytes)} and ${formatDuration(lagMs)} behind at the last look`;
+  return `${address} on ${release} ${word}${behind}`;
 }
 
 /** What somebody asked for and the step under way still keeps from happening. */

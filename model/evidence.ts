@@ -157,6 +157,24 @@ export interface CutoverRecord {
   already: boolean;
 }
 
+/** A fallback: what asked for it, and what it came to. */
+export interface IncidentRecord {
+  /** A person, or `policy`. */
+  by: string;
+  reason: string;
+  /** Of policy.fallbackWhen, the gate that had not passed for so long. */
+  gate?: string;
+  /** The release that it went back from, and to. */
+  from: string;
+  to: string;
+  at: string;
+  endedAt?: string;
+  /** What going back would lose when it began. */
+  class: 'lossless' | 'lossless-except' | 'restore-only';
+  /** Each shard that was taken back: how long it took, ms, how many nodes it gave back, and how long writes were held. */
+  shards: { shard: string; ms: number; nodes: number; cutoverGapMs?: number }[];
+}
+
 export interface BackupRecord {
   shard: string;
   node: string;

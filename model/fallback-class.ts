@@ -59,7 +59,7 @@ export function classNow(planned: FallbackOutlook, standbys: readonly StandbyNew
   if (except.length === 0) return planned;
   return {
     class: 'lossless-except',
-    reason: `the previous release can’t hold ${except.map(({ kind, count, examples }) => `${kind} of ${count} ${count === 1 ? 'key' : 'keys'} (${examples.slice(0, 3).join(', ')})`).join('; ')}`,
+    reason: `the previous release can’t hold ${except.map(({ what, count, examples }) => `${what} of ${count} ${count === 1 ? 'key' : 'keys'} (${examples.slice(0, 3).join(', ')})`).join('; ')}`,
     except,
   };
 }
@@ -77,10 +77,10 @@ const MOST_EXAMPLES = 10;
 
 function together(all: readonly NotRepresentable[]): NotRepresentable[] {
   const kinds = new Map<string, NotRepresentable>();
-  for (const { kind, count, examples } of all) {
-    const known = kinds.get(kind) ?? { kind, count: 0, examples: [] };
-    kinds.set(kind, {
-      kind,
+  for (const { what, count, examples } of all) {
+    const known = kinds.get(what) ?? { what, count: 0, examples: [] };
+    kinds.set(what, {
+      what,
       count: known.count + count,
       examples: [...known.examples, ...examples].slice(0, MOST_EXAMPLES),
     });

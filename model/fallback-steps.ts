@@ -1,6 +1,6 @@
 import { chooseSuccessor } from './planning/order.js';
 import { satisfies } from './release.js';
-import type { NodeView, ShardView } from './topology.js';
+import type { NodeView, ShardView, TopologyView } from './topology.js';
 
 /** What is to be done next in a shard that is taken back, as it is now. */
 export type NextInFallback =
@@ -63,5 +63,20 @@ export function nextInFallback({ shard, to, standby, pending, before }: Fallback
 }
 
 /** Is it a shard whose writes since its backup could only be given up? Asked before anything of a fallback is touched. */
-export const needsRestore = (it: Omit<FallbackInShard, 'pending'>): boolean =>
+const needsRestore = (it: Omit<FallbackInShard, 'pending'>): boolean =>
   nextInFallback({ ...it, pending: [] })?.kind === 'refused';
+
+/** Shards of a deployment of which nothing but their backups could be had. */
+export const withoutWayBack = ({
+  topology,
+  standbys,
+  to,
+}: {
+  topology: Pick<TopologyView, 'shards'>;
+  standbys: readonly { shard: string; address: string; state: string }[];
+  to: string;
+}): ShardView[] =>
+  topology.shards.filter((shard) => {
+    const standby = standbys.find((it) => it.shard === shard.name);
+    return needsRestore({ shard, to, ...(standby ? { standby } : {}) });
+  });

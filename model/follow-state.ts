@@ -1,9 +1,8 @@
 /** What the previous release can't hold at all, by kind: `field TTL`, `vector set`. */
 export interface NotRepresentable {
-  kind: string;
-  /** Keys that were seen to have it. */
+  what: string;
   count: number;
-  /** Some of them. */
+  /** Some of the keys. */
   examples: string[];
 }
 
@@ -12,11 +11,15 @@ export interface FollowState {
   shard: string;
   /** When it was so, Unix ms. */
   at: number;
+  /** `copying`: a fresh copy is made. `following`: linked, and applying. `waiting`: see `waitsFor`. */
+  phase: 'starting' | 'copying' | 'following' | 'waiting';
+  waitsFor?: string;
+  /** Whom it follows, and for whom. */
   primary: string;
   standby: string;
   /** Bytes of the primary's stream that the standby does not have yet. */
   lagBytes: number;
-  /** How long the standby has not been at the end of the stream, ms; 0 where it is. */
+  /** How long ago the primary was where the standby is, ms. */
   lagMs: number;
   lagMsMax: number;
   /** Commands of the stream that were applied, and of these those that were written otherwise. */
@@ -26,6 +29,4 @@ export interface FollowState {
   recopied: number;
   dirty: number;
   notRepresentable: NotRepresentable[];
-  /** Why it does not follow at this moment; absent while it does. */
-  trouble?: string;
 }

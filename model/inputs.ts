@@ -30,18 +30,31 @@ const hop = z
   .default(false)
   .describe('One hop of several: the question of the handover carries its release.');
 
+const shard = z
+  .string()
+  .regex(/^shard-\d+$/, 'expected shard-1, shard-2, … as `rollout plan` names them')
+  .describe('shard-1, shard-2, … as `rollout plan` names them.');
+
 export const rollingUpgradeInput = z.strictObject({ deployment, to: target, startedBy, hop });
 
 export const upgradeShardInput = z.strictObject({
   deployment,
   to: target,
   startedBy,
-  shard: z
-    .string()
-    .regex(/^shard-\d+$/, 'expected shard-1, shard-2, … as `rollout plan` names them')
-    .describe('shard-1, shard-2, … as `rollout plan` names them.'),
+  shard,
   canary: z.boolean().default(false).describe('Soak after the first replica.'),
   hop,
+});
+
+const reason = z.string().min(1, 'expected a reason: it goes on record');
+
+/** Input of the `fallback` workflow, where no upgrade runs that could be told to fall back. */
+export const fallbackInput = z.strictObject({
+  deployment,
+  startedBy,
+  reason: reason.describe('Why; goes on record, and into the report.'),
+  shards: z.array(shard).default([]).describe('These shards only; the others stay as they are. None named: all.'),
+  gate: z.string().optional().describe('The gate that asked for it, where no person did.'),
 });
 
 const by = z.string().min(1).describe('Who: as policy.roles of the deployment file name them.');
@@ -55,23 +68,50 @@ export const approveInput = z.strictObject({
 export const overrideInput = z.strictObject({
   by,
   gate: z.string().min(1).describe('The gate that blocks, as `status` names it.'),
-  reason: z.string().min(1, 'expected a reason: it goes on record').describe('Goes on record, and into the report.'),
+  reason: reason.describe('Goes on record, and into the report.'),
   shard: z.string().optional().describe('For this shard only.'),
 });
 
-/** Every workflow, signal and update by the schema of its one object. */
-export const inputSchemas = {
+const fallbackControl = z.strictObject({
+  by,
+  reason: reason.describe('Goes on record, and into the report.'),
+  shard: shard.optional().describe('This shard only; the others stay as they are.'),
+});
+
+export const workflowSchemas = {
   upgrade: upgradeInput,
   rollingUpgrade: rollingUpgradeInput,
   upgradeShard: upgradeShardInput,
+  fallback: fallbackInput,
+} as const;
+
+/** Of each signal, and of the update of its name. */
+export const controlSchemas = {
   approve: approveInput,
   reject: approveInput,
   pause: controlInput,
   resume: controlInput,
   abort: controlInput,
   override: overrideInput,
+  fallback: fallbackControl,
 } as const;
 
+/** Under which name an input is documented: one signal is called as its workflow is. */
+export const controlDocument = (name: keyof typeof controlSchemas): string =>
+  name in workflowSchemas ? `${name}-signal` : name;
+
+/** Every workflow, signal and update by the schema of its one object, as they are documented. */
+export const inputSchemas: Readonly<Record<string, z.ZodObject>> = {
+  ...workflowSchemas,
+  ...Object.fromEntries(
+    Object.entries(controlSchemas).map(([name, schema]) => [
+      controlDocument(name as keyof typeof controlSchemas),
+      schema,
+    ]),
+  ),
+};
+
+export type FallbackInput = z.output<typeof fallbackInput>;
 export type UpgradeInput = z.output<typeof upgradeInput>;
 export type UpgradeShardInput = z.output<typeof upgradeShardInput>;
 

@@ -2,7 +2,7 @@
 
 export const TASK_QUEUE = 'redis-rollout';
 
-export const workflowTypes = ['upgrade', 'rollingUpgrade', 'upgradeShard'] as const;
+export const workflowTypes = ['upgrade', 'rollingUpgrade', 'upgradeShard', 'fallback'] as const;
 export type WorkflowType = (typeof workflowTypes)[number];
 
 /** The id is the lock: one operation that changes a deployment at a time. */
@@ -10,10 +10,12 @@ export const operationId = (deployment: string): string => `redis/${deployment}`
 /** @param hop of one hop of several, the release that it goes to: `redis/orders/7.0.15/rolling` */
 export const rollingId = (parent: string, hop?: string): string =>
   `${parent}${hop === undefined ? '' : `/${hop}`}/rolling`;
+/** Of a fallback within a running upgrade; one that is started by itself has the operation's id. */
+export const fallbackId = (parent: string): string => `${parent}/fallback`;
 export const shardId = (parent: string, shard: string): string => `${parent.replace(/\/rolling$/, '')}/${shard}`;
 
 /** Signals that steer, and updates of the same name that answer. */
-export const controlNames = ['approve', 'reject', 'pause', 'resume', 'abort', 'override'] as const;
+export const controlNames = ['approve', 'reject', 'pause', 'resume', 'abort', 'override', 'fallback'] as const;
 export type ControlName = (typeof controlNames)[number];
 
 /** Between an operation and its children; not for people. */
@@ -22,6 +24,7 @@ export const familySignals = {
   answer: 'family-answer',
   blocked: 'family-blocked',
   nodes: 'family-nodes',
+  standby: 'family-standby',
 } as const;
 
 /** Status, timeline and record of a child in one answer, for the report: each query of a workflow that has ended replays it. */

@@ -1,3 +1,6 @@
+import type { Policy } from './deployment.js';
+import type { FallbackOutlook } from './fallback-class.js';
+import type { WorkflowType } from './names.js';
 import type { Verdict } from './verdict.js';
 
 /** Times are ISO 8601 in UTC; they come from the workflow's clock. */
@@ -16,10 +19,13 @@ export type OperationPhase =
   | 'soaking'
   | 'finalizing'
   | 'reverting'
+  | 'falling back'
+  | 'cutting over'
   | 'paused'
   | 'completed'
   | 'stopped'
-  | 'aborted';
+  | 'aborted'
+  | 'fell back';
 
 /** One thing that happened. `kind` says which chart or table of the report it belongs to. */
 export interface TimelineEntry {
@@ -96,10 +102,30 @@ export interface ShardStatus {
   nodes: NodeStatus[];
 }
 
+export interface StandbyStatus {
+  shard: string;
+  address: string;
+  release: string;
+  /** `lost`: nothing follows for it any more, and nothing will. */
+  state: 'syncing' | 'frozen' | 'serving' | 'lost';
+  /** As its follower said at the last look. */
+  lagBytes?: number;
+  lagMs?: number;
+}
+
+export interface FallbackStatus extends FallbackOutlook {
+  policy: Policy['fallback'];
+  /** Since when the class is this. */
+  since: Instant;
+  standbys: StandbyStatus[];
+  /** For how long the primaries' backlogs held what a standby has to be given, at the rate that was measured, ms. */
+  backlogMs?: number;
+}
+
 /** The answer of the `status` query of every operation. */
 export interface OperationStatus {
   deployment: string;
-  operation: 'upgrade' | 'rollingUpgrade' | 'upgradeShard';
+  operation: WorkflowType;
   workflowId: string;
   from: string;
   to: string;
@@ -117,7 +143,9 @@ export interface OperationStatus {
   progress: { upgraded: number; nodes: number };
   waiting: Waiting[];
   /** A pause or an abort that somebody asked for: heeded once the step under way has ended. */
-  asked?: { what: 'pause' | 'abort'; by: string; reason: string; since: Instant };
+  asked?: { what: 'pause' | 'abort' | 'fallback'; by: string; reason: string; since: Instant };
+  /** What it could be taken back with now, once that is known. */
+  fallback?: FallbackStatus;
   shards: ShardStatus[];
   /** Ids of running children, whose own `status` says more. */
   children: string[];
@@ -125,7 +153,7 @@ export interface OperationStatus {
   gates: GateRecord[];
   /** Folder with probe, ledger, verification and report, on the worker's machine. */
   artefacts: string;
-  result?: 'completed' | 'stopped' | 'aborted';
+  result?: 'completed' | 'stopped' | 'aborted' | 'fell back';
   /** Of a stopped or aborted one: where everything stands and what to do. */
   statement?: string;
 }

@@ -1,11 +1,14 @@
 import type {
   BackupRecord,
   ConfigurationDifference,
+  CutoverRecord,
   HandoverRecord,
+  IncidentRecord,
   ProbeReport,
   ResyncRecord,
   VerifyResult,
 } from './evidence.js';
+import type { FollowState } from './follow-state.js';
 import type { Instant, OperationStatus, TimelineEntry } from './operation.js';
 import type { Plan } from './plan.js';
 
@@ -22,6 +25,11 @@ export interface ReportData {
   resyncs: ResyncRecord[];
   handovers: HandoverRecord[];
   backups: BackupRecord[];
+  /** Absent where there were none. */
+  cutovers?: CutoverRecord[];
+  incidents?: IncidentRecord[];
+  /** What each shard's follower came to. */
+  followers?: FollowState[];
   retries: Retries;
   /** The command that goes on, for an operation that ended early and waits for nothing. */
   next?: string;
@@ -52,7 +60,7 @@ export interface Retries {
 /** The answer of the `record` query: what one workflow's steps found. */
 export type OperationRecord = Pick<
   ReportData,
-  'verify' | 'configuration' | 'releases' | 'resyncs' | 'handovers' | 'backups'
+  'verify' | 'configuration' | 'releases' | 'resyncs' | 'handovers' | 'backups' | 'cutovers' | 'incidents'
 >;
 
 /** All that one workflow knows of itself. */

@@ -1,4 +1,5 @@
 import { targetOptions } from './compatibility/upgrade-path.js';
+import { fallbackStanding, standbysLeft } from './fallback-standing.js';
 import type { OperationStatus } from './operation.js';
 
 /** What was read of the cluster. */
@@ -16,7 +17,11 @@ export interface Running {
  */
 export function standingOf(status: OperationStatus, reason: string, untouched: boolean, running?: Running): string {
   const { deployment, to, via = [], hop = to, result, progress, shards } = status;
-  if (result === 'completed') return `${deployment} runs ${to} on all ${progress.nodes} nodes.`;
+  // The statement of the fallback itself.
+  if (result === 'fell back') return reason;
+  if (status.operation === 'fallback') return fallbackStanding(status, reason, untouched, running);
+  if (result === 'completed')
+    return [`${deployment} runs ${to} on all ${progress.nodes} nodes.`, ...standbysLeft(status)].join('\n');
   if (untouched) return `${reason.startsWith(deployment) ? reason : `${deployment}: ${reason}`}\nNothing was touched.`;
   const lines = [
     `${deployment} was ${result === 'aborted' ? 'aborted' : 'stopped'}: ${reason.replace(/\.$/, '')}.`,
@@ -41,6 +46,7 @@ export function standingOf(status: OperationStatus, reason: string, untouched: b
   }
   if (progress.upgraded > 0 && progress.upgraded < progress.nodes)
     lines.push('Both versions run side by side meanwhile; replicas of the new version follow primaries of either.');
+  lines.push(...standbysLeft(status));
   lines.push(
     isAllUpgraded(status, running)
       ? `${NOTHING_LEFT} What was left out is the rest of validation and soak.`

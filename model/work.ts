@@ -8,6 +8,7 @@ import type {
   VerifyResult,
 } from './evidence.js';
 import type { Policy } from './deployment.js';
+import type { StandbySeen } from './gates/observation.js';
 import type { PlanFacts } from './planning/facts.js';
 import type { ShardView, TopologyView } from './topology.js';
 import type { Verdict } from './verdict.js';
@@ -177,10 +178,31 @@ export interface StandbyActivities {
   ): Promise<{ address: string; replid: string; offset: number }>;
   /** Forgotten by every node, ended, and its folder gone; nothing to do where there is none. */
   removeStandby(input: Order & { shard: string }): Promise<void>;
-  readStandbys(input: Order): Promise<{ shard: string; address: string; state: string; release: string }[]>;
+  readStandbys(input: Order): Promise<StandbyNow[]>;
+}
+
+/** A shard's standby, by the registry. */
+export interface StandbyNow {
+  shard: string;
+  address: string;
+  state: string;
+  release: string;
+}
+
+/** A deployment that is to go back, `to` the release that it ran before. */
+export interface FallbackAssessment extends Assessment {
+  standbys: StandbyNow[];
+  /** The newest backup of each shard that is complete. */
+  backups: Pick<BackupRecord, 'shard' | 'node' | 'at'>[];
 }
 
 export interface FallbackActivities {
+  /** Reads the deployment, and changes nothing: which release it would go back to, and what each shard has for it. */
+  assessFallback(input: Order & { shards: string[] }): Promise<FallbackAssessment>;
+  /** A shard as it is now; its standby is seen as a node where it has slots. */
+  lookBack(input: Order & { shard: string }): Promise<ShardNow & { standby?: StandbyNow }>;
+  /** The standbys as they are now, each with what its follower wrote down last. */
+  seeStandbys(input: Order): Promise<StandbySeen[]>;
   /** Gives the shard's slots to its standby, once that has every write that was acknowledged; safe to run again. */
   cutOver(input: Order & { shard: string; primary: string; standby: string }): Promise<CutoverRecord>;
   /**
@@ -192,9 +214,15 @@ export interface FallbackActivities {
   ): Promise<ResyncRecord & { verified: VerifyResult }>;
 }
 
+export interface FollowActivities {
+  /** Gives a shard's standby what its primary is given, until it is told to end or the standby serves. */
+  follow(input: Order & { shard: string }): Promise<void>;
+}
+
 export type Activities = AssessActivities &
   NodeActivities &
   HandoverActivities &
   EvidenceActivities &
   StandbyActivities &
-  FallbackActivities;
+  FallbackActivities &
+  FollowActivities;

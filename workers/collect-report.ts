@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { WorkflowClient } from '@temporalio/client';
+import { readFollow } from '../activities/see-standbys.js';
 import { PROBE_REPORT } from '../activities/probe.js';
 import type { ProbeReport } from '../model/evidence.js';
+import type { FollowState } from '../model/follow-state.js';
 import type { OperationStatus, TimelineEntry } from '../model/operation.js';
 import type { Plan } from '../model/plan.js';
 import { familyQuery } from '../model/names.js';
@@ -43,6 +45,9 @@ export async function collectReport(client: WorkflowClient, workflowId: string, 
   );
   const probe = await readProbe(status.artefacts);
   const records = members.map(({ record }) => record);
+  const cutovers = once(records.flatMap((it) => it.cutovers ?? []));
+  const incidents = once(records.flatMap((it) => it.incidents ?? []));
+  const followers = await readFollowers(status);
   return {
     generatedAt: new Date().toISOString(),
     status,
@@ -55,6 +60,9 @@ export async function collectReport(client: WorkflowClient, workflowId: string, 
     resyncs: once(records.flatMap(({ resyncs }) => resyncs)),
     handovers: once(records.flatMap(({ handovers }) => handovers)).sort((a, b) => a.at.localeCompare(b.at)),
     backups: once(records.flatMap(({ backups }) => backups)),
+    ...(cutovers.length === 0 ? {} : { cutovers }),
+    ...(incidents.length === 0 ? {} : { incidents }),
+    ...(followers.length === 0 ? {} : { followers }),
     retries,
   };
 }
@@ -76,6 +84,13 @@ async function readRoot(client: WorkflowClient, { workflowId, runId }: Execution
 /** A parent may have taken over its children's findings: each counts once. */
 function once<T>(items: T[]): T[] {
   return [...new Map(items.map((item) => [JSON.stringify(item), item])).values()];
+}
+
+/** What each shard's follower wrote down last, where that can be read from here. */
+async function readFollowers({ artefacts, shards }: OperationStatus): Promise<FollowState[]> {
+  if (artefacts === '') return [];
+  const found = await Promise.all(shards.map(({ shard }) => readFollow(artefacts, shard)));
+  return found.filter((it) => it !== undefined);
 }
 
 async function readProbe(folder: string): Promise<ProbeReport | undefined> {

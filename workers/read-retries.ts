@@ -29,7 +29,7 @@ type History = Awaited<ReturnType<ReturnType<WorkflowClient['getHandle']>['fetch
 export type HistoryEvent = NonNullable<History['events']>[number];
 
 /** Attempts that are no news while they run: the probe goes on with another worker when its own ends. */
-const unending: readonly (keyof Activities)[] = ['runProbe'];
+const unending: readonly (keyof Activities)[] = ['runProbe', 'follow'];
 
 /**
  * Reads what an operation and its running children try again, from Temporal alone: needs no worker. An activity that

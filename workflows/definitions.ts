@@ -7,6 +7,7 @@ import type {
   NodeStatus,
   OperationStatus,
   OverrideInput,
+  StandbyStatus,
   TimelineEntry,
   Waiting,
 } from '../model/operation.js';
@@ -57,6 +58,15 @@ export interface NodesCame {
   state: NodeStatus['state'];
 }
 export const nodesSignal = defineSignal<[NodesCame]>(familySignals.nodes);
+
+/** What became of a shard's standby: whoever is the root follows for one that is frozen, until it serves or is removed. */
+export interface StandbyCame {
+  shard: string;
+  address: string;
+  release: string;
+  state: StandbyStatus['state'] | 'removed';
+}
+export const standbySignal = defineSignal<[StandbyCame]>(familySignals.standby);
 
 export const statusQuery = defineQuery<OperationStatus>('status');
 export const planQuery = defineQuery<Plan | undefined>('plan');

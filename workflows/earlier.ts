@@ -1,4 +1,4 @@
-import { rollingId, shardId } from '../model/names.js';
+import { fallbackId, rollingId, shardId } from '../model/names.js';
 import { allNodes } from '../model/topology.js';
 import type { Assessment } from '../model/work.js';
 import { stopped } from './failure.js';
@@ -16,7 +16,7 @@ export async function expectEarlierEnded(family: Family, { way, topology }: Asse
   const rolling = [...hops].map((hop) => rollingId(family.id, hop));
   // Whoever terminates that one too leaves a shard's to itself.
   const ofShards = rolling.flatMap((parent) => topology.shards.map(({ name }) => shardId(parent, name)));
-  for (const ids of [rolling, ofShards]) {
+  for (const ids of [[...rolling, fallbackId(family.id)], ofShards]) {
     const reached = await Promise.all(
       ids.map((id) => family.tell('abort', { by, reason: 'the next start waits for its end' }, id)),
     );

@@ -6,6 +6,23 @@ export class Aborted extends Error {
   override readonly name = 'Aborted';
 }
 
+/** The operation went back to where it came from, as it was asked to; the message is its statement. */
+export class FellBack extends Error {
+  override readonly name = 'FellBack';
+}
+
+/** A gate of policy.fallbackWhen has not passed for so long that the upgrade is to be taken back. */
+export class FallbackDue extends Error {
+  override readonly name = 'FallbackDue';
+  constructor(
+    readonly gate: string,
+    readonly since: string,
+    reason: string,
+  ) {
+    super(reason);
+  }
+}
+
 /** The operation can't go on: where it stands and what to do is in the message. */
 export function stopped(message: string, cause?: unknown, type: FailureType = typeOf(cause)): ApplicationFailure {
   return ApplicationFailure.create({

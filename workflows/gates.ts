@@ -5,6 +5,7 @@ import type { Waiting } from '../model/operation.js';
 import { formatVerdict } from '../model/verdict.js';
 import { mayBegin, timeNeeded, windowGate, type MaintenanceWindow } from '../model/windows.js';
 import type { AssessActivities, GateResult } from '../model/work.js';
+import { FallbackDue } from './failure.js';
 import type { Operation, PhaseInput } from './operation.js';
 import { act } from './proxies.js';
 
@@ -44,6 +45,7 @@ export class Gates {
     before: string,
     where: PhaseInput = {},
     asked: Pick<GatesAsked, 'handover' | 'watchMs'> = {},
+    fallbackWhen?: { gates: readonly string[]; for: number },
   ): Promise<void> {
     const { operation } = this;
     const window = names.includes(windowGateName) && this.windows.length > 0;
@@ -61,11 +63,12 @@ export class Gates {
         const disturbed = (): boolean =>
           this.#overrides.length > given || operation.paused !== undefined || this.hopeless?.() !== undefined;
         const { patienceMs, pauseMs } = lookOf(round);
+        const untilDueMs = this.#untilDueMs(shown, before, fallbackWhen);
         const heeded = round > 0 && changes < MOST_CHANGES;
         const looked = await this.#look(before, where, disturbed, {
           ...{ ...asked, gates },
           // What is shown of the window is true until it opens.
-          patienceMs: Math.min(patienceMs, (window && this.#untilOpenMs(neededMs)) || Infinity),
+          patienceMs: Math.min(patienceMs, untilDueMs, (window && this.#untilOpenMs(neededMs)) || Infinity),
           ...(heeded ? { blocked: shown.map(({ name }) => name).filter((name) => name !== windowGateName) } : {}),
         });
         if (looked === undefined) {
@@ -80,9 +83,10 @@ export class Gates {
         if (namesOf(waiting) !== namesOf(shown)) changes++;
         operation.show(waiting, shown);
         shown = waiting;
+        const dueMs = this.#untilDueMs(shown, before, fallbackWhen);
         // While the window alone is closed nothing else is looked at; once it opens, everything is.
         const onlyWindow = blocking.every(({ gate }) => gate === windowGateName);
-        const pause = onlyWindow ? this.#untilOpenMs(neededMs) : pauseMs;
+        const pause = onlyWindow ? this.#untilOpenMs(neededMs) : Math.min(pauseMs, dueMs);
         const said = await operation.until(disturbed, pause, `looks again at ${namesOf(waiting)} ${before}`);
         round = said || onlyWindow ? 0 : round + 1;
       }
@@ -99,6 +103,26 @@ export class Gates {
     const asked = { gates: [...names, ...this.queries], patienceMs: 0, overridden: [] };
     const found = await act('checkGates', `gates ${before}`, { ...operation.order, ...asked });
     return found.every(({ verdict }) => verdict.state === 'pass');
+  }
+
+  /**
+   * How long until a gate that blocks has done so for as long as policy.fallbackWhen allows, ms.
+   *
+   * @throws FallbackDue where one has
+   */
+  #untilDueMs(
+    shown: readonly Waiting[],
+    before: string,
+    when: { gates: readonly string[]; for: number } | undefined,
+  ): number {
+    if (!when) return Infinity;
+    const meant = this.operation.status.gates.filter(
+      (it) => it.before === before && when.gates.includes(it.gate) && shown.some(({ name }) => name === it.gate),
+    );
+    const left = meant.map((record) => ({ record, ms: Date.parse(record.since) + when.for - Date.now() }));
+    for (const { record, ms } of left)
+      if (ms <= 0) throw new FallbackDue(record.gate, record.since, formatVerdict(record.verdict));
+    return Math.max(1, Math.min(...left.map(({ ms }) => ms)));
   }
 
   /** One look; given up, and undefined, as soon as somebody wants something. */

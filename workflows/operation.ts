@@ -32,6 +32,16 @@ export interface PhaseInput {
   node?: string;
 }
 
+export interface FallbackAsked {
+  /** A person, or `policy`. */
+  by: string;
+  reason: string;
+  /** This one only. */
+  shard?: string;
+  /** That asked for it by policy.fallbackWhen. */
+  gate?: string;
+}
+
 /**
  * What one workflow knows of itself: phase and reason, set before each act; what it waits for; what happened. Query,
  * current details and search attributes all show the same state, published by one function.
@@ -51,6 +61,10 @@ export class Operation {
   /** Set once assessment has found the search attributes registered. */
   searchable = false;
   aborted: { by: string; reason: string } | undefined;
+  /** Somebody, or the policy, wants it taken back; once what is under way has ended, that is begun. */
+  fallbackAsked: FallbackAsked | undefined;
+  /** Set once it is too late for a fallback within this operation: why, and what to do instead. */
+  pointOfNoReturn: string | undefined;
   paused: { by: string; reason: string; since: string } | undefined;
   #searched: Record<SearchName, string | null> | undefined;
   #told = '[]';
@@ -59,14 +73,14 @@ export class Operation {
   /** Called with every change of what is waited for: a child tells its root. */
   onWaiting: (() => void) | undefined;
 
-  constructor(type: WorkflowType, input: { deployment: string; to: string; via?: string[]; startedBy: string }) {
+  constructor(type: WorkflowType, input: { deployment: string; to?: string; via?: string[]; startedBy: string }) {
     const info = workflowInfo();
     this.status = {
       deployment: input.deployment,
       operation: type,
       workflowId: info.workflowId,
       from: '',
-      to: input.to,
+      to: input.to ?? '',
       ...(input.via === undefined || input.via.length === 0 ? {} : { via: input.via }),
       phase: 'assessing',
       reason: 'reading the deployment',
@@ -245,9 +259,10 @@ export class Operation {
 
   count(): void {
     const nodes = this.status.shards.flatMap((shard) => shard.nodes);
-    this.status.progress = { upgraded: nodes.filter((node) => node.state === 'upgraded').length, nodes: nodes.length };
+    const done = this.status.operation === 'fallback' ? 'reverted' : 'upgraded';
+    this.status.progress = { upgraded: nodes.filter((node) => node.state === done).length, nodes: nodes.length };
     for (const shard of this.status.shards)
-      if (shard.nodes.every((node) => node.state === 'upgraded')) shard.state = 'upgraded';
+      if (shard.nodes.every((node) => node.state === done)) shard.state = 'upgraded';
       else if (shard.state === 'waiting' && shard.nodes.some((node) => node.state !== 'waiting'))
         shard.state = 'in progress';
     this.publish();

@@ -19,7 +19,7 @@ import {
   type ApprovalDesk,
 } from '../model/approvals.js';
 import type { ApprovalPolicy, Policy } from '../model/deployment.js';
-import { inputProblems, inputSchemas } from '../model/inputs.js';
+import { controlSchemas, inputProblems } from '../model/inputs.js';
 import { familySignals, type ControlName } from '../model/names.js';
 import type { Waiting } from '../model/operation.js';
 import * as definitions from './definitions.js';
@@ -31,7 +31,7 @@ import { whyPaused, type Operation } from './operation.js';
 
 /** What became of somebody's act: refused and why, or what to say and do. */
 type Outcome = { refused: string } | { done: string; act: () => void };
-type Control = z.output<typeof inputSchemas.pause>;
+type Control = z.output<typeof controlSchemas.pause>;
 
 /**
  * The people's side of an operation. Questions are asked and answered at the root, whatever workflow asks; pause, resume,
@@ -49,12 +49,13 @@ export class People {
     readonly family: Family,
   ) {
     this.#desk = openDesk(operation.status.startedBy, {});
-    this.#control('approve', inputSchemas.approve, (given) => this.#answer(given, 'approve'));
-    this.#control('reject', inputSchemas.reject, (given) => this.#answer(given, 'reject'));
-    this.#control('pause', inputSchemas.pause, (given) => this.#pause(given));
-    this.#control('resume', inputSchemas.resume, (given) => this.#resume(given));
-    this.#control('abort', inputSchemas.abort, (given) => this.#abort(given));
-    this.#control('override', inputSchemas.override, (given) => this.#override(given));
+    this.#control('approve', controlSchemas.approve, (given) => this.#answer(given, 'approve'));
+    this.#control('reject', controlSchemas.reject, (given) => this.#answer(given, 'reject'));
+    this.#control('pause', controlSchemas.pause, (given) => this.#pause(given));
+    this.#control('resume', controlSchemas.resume, (given) => this.#resume(given));
+    this.#control('abort', controlSchemas.abort, (given) => this.#abort(given));
+    this.#control('override', controlSchemas.override, (given) => this.#override(given));
+    this.#control('fallback', controlSchemas.fallback, (given) => this.#fallBack(given));
     setHandler(definitions.askSignal, (asked: Asked) => this.#ask(asked));
     setHandler(definitions.answerSignal, (answered: Answered) => void this.#answers.set(answered.approval, answered));
   }
@@ -134,7 +135,7 @@ export class People {
     );
   }
 
-  #answer({ by, approval, comment }: z.output<typeof inputSchemas.approve>, decision: 'approve' | 'reject'): Outcome {
+  #answer({ by, approval, comment }: z.output<typeof controlSchemas.approve>, decision: 'approve' | 'reject'): Outcome {
     if (!this.family.isRoot) return { refused: `questions are answered at ${this.family.rootId}` };
     const { operation } = this;
     const given = {
@@ -149,8 +150,7 @@ export class People {
     if (isRefused(desk)) return desk;
     const { aborted } = operation;
     // Whoever repeats an answer for want of a reply gets it all the same.
-    if (aborted && desk !== this.#desk)
-      return { refused: `it is being aborted, by ${aborted.by}: no answer counts any more` };
+    if (aborted && desk !== this.#desk) return { refused: `${this.#ending(aborted.by)}: no answer counts any more` };
     const record = recordOf(desk, name);
     const count = record?.answers.filter((it) => it.decision === 'approve').length ?? 0;
     const said =
@@ -210,7 +210,7 @@ export class People {
 
   #pause({ by, reason = '' }: Control): Outcome {
     const { operation } = this;
-    if (operation.aborted) return { refused: `it is being aborted, by ${operation.aborted.by}` };
+    if (operation.aborted) return { refused: this.#ending(operation.aborted.by) };
     if (operation.paused)
       return { refused: `it is paused already, by ${operation.paused.by} since ${operation.paused.since}` };
     return {
@@ -246,17 +246,52 @@ export class People {
       },
     };
   }
+  #ending(by: string): string {
+    return this.operation.fallbackAsked
+      ? `it is about to fall back, asked for by ${by}`
+      : `it is being aborted, by ${by}`;
+  }
   /** Of the last pause that was ended here: a child may show it for a moment more. */
   #resumed: string | undefined;
 
   #abort({ by, reason = 'no reason given' }: Control): Outcome {
     const { operation } = this;
-    if (operation.aborted) return { refused: `it is being aborted already, by ${operation.aborted.by}` };
+    if (operation.aborted)
+      return {
+        refused: operation.fallbackAsked
+          ? this.#ending(operation.aborted.by)
+          : `it is being aborted already, by ${operation.aborted.by}`,
+      };
     return {
       done: `aborted by ${by}; it ends as soon as the node in hand is back`,
       act: () => {
         operation.note('control', `abort by ${by}: ${reason}`);
         this.stop(by, reason);
+      },
+    };
+  }
+
+  /** Ends what is under way as an abort does; the operation then goes back, and does not end with it. */
+  #fallBack({ by, reason, shard }: z.output<typeof controlSchemas.fallback>): Outcome {
+    const { operation, family } = this;
+    if (!family.isRoot) return { refused: `a fallback is asked for at ${family.rootId}` };
+    const { fallbackAsked, pointOfNoReturn } = operation;
+    if (operation.status.operation === 'fallback') return { refused: 'it is a fallback already' };
+    if (fallbackAsked) return { refused: `it falls back already, asked for by ${fallbackAsked.by}` };
+    if (pointOfNoReturn !== undefined) return { refused: pointOfNoReturn };
+    const shards = operation.status.shards.map((it) => it.shard);
+    if (shard !== undefined && shards.length > 0 && !shards.includes(shard))
+      return { refused: `shard: expected one of ${shards.join(', ')}, found ${shard}` };
+    const what = shard ?? 'every shard';
+    return {
+      done: `falling back, asked for by ${by}: ${what}, as soon as the node in hand is back`,
+      act: () => {
+        operation.note('control', `fallback of ${what} by ${by}: ${reason}`, shard === undefined ? {} : { shard });
+        operation.fallbackAsked = { by, reason, ...(shard === undefined ? {} : { shard }) };
+        operation.aborted ??= { by, reason };
+        operation.status.asked = { what: 'fallback', by, reason, since: operation.now() };
+        operation.publish();
+        family.forward('abort', { by, reason });
       },
     };
   }
@@ -272,7 +307,7 @@ export class People {
     this.family.forward('abort', { by, reason });
   }
 
-  #override({ by, gate, reason, shard }: z.output<typeof inputSchemas.override>): Outcome {
+  #override({ by, gate, reason, shard }: z.output<typeof controlSchemas.override>): Outcome {
     if (gate === 'handover')
       return { refused: 'handover can not be overridden: an unfit successor would take the shard’s data with it' };
     const { waiting } = this.operation.status;

@@ -10,8 +10,8 @@ const acts = {
 
 const proxy = proxyActivities<Activities>(acts);
 
-/** Runs for as long as the operation does, whatever happens to its workers. */
-const unending = proxyActivities<Pick<Activities, 'runProbe'>>({
+/** Run for as long as the operation does, whatever happens to its workers. */
+const unending = proxyActivities<Pick<Activities, 'runProbe' | 'follow'>>({
   ...acts,
   startToCloseTimeout: '365 d',
   // Its last figures are written after it was told to end: the ledger is read after that.
@@ -20,7 +20,7 @@ const unending = proxyActivities<Pick<Activities, 'runProbe'>>({
 });
 
 /** Somebody waits for the answer, and nothing hangs on it: a seed that is not there is told within seconds. */
-const prompt = proxyActivities<Pick<Activities, 'assess' | 'readCluster'>>({
+const prompt = proxyActivities<Pick<Activities, 'assess' | 'assessFallback' | 'readCluster'>>({
   ...acts,
   retry: { ...acts.retry, maximumAttempts: 3 },
 });
@@ -28,6 +28,12 @@ const prompt = proxyActivities<Pick<Activities, 'assess' | 'readCluster'>>({
 /** As `act`, for the first look at a deployment. */
 export const look = (summary: string, input: Parameters<Activities['assess']>[0]): ReturnType<Activities['assess']> =>
   prompt.assess.executeWithOptions({ summary }, [input]);
+
+/** As `act`, for the first look of a fallback. */
+export const lookBack = (
+  summary: string,
+  input: Parameters<Activities['assessFallback']>[0],
+): ReturnType<Activities['assessFallback']> => prompt.assessFallback.executeWithOptions({ summary }, [input]);
 
 /** As `act`, for the last look. */
 export const readNow = (
@@ -41,7 +47,7 @@ export function act<Name extends keyof Activities>(
   summary: string,
   ...args: Parameters<Activities[Name]>
 ): ReturnType<Activities[Name]> {
-  const chosen = (name === 'runProbe' ? unending.runProbe : proxy[name]) as unknown as {
+  const chosen = (name === 'runProbe' || name === 'follow' ? unending[name] : proxy[name]) as unknown as {
     executeWithOptions(options: { summary: string }, args: unknown[]): ReturnType<Activities[Name]>;
   };
   return chosen.executeWithOptions({ summary }, args);

@@ -2,28 +2,33 @@ import { CancellationScope, ContinueAsNew, executeChild, workflowInfo } from '@t
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type { z } from 'zod';
 import { approvalName, mayReachQuorum } from '../model/approvals.js';
-import { inputProblems, inputSchemas } from '../model/inputs.js';
+import { inputProblems, workflowSchemas } from '../model/inputs.js';
 import { operationId, type WorkflowType } from '../model/names.js';
+import type { OperationStatus } from '../model/operation.js';
 import { blockersOf } from '../model/plan.js';
+import { backlogReach } from '../model/planning/backlog.js';
+import { plannedClass } from '../model/fallback-class.js';
+import { withoutWayBack } from '../model/fallback-steps.js';
 import { planWay } from '../model/planning/plan-way.js';
 import { satisfies } from '../model/release.js';
 import { standingOf, type Running } from '../model/standing.js';
 import type { ApprovalPolicy } from '../model/deployment.js';
-import type { Assessment, NodePlace, ShardNow } from '../model/work.js';
+import type { Assessment, FallbackAssessment, NodePlace, ShardNow } from '../model/work.js';
 import { expectEarlierEnded, notEnded } from './earlier.js';
-import { Aborted, badInput, ending, failureTypeOf, messageOf, stopped } from './failure.js';
+import { Aborted, FellBack, badInput, ending, failureTypeOf, messageOf, stopped } from './failure.js';
 import { Family } from './family.js';
+import { Followers } from './followers.js';
 import { Gates } from './gates.js';
 import { Operation } from './operation.js';
 import { People } from './people.js';
-import { act, look } from './proxies.js';
+import { act, look, lookBack } from './proxies.js';
 import { readRunning } from './read-running.js';
 
-type InputOf<Type extends WorkflowType> = z.output<(typeof inputSchemas)[Type]>;
+type InputOf<Type extends WorkflowType> = z.output<(typeof workflowSchemas)[Type]>;
 
 /** An upgrade's end as its result: a completed one's findings, or that it was aborted and where it stands. */
 export type Ended<Result> = { statement: string; report: string } & (
-  ({ result: 'completed' } & Result) | { result: 'aborted' }
+  ({ result: 'completed' } & Result) | { result: 'aborted' | 'fell back' }
 );
 
 /** A node that stands still now and then is seen in a soak, where nothing hurries, ms. */
@@ -34,6 +39,7 @@ export class Run extends Operation {
   readonly gates = new Gates(this);
   readonly family = new Family(this);
   readonly people = new People(this, this.gates, this.family);
+  readonly followers = new Followers(this);
   readonly #places = new Map<string, NodePlace>();
   /** One hop of several: what people are asked carries its release. */
   #isHop = false;
@@ -48,7 +54,7 @@ export class Run extends Operation {
     raw: unknown,
     body: (run: Run, input: InputOf<Type>) => Promise<Result>,
   ): Promise<Ended<Result>> {
-    const parsed = inputSchemas[type].safeParse(raw);
+    const parsed = workflowSchemas[type].safeParse(raw);
     if (!parsed.success) throw badInput('BadInput', `${type}: ${inputProblems(parsed.error, raw)}`);
     const input = parsed.data as InputOf<Type>;
     holdTheLock(input.deployment);
@@ -67,13 +73,14 @@ export class Run extends Operation {
         // Whoever was told that it is aborted finds it so, though nothing was left to do.
         run.heedAbort();
         outcome = done;
-        run.#end('completed', `every node runs ${run.status.to}`);
+        run.#end('completed', `every node ${type === 'fallback' ? 'that was asked for ' : ''}runs ${run.status.to}`);
       } catch (error) {
         // Not an end: the next run goes on.
         if (error instanceof ContinueAsNew) throw error;
         failure = error;
         const running = run.family.isRoot && !run.untouched ? await readRunning(run) : undefined;
-        run.#end(run.isControl(error) ? 'aborted' : 'stopped', messageOf(error), running);
+        const result = error instanceof FellBack ? 'fell back' : run.isControl(error) ? 'aborted' : 'stopped';
+        run.#end(result, messageOf(error), running);
       }
       const report = run.family.isRoot ? await run.#report() : '';
       // What a child completed is in its result; how far it came otherwise has to be told.
@@ -81,6 +88,7 @@ export class Run extends Operation {
       await run.people.finish();
       const { statement = '' } = run.status;
       if (outcome) return { ...outcome, result: 'completed', statement, report };
+      if (failure instanceof FellBack) return { result: 'fell back', statement, report };
       // Where everything stands is the root's to say: a child hands up its reason alone.
       if (!run.isControl(failure))
         throw ending(failureTypeOf(failure) ?? 'Stopped', run.family.isRoot ? statement : messageOf(failure));
@@ -142,7 +150,53 @@ export class Run extends Operation {
         undefined,
         blockers.some((it) => it.subject === 'target') ? 'BadTarget' : 'Degraded',
       );
+    this.followers.outlook(
+      this.plan.fallback ?? { policy: found.policy.fallback, ...plannedClass(found.policy, found) },
+      backlogReach(found),
+    );
     this.publish();
+    return found;
+  }
+
+  /** Reads what is to be taken back, and to which release; nothing is touched. */
+  async assessFallback(shards: string[]): Promise<FallbackAssessment> {
+    const { deployment } = this.status;
+    const what = shards.length === 0 ? deployment : `${shards.join(', ')} of ${deployment}`;
+    this.phase('assessing', `reading what ${what} can go back to, changing nothing`);
+    const [summary, input] = [`assess the fallback of ${what}`, { ...this.order, shards }];
+    const first = this.family.isRoot && this.untouched;
+    const found = await (first ? lookBack(summary, input) : act('assessFallback', summary, input));
+    if (first) {
+      await expectEarlierEnded(this.family, found, this.status.startedBy);
+      if (found.away && (await this.#bringBack(found.away))) return this.assessFallback(shards);
+    }
+    this.adopt(found);
+    const { from, to, topology, standbys, pending, policy } = found;
+    Object.assign(this.status, { from, to, artefacts: found.artefacts });
+    this.status.shards = topology.shards.map((it) => ({
+      shard: it.name,
+      state: 'waiting',
+      phase: 'waiting',
+      nodes: [...it.replicas, it.primary]
+        .filter(({ address }) => standbys.every((standby) => standby.address !== address))
+        .map(({ address, role, release }) => ({
+          ...{ address, role, release },
+          state: satisfies(release, to) && !pending.includes(address) ? 'reverted' : 'waiting',
+        })),
+    }));
+    this.count();
+    const bare = withoutWayBack(found);
+    this.followers.outlook({
+      policy: policy.fallback,
+      ...(bare.length === 0
+        ? { class: 'lossless', reason: 'every shard has its standby, or was not handed over yet' }
+        : {
+            class: 'restore-only',
+            reason: `${bare.map(({ name }) => name).join(', ')}: handed over, and without a standby`,
+          }),
+    });
+    for (const standby of standbys)
+      if (topology.shards.some(({ name }) => name === standby.shard)) this.followers.know(standby);
     return found;
   }
 
@@ -201,6 +255,7 @@ export class Run extends Operation {
         ...this.order,
         nodes,
         ...(planned?.backlogBytes === undefined ? {} : { backlogBytes: planned.backlogBytes }),
+        ...(this.assessment.policy.fallback === 'none' ? {} : { fallback: true }),
       }),
     );
     for (const place of places) this.#places.set(place.address, place);
@@ -245,7 +300,17 @@ export class Run extends Operation {
     const where = shard === undefined ? {} : { shard };
     this.phase(phase, reason, where);
     const end = Date.now() + ms;
-    const names = ['topology', 'replication', 'latency', 'errors'];
+    await this.followers.look();
+    const { fallback, fallbackWhen, gates } = this.assessment.policy;
+    const own = gates.prometheus?.queries.map(({ name }) => name) ?? [];
+    const when = phase === 'soaking' && fallbackWhen.gates.length > 0 ? fallbackWhen : undefined;
+    const names = [
+      ...new Set([
+        ...['topology', 'replication', 'latency', 'errors'],
+        ...(phase === 'soaking' && fallback === 'standby' ? ['standby'] : []),
+        ...(when?.gates.filter((gate) => !own.includes(gate)) ?? []),
+      ]),
+    ];
     for (let left = ms; left > 0; left = end - Date.now()) {
       await this.waitFor(
         {
@@ -261,7 +326,8 @@ export class Run extends Operation {
         // At most 200 looks, however long: each is a dozen events of the history.
         Math.min(left, Math.max(ms / 200, 60_000)),
       );
-      await this.gates.hold(names, `during ${phase}`, where, { watchMs: SOAK_WATCH_MS });
+      await this.followers.look();
+      await this.gates.hold(names, `during ${phase}`, where, { watchMs: SOAK_WATCH_MS }, when);
     }
   }
 
@@ -301,7 +367,7 @@ export class Run extends Operation {
   /** Set with the first act that changes anything. */
   untouched = true;
 
-  #end(result: 'completed' | 'stopped' | 'aborted', reason: string, running?: Running): void {
+  #end(result: NonNullable<OperationStatus['result']>, reason: string, running?: Running): void {
     this.status.result = result;
     this.status.endedAt = this.now();
     this.status.statement = standingOf(this.status, reason, this.untouched, running);
@@ -309,12 +375,18 @@ export class Run extends Operation {
   }
 }
 
-const overall = (name: string, { deployment, from, to }: { deployment: string; from: string; to: string }): string =>
+const overall = (name: string, { deployment, from, to, fallback }: OperationStatus): string =>
   name === 'start'
     ? `Start the upgrade of ${deployment} from ${from} to ${to}?`
     : name === 'handover'
       ? `Hand the primaries of ${deployment} over to ${to}?`
-      : `Finalize the upgrade of ${deployment} to ${to}?`;
+      : `Finalize the upgrade of ${deployment} to ${to}?${pointOfNoReturn(fallback)}`;
+
+/** Said before anybody answers. */
+const pointOfNoReturn = (fallback: OperationStatus['fallback']): string =>
+  fallback?.standbys.length
+    ? ` The standbys are removed then: from there on it can’t be taken back without loss (now: ${fallback.class}).`
+    : '';
 
 /** The id is the lock: an operation under another id would run beside the one that holds it. */
 function holdTheLock(deployment: string): void {

@@ -1,5 +1,6 @@
 import { windowGateName } from '../model/gates/names.js';
 import { nextInShard, sameRoles } from '../model/planning/next-in-shard.js';
+import { satisfies } from '../model/release.js';
 import type { ShardView } from '../model/topology.js';
 import type { NodePlace, SyncBaseline } from '../model/work.js';
 import { failureTypeOf, messageOf, stopped } from './failure.js';
@@ -27,11 +28,18 @@ export async function upgradeShard(raw: unknown): Promise<Ended<ShardResult>> {
     /** Replicas whose link was waited for: the gate may be overridden, and nothing is waited for twice. */
     const awaited = new Set<string>();
     let canaryLeft = canary;
+    let hasStandby = !run.followers.wanted;
     const upgrade = async (): Promise<ShardResult> => {
       try {
         // Each step is decided on the shard as it is now: somebody else may have failed it over, or brought a node back.
         for (let now = await run.look(name); ; now = await run.look(name)) {
           const primary = now.shard.primary.address;
+          // While its primary runs the release that it is to keep, and before anything of the shard is touched.
+          if (!hasStandby && !satisfies(now.shard.primary.release, to)) {
+            hasStandby = true;
+            await addStandby(run, name, primary);
+            continue;
+          }
           const known = compared.filter((it) => it.primary === primary).map(({ replica }) => replica);
           const next = nextInShard(now.shard, to, now.pending, known);
           if (next === undefined) return { shard: name, upgraded: membersOf(now.shard), compared };
@@ -142,9 +150,12 @@ async function upgradePrimary(run: Run, shard: ShardView, successor: string, to:
     shard.name,
   );
   const before = `before the handover of ${shard.name}`;
-  await run.gates.hold(beforeHandover, before, { shard: shard.name }, { handover: { candidate: successor } });
+  const gates = run.followers.wanted ? [...beforeHandover, 'standby'] : beforeHandover;
+  await run.gates.hold(gates, before, { shard: shard.name }, { handover: { candidate: successor } });
   const { shard: now } = await run.look(shard.name);
   if (!sameRoles(shard, now)) return false;
+
+  if (run.followers.wanted) await freezeStandby(run, shard.name, old.address);
 
   // Before the handover, while it is still the truth: what the old primary saves afterwards is missing every command
   // that its version doesn't understand (docs/decisions/0002).
@@ -203,6 +214,37 @@ async function upgradePrimary(run: Run, shard: ShardView, successor: string, to:
         : `${old.address} of ${shard.name} did not come back on ${to}: ${messageOf(error)}. ${successor} took the shard over on ${to}; ${old.address} is kept from being promoted`,
       error,
     );
+  }
+}
+
+/** A node of the release that runs now, kept identical through the soak: what a fallback would go back to. */
+async function addStandby(run: Run, shard: string, primary: string): Promise<void> {
+  run.phase('upgrading replica', `a standby of ${shard} beside ${primary}, before anything of it is touched`, {
+    shard,
+  });
+  const { address, release } = await run
+    .step('add standby', { shard }, () =>
+      act('addStandby', `a standby beside ${primary}`, { ...run.order, shard, primary }),
+    )
+    .catch((error: unknown) => {
+      throw stopped(`${shard} got no standby (policy.fallback): ${messageOf(error)}. Nothing of it was touched`, error);
+    });
+  run.followers.tell({ shard, address, release, state: 'syncing' });
+}
+
+/** From here on what its primary writes is given to it from outside, by whoever is the root. */
+async function freezeStandby(run: Run, shard: string, primary: string): Promise<void> {
+  try {
+    const { address } = await run.step('freeze standby', { shard }, () =>
+      act('freezeStandby', `freeze the standby of ${shard}`, { ...run.order, shard, primary }),
+    );
+    const known = run.status.fallback?.standbys.find((it) => it.shard === shard);
+    run.followers.tell({ shard, address, release: known?.release ?? run.assessment.from, state: 'frozen' });
+  } catch (error) {
+    if (run.isControl(error) || run.assessment.policy.fallbackLost === 'hold')
+      throw stopped(`${shard} was not handed over, its standby was not frozen: ${messageOf(error)}`, error);
+    run.note('note', `${shard} goes on without its standby (policy.fallbackLost): ${messageOf(error)}`, { shard });
+    run.followers.lose(shard, messageOf(error));
   }
 }
 

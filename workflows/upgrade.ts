@@ -4,6 +4,7 @@ import type { LedgerResult } from '../model/evidence.js';
 import type { Assessment } from '../model/work.js';
 import { Run, type Ended } from './run.js';
 import type { RollingResult } from './rolling-upgrade.js';
+import { closeWayBack } from './close-way-back.js';
 import { compareAll, expectEveryNode } from './validate.js';
 import { asClientsSee, beforeHop, withEvidence } from './with-evidence.js';
 
@@ -25,6 +26,8 @@ export async function upgrade(raw: unknown): Promise<Ended<UpgradeResult>> {
     return withEvidence(run, first.topology, async () => {
       await hop(run, first, startedBy);
       for (let last = first; last.to !== to;) {
+        // The next hop's standbys are of the release that it starts from.
+        await closeWayBack(run, `before the hop from ${last.to}`);
         last = await run.assess();
         await beforeHop(run, last.topology);
         await hop(run, last, startedBy);
@@ -32,6 +35,9 @@ export async function upgrade(raw: unknown): Promise<Ended<UpgradeResult>> {
       await run.approval('finalize', first.policy.approvals.finalize, `Finalize ${deployment} on ${to}?`);
       run.phase('finalizing', 'reading every node’s release, and back every acknowledged write');
       await expectEveryNode(run);
+      run.heedAbort();
+      run.pointOfNoReturn = `${deployment} is finalized: no standby is left, and nothing but a backup could be restored`;
+      await closeWayBack(run, 'finalized');
       return { from, to, nodes: run.status.progress.nodes };
     });
   });

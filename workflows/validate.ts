@@ -15,12 +15,14 @@ export interface Compared {
 /**
  * Every node's release read anew, whoever is said to have upgraded it.
  *
+ * @param only these shards' nodes
  * @throws Stopped, naming the nodes that run something else
  */
-export async function expectEveryNode(run: Run): Promise<TopologyView> {
+export async function expectEveryNode(run: Run, only?: readonly string[]): Promise<TopologyView> {
   const { name: deployment, to } = run.assessment;
-  const { topology, away = [] } = await act('readCluster', `every node of ${deployment} runs ${to}`, run.order);
+  const { topology: whole, away = [] } = await act('readCluster', `every node of ${deployment} runs ${to}`, run.order);
   if (away.length > 0) throw stopped(`expected ${to} on every node, and ${away.join(', ')} can't be read`);
+  const topology = only ? { ...whole, shards: whole.shards.filter(({ name }) => only.includes(name)) } : whole;
   const others = allNodes(topology).filter((node) => !satisfies(node.release, to));
   if (others.length > 0)
     throw stopped(
@@ -40,13 +42,16 @@ function noteMembers(run: Run, topology: TopologyView): void {
       ...shard.nodes.filter(({ address }) => members.includes(address)),
       ...(now ? [now.primary, ...now.replicas] : [])
         .filter(({ address }) => !known.includes(address))
-        .map(({ address, role, release }) => ({ address, role, release, state: 'upgraded' as const })),
+        .map(({ address, role, release }) => ({ address, role, release, state: doneOf(run) })),
     ];
   }
   for (const address of known.filter((it) => !members.includes(it)))
     run.note('note', `${address} is no member of the cluster any more: somebody took it out`);
   run.count();
 }
+
+const doneOf = ({ status }: Run): 'reverted' | 'upgraded' =>
+  status.operation === 'fallback' ? 'reverted' : 'upgraded';
 
 /** Compares every replica with the primary that it has now, but for those that were compared under it already. */
 export async function compareAll(run: Run, { shards }: TopologyView, compared: readonly Compared[]): Promise<void> {

@@ -14,7 +14,7 @@ export class ClientWatch {
 
   /** From now on it writes keys of its own. */
   start(): void {
-    this.#ended = this.#scope
+    this.#ended ??= this.#scope
       .run(() => act('runProbe', 'watch what clients see', this.run.order))
       .catch((error: unknown) => {
         if (isCancellation(error)) return;

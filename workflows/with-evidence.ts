@@ -4,6 +4,7 @@ import { messageOf, stopped } from './failure.js';
 import { inParallel } from '../model/in-parallel.js';
 import { act } from './proxies.js';
 import type { Run } from './run.js';
+import { askedToFallBack, fallBackWithin } from './fall-back-within.js';
 import { ClientWatch } from './watch-clients.js';
 
 /** What these look at is read, and nothing is written for it. */
@@ -22,27 +23,61 @@ export async function withEvidence<Result extends object>(
   topology: TopologyView,
   body: () => Promise<Result>,
 ): Promise<Result & { ledger?: LedgerResult }> {
-  const { approvals } = run.assessment.policy;
-  const clients = new ClientWatch(run);
-  let result: Result;
-  try {
+  const { approvals, fallback } = run.assessment.policy;
+  return inFrame(run, async (clients) => {
+    if (fallback === 'standby') await run.followers.resume();
     // Where people are asked, what nothing is written for is looked at first; their answer may take days, so all of it again.
     if (approvals.start) await run.gates.hold(beforeStart, 'before anybody is asked');
     await run.approval('start', approvals.start, `Start the upgrade of ${run.status.deployment}?`);
     await backUpUnderWatch(run, clients, topology);
-    result = await body();
+    return body();
+  });
+}
+
+/**
+ * The frame of a fallback that is nobody's child. Nothing is held for clients: that they are not well may be why it is
+ * begun. The backup is the upgrade's own, from before anything was touched.
+ */
+export const underWatch = <Result extends object>(
+  run: Run,
+  body: () => Promise<Result>,
+): Promise<Result & { ledger?: LedgerResult }> =>
+  inFrame(run, (clients) => {
+    clients.start();
+    return body();
+  });
+
+async function inFrame<Result extends object>(
+  run: Run,
+  body: (clients: ClientWatch) => Promise<Result>,
+): Promise<Result & { ledger?: LedgerResult }> {
+  const clients = new ClientWatch(run);
+  let result: Result;
+  try {
+    result = await body(clients);
+    // Asked for while the last of it was done: nothing of it is finalized yet.
+    if (run.fallbackAsked && run.pointOfNoReturn === undefined) run.heedAbort();
   } catch (error) {
+    const asked = askedToFallBack(run, error);
+    if (asked) clients.start();
+    const end = asked ? await fallBackWithin(run, asked) : error;
+    run.pointOfNoReturn ??= ENDING;
     // Whatever the outcome: what clients saw, and whether a write is missing, is known at the end.
     const ledger = await clients.readBack().catch((second: unknown) => {
       run.note('failure', `the ledger could not be read back: ${messageOf(second)}`);
       return undefined;
     });
-    throw ledger && ledger.lost > 0 ? lost(ledger, `, and ${messageOf(error)}`) : error;
+    await run.followers.stop();
+    throw ledger && ledger.lost > 0 ? lost(ledger, `, and ${messageOf(end)}`) : end;
   }
+  run.pointOfNoReturn ??= ENDING;
   const ledger = await clients.readBack();
+  await run.followers.stop();
   if (ledger && ledger.lost > 0) throw lost(ledger);
   return { ...result, ...(ledger ? { ledger } : {}) };
 }
+
+const ENDING = 'it ends at this moment: ask once more when it has, and a fallback is started by itself';
 
 /**
  * Starts the probe, waits until clients are seen to be well, and backs up: beside the probe's first measure where all else

@@ -1,5 +1,6 @@
 import type { Policy } from '../deployment.js';
 import { formatDuration, formatSize } from '../duration.js';
+import type { FollowState } from '../follow-state.js';
 import { fail, pass, wait, type Verdict } from '../verdict.js';
 import { list } from './cluster-gates.js';
 import type { GateObservation, StandbySeen } from './observation.js';
@@ -20,8 +21,8 @@ export function standbyGate({ topology, standbys }: GateObservation, policy: Sta
     ...bare.map((name) => `${name} has no standby`),
     ...known.flatMap(({ shard, release, follow }) =>
       (follow?.notRepresentable ?? []).map(
-        ({ kind, count, examples }) =>
-          `${release} can’t hold ${kind} of ${count} ${count === 1 ? 'key' : 'keys'} of ${shard} (${examples.slice(0, 3).join(', ')})`,
+        ({ what, count, examples }) =>
+          `${release} can’t hold ${what} of ${count} ${count === 1 ? 'key' : 'keys'} of ${shard} (${examples.slice(0, 3).join(', ')})`,
       ),
     ),
   ];
@@ -45,8 +46,8 @@ function troubleOf({ shard, address, state, answers, link, follow }: StandbySeen
   if (state === 'serving') return [];
   if (state === 'syncing') return link === 'up' ? [] : [`${address}, the standby of ${shard}, is not in sync yet`];
   if (!follow || !(follow.ageMs <= oldestMs)) return [`nothing is heard of what follows ${shard} for ${address}`];
-  if (follow.trouble !== undefined)
-    return [`${address}, the standby of ${shard}, is not given anything: ${follow.trouble}`];
+  if (follow.phase !== 'following')
+    return [`${address}, the standby of ${shard}, is not given anything: ${whyNot(follow)}`];
   // Written so that a number which is none doesn't pass.
   if (!(follow.lagBytes <= gates.maxStandbyLag))
     return [`${address}, the standby of ${shard}, is ${formatSize(follow.lagBytes)} behind`];
@@ -54,6 +55,9 @@ function troubleOf({ shard, address, state, answers, link, follow }: StandbySeen
     return [`${address}, the standby of ${shard}, is ${formatDuration(follow.lagMs)} behind`];
   return [];
 }
+
+const whyNot = ({ phase, waitsFor }: FollowState): string =>
+  waitsFor ?? (phase === 'copying' ? 'a fresh copy is made for it' : 'its follower begins');
 
 function lagText(known: readonly StandbySeen[]): string {
   const following = known.flatMap(({ follow }) => (follow ? [follow] : []));

@@ -1,6 +1,21 @@
 import type { Policy } from '../deployment.js';
-import type { ShardView } from '../topology.js';
+import type { ShardView, TopologyView } from '../topology.js';
 import type { PlanFacts } from './facts.js';
+
+/** For how long each primary's backlog holds what is written, at the rate that was measured: the shortest, ms. */
+export function backlogReach({
+  topology,
+  facts,
+}: {
+  topology: Pick<TopologyView, 'shards'>;
+  facts: PlanFacts;
+}): number | undefined {
+  const reaches = topology.shards.flatMap(({ primary }) => {
+    const rate = facts.nodes[primary.address]?.writeBytesPerSecond;
+    return rate === undefined ? [] : [Math.round((1000 * primary.backlogBytes) / Math.max(rate, 1))];
+  });
+  return reaches.length === 0 ? undefined : Math.min(...reaches);
+}
 
 /**
  * Bytes of replication backlog that let every node of a shard come back by partial resync: the measured write rate for as

@@ -2,6 +2,7 @@ import type { ReportData } from '../report.js';
 import { configurationSection, versionsSection } from './before-and-after.js';
 import { clientCharts, gapSentence, latencyAxis, type LatencyAxis } from './client-charts.js';
 import { embedJson, html, Markup, type Content } from './html.js';
+import { fallbackSection } from './fallback-section.js';
 import { nodeLanes, shardLane, shardStaircase } from './node-lanes.js';
 import { approvalsSection, auditSection, gatesSection, section } from './people-and-gates.js';
 import { axis } from './plot.js';
@@ -44,7 +45,8 @@ export function renderPage(data: ReportData): Markup {
 
   const totals = totalsOf(data);
   const verdict = reportVerdict(data);
-  const running = status.result === undefined && !['completed', 'stopped', 'aborted'].includes(status.phase);
+  const running =
+    status.result === undefined && !['completed', 'stopped', 'aborted', 'fell back'].includes(status.phase);
   const axisOfLatency = latencyAxis(data.probe?.series ?? []);
   const usual = (totals.resolutionMs ?? 0) * 1.5;
   const charts: Content = few
@@ -96,8 +98,8 @@ export function renderPage(data: ReportData): Markup {
           charts,
         ])}
         ${gatesSection(data)} ${approvalsSection(data)} ${versionsSection(data)} ${configurationSection(data)}
-        ${proofSection(data)} ${resyncsSection(data)} ${backupsSection(data)} ${retriesSection(data)}
-        ${auditSection(data)}
+        ${proofSection(data)} ${fallbackSection(data)} ${resyncsSection(data)} ${backupsSection(data)}
+        ${retriesSection(data)} ${auditSection(data)}
       </main>
       <footer>
         <p>
@@ -133,6 +135,7 @@ const contents = html`<nav aria-label="Contents">
       ['versions', 'Versions'],
       ['configuration', 'Configuration'],
       ['proof', 'Ledger and verification'],
+      ['fallback', 'Fallback'],
       ['resyncs', 'Resyncs'],
       ['backups', 'Backups'],
       ['retries', 'Retries'],

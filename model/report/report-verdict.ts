@@ -32,6 +32,8 @@ export function reportVerdict(data: ReportData): ReportVerdict {
   const proof = proofOf(totals);
   const end = status.result ?? ended(status.phase);
   const common = { proof, findings };
+  if (end === 'fell back' || (end === 'completed' && status.operation === 'fallback'))
+    return wentBack(data, totals, common);
   if (end === 'completed') {
     const bad = (totals.lost ?? 0) > 0 || (totals.different ?? 0) > 0;
     const proven = totals.operations !== undefined && totals.acknowledged !== undefined && totals.keys !== undefined;
@@ -121,6 +123,26 @@ function proofOf(totals: Totals): string {
   return parts.length === 0 ? '' : `${parts.join('; ')}.`;
 }
 
+/** It went back as it was asked to: good where nothing was lost, and no success of the upgrade. */
+function wentBack(
+  { status, incidents = [] }: ReportData,
+  totals: Totals,
+  common: Pick<ReportVerdict, 'proof' | 'findings'>,
+): ReportVerdict {
+  const bad = (totals.lost ?? 0) > 0 || (totals.different ?? 0) > 0;
+  const incident = incidents.at(-1);
+  const why = incident ? `, asked for by ${incident.by}: ${incident.reason.replace(/\.$/, '')}` : '';
+  const way = incident ? `from ${incident.from} back to ${incident.to}` : `back to ${status.to}`;
+  return {
+    ...common,
+    tone: bad ? 'bad' : 'caution',
+    label: bad ? 'Fell back, but the data is not right' : 'Fell back',
+    sentence: withClients(`${status.deployment} went ${way} in ${formatDuration(totals.elapsedMs)}${why}`, totals),
+    statement: status.statement,
+    next: [],
+  };
+}
+
 function findingsOf(data: ReportData, totals: Totals): string[] {
   const found: string[] = [];
   const { status } = data;
@@ -139,9 +161,12 @@ function findingsOf(data: ReportData, totals: Totals): string[] {
     const kinds = totals.failures.map(([kind, n]) => `${count(n)} ${kind}`).join(', ');
     found.push(`${countOf(totals.failed, 'client operation')} failed${kinds === '' ? '' : `: ${kinds}`}.`);
   }
-  if (totals.full > 0) {
-    const nodes = data.resyncs.filter((r) => r.kind === 'full').map((r) => r.node);
-    found.push(`${countOf(totals.full, 'full resync')}, where a partial one was meant: ${listOf(nodes)}.`);
+  // Whoever goes back to an older release comes with nothing, and is given everything.
+  const back = new Set(data.incidents?.map(({ to }) => to));
+  const full = data.resyncs.filter((r) => r.kind === 'full' && !(r.release !== undefined && back.has(r.release)));
+  if (full.length > 0) {
+    const nodes = full.map((r) => r.node);
+    found.push(`${countOf(full.length, 'full resync')}, where a partial one was meant: ${listOf(nodes)}.`);
   }
   if (totals.changed > 0) {
     const names = [...new Set(data.configuration.filter((c) => c.kind === 'changed').map((c) => c.directive))];
@@ -149,7 +174,11 @@ function findingsOf(data: ReportData, totals: Totals): string[] {
   }
   for (const { gate, before, overriddenBy } of status.gates)
     if (overriddenBy) found.push(`${overriddenBy.by} overrode gate ${gate} (${before}): “${overriddenBy.reason}”`);
-  if (status.result === 'completed' && status.progress.upgraded < status.progress.nodes)
+  if (
+    status.result === 'completed' &&
+    status.operation !== 'fallback' &&
+    status.progress.upgraded < status.progress.nodes
+  )
     found.push(`Only ${status.progress.upgraded} of ${countOf(status.progress.nodes, 'node')} are upgraded.`);
   for (const { from, until, reason } of data.probe?.interruptions ?? [])
     found.push(`For ${formatDuration(until - from)} no probe ran (${reason}): what clients saw then is not known.`);

@@ -6,7 +6,7 @@ import type { ReportData } from '../../model/report.js';
 
 /** What `--summary FILE` writes: the demo's outcome for scripts. */
 export interface DemoSummary {
-  result: 'completed' | 'stopped' | 'aborted';
+  result: NonNullable<ReportData['status']['result']>;
   from: string;
   to: string;
   nodes: number;

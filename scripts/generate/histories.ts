@@ -51,7 +51,7 @@ const openHandovers = ({ approvals }: Pick<OperationStatus, 'approvals'>): strin
   approvals.flatMap(({ approval, state }) => (approval.startsWith('handover') && state === 'open' ? [approval] : []));
 const approve = (approval: string, by: string) => ({ approval, by });
 
-/** One cluster, carried from 5.0.6 to 8.0.6 in several operations, each of which ends in another way. */
+/** One cluster, carried from 5.0.6 to 8.0.6, and to 8.2.3 and back, in operations each of which ends in another way. */
 const scenes: readonly Scene[] = [
   {
     name: 'aborted-at-the-handover',
@@ -101,6 +101,15 @@ const scenes: readonly Scene[] = [
       }
       await until('the end is asked for', waits('approval', 'finalize'));
       await update('approve', approve('finalize', 'olu'));
+    },
+  },
+  {
+    name: 'taken-back',
+    to: '8.2.3',
+    policy: { parallelShards: 3, handover: 'fast', fallback: 'standby', soak: '1h' },
+    async people({ until, update }) {
+      await until('it soaks', ({ phase }) => phase === 'soaking');
+      await update('fallback', { by: 'ana', reason: 'a drill' });
     },
   },
 ];

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { inputSchemas } from '../../model/inputs.js';
+import { controlDocument, inputSchemas } from '../../model/inputs.js';
 import {
   controlNames,
   familySignals,
@@ -35,6 +35,10 @@ const workflows: Record<WorkflowType, { id: string; what: string }> = {
     id: shardId(operationId('<deployment>'), '<shard>'),
     what: 'one shard; the child of `rollingUpgrade`; of several hops `redis/<deployment>/<release>/<shard>`',
   },
+  fallback: {
+    id: operationId('<deployment>'),
+    what: 'takes an upgrade back, all shards or some; of a running upgrade it is the child `redis/<deployment>/fallback`, and asked for by the signal of its name',
+  },
 };
 const controls: Record<ControlName, string> = {
   approve: 'answers an open question with yes',
@@ -43,6 +47,7 @@ const controls: Record<ControlName, string> = {
   resume: 'lets it go on',
   abort: 'ends it at the next safe point',
   override: 'lets one gate that blocks now pass, on record',
+  fallback: 'ends the upgrade at the next safe point and takes it back, or one shard of it',
 };
 const queries: Record<(typeof queryNames)[number], string> = {
   status: 'phase and reason, progress, what is waited for, shards and nodes, gates, approvals',
@@ -79,7 +84,7 @@ function tables(): string {
     '## Signals and updates',
     table(
       ['name', 'what', 'example'],
-      controlNames.map((name) => [code(name), controls[name], example(name)]),
+      controlNames.map((name) => [code(name), controls[name], example(controlDocument(name))]),
     ),
     `\`${Object.values(familySignals).join('`, `')}\` go between an operation and its children; they are not for people.`,
     '## Queries',

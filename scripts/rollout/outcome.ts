@@ -6,7 +6,7 @@ import { isNoWorker, reasonOf } from './temporal.js';
 
 /** How an operation ended. */
 export interface Outcome {
-  result: 'completed' | 'stopped' | 'aborted';
+  result: NonNullable<OperationStatus['result']>;
   /** Where everything stands, or what went wrong; empty of one that completed without a word. */
   statement: string;
   /** Of a failure of the closed list. */

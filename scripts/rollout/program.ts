@@ -5,6 +5,7 @@ import { Complaint } from './complaint.js';
 import { completionCommand } from './commands/completion.js';
 import { controlCommand } from './commands/control.js';
 import { doctorCommand } from './commands/doctor.js';
+import { fallbackCommand } from './commands/fallback.js';
 import { initCommand } from './commands/init.js';
 import { planCommand } from './commands/plan.js';
 import { reportCommand } from './commands/report.js';
@@ -26,7 +27,7 @@ export function rolloutProgram(): Command {
     startCommand(),
     watchCommand(),
     statusCommand(),
-    ...controlNames.map(controlCommand),
+    ...controlNames.map((name) => (name === 'fallback' ? fallbackCommand() : controlCommand(name))),
     reportCommand(),
     workerCommand(),
     doctorCommand(),

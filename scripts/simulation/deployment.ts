@@ -204,6 +204,10 @@ export class SimulatedDeployment extends Attempts implements Activities {
   readStandbys = () => Promise.resolve([...this.#standbys.values()]);
   cutOver = ({ shard }: InShard): Promise<never> => notSimulated(shard);
   returnNode = ({ shard }: InShard): Promise<never> => notSimulated(shard);
+  assessFallback = ({ deployment }: Order): Promise<never> => notSimulated(deployment);
+  lookBack = ({ shard }: InShard): Promise<never> => notSimulated(shard);
+  seeStandbys = () => Promise.resolve([]);
+  follow = ({ shard }: InShard): Promise<never> => notSimulated(shard);
 
   handOver = (input: Parameters<Activities['handOver']>[0]) =>
     this.act('handOver', input, input.shard, input.shard, (fault) => {

@@ -27,7 +27,7 @@ export interface Upgraded {
   /** Every node is upgraded, in replication and promotable: where the last try stopped, it was after that. */
   whole: boolean;
   /** How each try ended, in order. */
-  results: ('completed' | 'stopped' | 'aborted')[];
+  results: NonNullable<OperationStatus['result']>[];
   /** Of the last try. */
   statement: string;
   violations: Violation[];

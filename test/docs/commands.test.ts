@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { failures } from '../../model/failures.js';
 import { gateNames } from '../../model/gates/names.js';
-import { inputSchemas } from '../../model/inputs.js';
+import { controlDocument, inputSchemas } from '../../model/inputs.js';
 import {
   controlNames,
   operationId,
@@ -12,6 +12,7 @@ import {
   searchAttributes,
   TASK_QUEUE,
   workflowTypes,
+  type ControlName,
 } from '../../model/names.js';
 import { rolloutProgram } from '../../scripts/rollout/program.js';
 import { blocks, inline, pages, root, type Page } from './pages.js';
@@ -80,11 +81,12 @@ describe('the `temporal` commands of the pages', () => {
     const sent = temporal.filter((line) => line.includes('--input'));
     expect(sent.length).toBeGreaterThan(5);
     for (const line of sent) {
-      const name = /--name (\S+)/.exec(line)?.[1] ?? /--type (\S+)/.exec(line)?.[1] ?? '';
+      const control = /--name (\S+)/.exec(line)?.[1] as ControlName | undefined;
+      const name = control === undefined ? (/--type (\S+)/.exec(line)?.[1] ?? '') : controlDocument(control);
       const file = /--input-file (\S+)/.exec(line)?.[1];
       const text = file === undefined ? /--input '([^']+)'/.exec(line)?.[1] : await readFile(join(root, file), 'utf8');
-      const schema = inputSchemas[name as keyof typeof inputSchemas];
-      expect(schema.safeParse(JSON.parse(text ?? '')).error, line).toBeUndefined();
+      const schema = inputSchemas[name];
+      expect(schema?.safeParse(JSON.parse(text ?? '')), line).toMatchObject({ success: true });
     }
   });
 

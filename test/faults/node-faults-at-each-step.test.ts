@@ -52,6 +52,10 @@ const steps: Record<Activity, readonly Struck[]> = {
   freezeStandby: [],
   removeStandby: [],
   readStandbys: [],
+  assessFallback: [],
+  lookBack: [],
+  seeStandbys: [],
+  follow: [],
   cutOver: [],
   returnNode: [],
   // At no node.

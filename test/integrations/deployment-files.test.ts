@@ -65,13 +65,3 @@ test('a path, as a person gives it on the command line', async () => {
   expect((await readDeploymentFile(join(folder, 'orders.yaml'))).name).toBe('orders');
   await expect(readDeploymentFile(join(folder, 'none.yaml'))).rejects.toMatchObject({ type: 'UnknownDeployment' });
 });
-
-test.each([
-  ['fallback: standby', 'policy.fallback: expected backup or none, found standby'],
-  ['fallbackWhen: { gates: [latency] }', 'policy.fallbackWhen.gates: expected none, found latency'],
-])('%s is refused while no upgrade carries it out: whoever asks for it relies on it', async (line, message) => {
-  await writeFile(join(folder, 'sure.yaml'), `${text('sure')}policy:\n  ${line}\n`);
-  const refused = { type: 'BadDeploymentFile', message: expect.stringContaining(message) as string };
-  await expect(loadDeployment('sure', folder)).rejects.toMatchObject(refused);
-  await expect(readDeploymentFile(join(folder, 'sure.yaml'))).rejects.toMatchObject(refused);
-});

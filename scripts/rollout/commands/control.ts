@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander';
-import { inputProblems, inputSchemas } from '../../../model/inputs.js';
+import { controlSchemas, inputProblems } from '../../../model/inputs.js';
 import type { ControlName } from '../../../model/names.js';
 import type { TemporalAccess } from '../../../workers/client.js';
 import { command, shared } from '../command.js';
@@ -20,14 +20,17 @@ interface ControlOptions {
 }
 
 /** How long an update may stay unanswered, ms: a worker answers within a fraction of a second. */
-const ANSWER_WITHIN = 8000;
+export const ANSWER_WITHIN = 8000;
 
 const approval = () => new Option('--approval <name>', 'which question: start, handover, handover:shard-2, finalize');
 const comment = () => new Option('--comment <text>', 'goes on record');
 const reason = () => new Option('--reason <text>', 'goes on record, and is shown to the others');
 
+/** All but `fallback`, which needs no operation that runs. */
+type Steering = Exclude<ControlName, 'fallback'>;
+
 const texts: Record<
-  ControlName,
+  Steering,
   { summary: string; description: string; options: Option[]; examples: [string, string][] }
 > = {
   approve: {
@@ -81,7 +84,7 @@ const texts: Record<
   },
 };
 
-export function controlCommand(name: ControlName): Command {
+export function controlCommand(name: Steering): Command {
   const { options, ...text } = texts[name];
   const built = command(name, text).argument('<deployment>', 'name of the deployment, or id of the operation');
   for (const option of options) built.addOption(option);
@@ -91,7 +94,7 @@ export function controlCommand(name: ControlName): Command {
     .action((deployment: string, given: ControlOptions) => control(name, deployment, given));
 }
 
-async function control(name: ControlName, deployment: string, given: ControlOptions): Promise<void> {
+async function control(name: Steering, deployment: string, given: ControlOptions): Promise<void> {
   const workflowId = workflowIdOf(deployment);
   const { approval, comment, reason, gate, shard } = given;
   const input = {
@@ -100,7 +103,7 @@ async function control(name: ControlName, deployment: string, given: ControlOpti
       Object.entries({ approval, comment, reason, gate, shard }).filter(([, value]) => value !== undefined),
     ),
   };
-  const parsed = inputSchemas[name].safeParse(input);
+  const parsed = controlSchemas[name].safeParse(input);
   if (!parsed.success) throw new Complaint('usage', `${name} can't be sent:\n${inputProblems(parsed.error, input)}`);
   await withTemporal(async (temporal) => {
     if (given.signal) {
@@ -145,7 +148,11 @@ async function running<T>(
   }
 }
 
-async function refusal(error: unknown, name: ControlName, { address, namespace }: TemporalAccess): Promise<unknown> {
+export async function refusal(
+  error: unknown,
+  name: ControlName,
+  { address, namespace }: TemporalAccess,
+): Promise<unknown> {
   const { WorkflowUpdateFailedError } = await import('@temporalio/client');
   if (error instanceof WorkflowUpdateFailedError)
     return new Complaint('refused', reasonOf(error.cause), [], { cause: error });

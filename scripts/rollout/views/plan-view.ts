@@ -48,6 +48,9 @@ function stepsView(hops: readonly Plan[], paint: Paint, width: number): string[]
   return [
     `Expected: ${formatDuration(expectedMs)} with soaks, without the time that people take. Nothing was touched.`,
     ...windowView(hops[0]?.window, width),
+    ...hops.flatMap(({ fallback }) =>
+      fallback ? wrap(`Fallback: ${fallback.class}: ${fallback.reason}.`, width, '  ') : [],
+    ),
     ...hops.flatMap((hop, i) => [
       ...(hops.length === 1
         ? []

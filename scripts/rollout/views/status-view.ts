@@ -1,4 +1,4 @@
-import { heeded } from '../../../model/describe-status.js';
+import { heeded, standbyText } from '../../../model/describe-status.js';
 import { formatDuration } from '../../../model/duration.js';
 import type { GateRecord, NodeStatus, OperationStatus, ShardStatus } from '../../../model/operation.js';
 import type { Retry } from '../../../workers/read-retries.js';
@@ -22,6 +22,7 @@ export interface ViewOptions {
 export function statusView(status: OperationStatus, options: ViewOptions): string[] {
   return [
     ...header(status, options),
+    ...fallbackView(status, options),
     ...askedView(status, options),
     ...waitingView(status, options),
     ...retriesView(options),
@@ -62,6 +63,19 @@ function askedView({ asked, phase, result }: OperationStatus, { paint, width }: 
   if (!asked || result !== undefined || phase === 'paused') return [];
   const text = `${asked.what} asked for by ${asked.by}${asked.reason === '' ? '' : `: ${asked.reason}`}`;
   return ['', ...wrap(text, width, '  ').map((line) => paint('yellow', line)), ...wrap(`  ${heeded}.`, width, '    ')];
+}
+
+/** What it could be taken back with: nothing to say where nothing is kept for it. */
+function fallbackView({ fallback, result }: OperationStatus, { paint, width }: ViewOptions): string[] {
+  if (!fallback || (result !== undefined && fallback.standbys.length === 0)) return [];
+  const { class: its, reason, standbys } = fallback;
+  const [first = '', ...rest] = wrap(`fallback ${its}: ${reason}`, width, '  ');
+  const colour = its === 'lossless' ? 'green' : its === 'lossless-except' ? 'yellow' : 'red';
+  return [
+    paint(colour, first),
+    ...rest,
+    ...standbys.flatMap((it) => wrap(`  standby of ${it.shard}: ${standbyText(it)}`, width, '    ')),
+  ];
 }
 
 function waitingView({ waiting }: OperationStatus, { paint, width, now }: ViewOptions): string[] {

@@ -6,7 +6,7 @@ const pair = { from: '5.0.6', to: '8.0.6' };
 const lossless = plannedClass({ fallback: 'standby' }, pair);
 const shard = (name: string, kinds: [string, number, string[]][]) => ({
   shard: name,
-  follow: { notRepresentable: kinds.map(([kind, count, examples]) => ({ kind, count, examples })) },
+  follow: { notRepresentable: kinds.map(([what, count, examples]) => ({ what, count, examples })) },
 });
 
 test.each([
@@ -48,8 +48,8 @@ test('what the previous release can’t hold is counted over all shards, with ex
     class: 'lossless-except',
     reason: 'the previous release can’t hold field TTL of 3 keys (a, b, c); vector set of 1 key (v)',
     except: [
-      { kind: 'field TTL', count: 3, examples: ['a', 'b', 'c'] },
-      { kind: 'vector set', count: 1, examples: ['v'] },
+      { what: 'field TTL', count: 3, examples: ['a', 'b', 'c'] },
+      { what: 'vector set', count: 1, examples: ['v'] },
     ],
   });
   expect(isWorse(now, lossless)).toBe(true);

@@ -2,7 +2,7 @@
 // may have an older node follow a newer primary, or a shard without a primary.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { needsRestore, nextInFallback, type FallbackInShard } from '../../../model/fallback-steps.js';
+import { nextInFallback, withoutWayBack, type FallbackInShard } from '../../../model/fallback-steps.js';
 import type { NodeView, ShardView } from '../../../model/topology.js';
 import { topology } from '../planning/topologies.js';
 
@@ -134,9 +134,13 @@ test('the role goes back to who had it before the standby', () => {
 test('a shard that was handed over, and whose standby is not there or was never frozen, could only be restored', () => {
   const nodes = [NEW, NEW].map((release, n) => ({ address: `10.0.1.${n}:6379`, release }));
   const world: World = { nodes, primary: '10.0.1.1:6379', standby: undefined, pending: [], before: undefined };
-  expect(needsRestore(seen(world))).toBe(true);
-  expect(needsRestore(seen({ ...world, standby: { address: STANDBY, state: 'syncing' } }))).toBe(true);
-  expect(needsRestore(seen({ ...world, standby: { address: STANDBY, state: 'frozen' } }))).toBe(false);
+  const shard = shardOf(world);
+  const bare = (...standbys: { shard: string; address: string; state: string }[]): ShardView[] =>
+    withoutWayBack({ topology: { shards: [shard] }, standbys, to: OLD });
+  const standby = { shard: shard.name, address: STANDBY };
+  expect(bare()).toEqual([shard]);
+  expect(bare({ ...standby, state: 'syncing' })).toEqual([shard]);
+  expect(bare({ ...standby, state: 'frozen' })).toEqual([]);
 });
 
 test('a replica without its link is waited for before the standby hands the shard on', () => {

@@ -16,7 +16,18 @@ const view = topology([{ releases: ['5.0.6', '5.0.6'] }, { releases: ['5.0.6', '
 const following = (shard: string): StandbySeen => ({
   ...{ shard, address: `standby of ${shard}`, release: '5.0.6', state: 'frozen', answers: true },
   follow: {
-    ...{ shard, at: 0, ageMs: 400, primary: 'p', standby: 's', lagBytes: 1000, lagMs: 20, lagMsMax: 90, commands: 9 },
+    ...{
+      shard,
+      at: 0,
+      ageMs: 400,
+      phase: 'following' as const,
+      primary: 'p',
+      standby: 's',
+      lagBytes: 1000,
+      lagMs: 20,
+      lagMsMax: 90,
+      commands: 9,
+    },
     ...{ rewritten: 1, recopied: 0, dirty: 0, notRepresentable: [] },
   },
 });
@@ -260,7 +271,11 @@ test.each<[string, Partial<StandbySeen>, RegExp]>([
   ['that is far behind in bytes', { follow: { ...follow, lagBytes: 17 * 1024 ** 2 } as never }, /17.0 MB behind/],
   ['that is far behind in time', { follow: { ...follow, lagMs: 11_000 } as never }, /11 s behind/],
   ['whose lag is no number', { follow: { ...follow, lagBytes: Number.NaN } as never }, /behind/],
-  ['that is given nothing', { follow: { ...follow, trouble: 'connection refused' } as never }, /connection refused/],
+  [
+    'that is given nothing',
+    { follow: { ...follow, phase: 'waiting', waitsFor: 'connection refused' } as never },
+    /connection refused/,
+  ],
 ])('the gate standby waits for one %s', (_, change, reason) => {
   expect(judge(withStandby(change), 'standby')).toMatchObject({
     state: 'wait',
@@ -269,7 +284,7 @@ test.each<[string, Partial<StandbySeen>, RegExp]>([
 });
 
 test('the gate standby fails where going back would lose something, unless the policy only warns', () => {
-  const notRepresentable = [{ kind: 'field TTL', count: 2, examples: ['cart:1', 'cart:2'] }];
+  const notRepresentable = [{ what: 'field TTL', count: 2, examples: ['cart:1', 'cart:2'] }];
   const cases = [
     withStandby({ follow: { ...follow, notRepresentable } as never }),
     { ...good, standbys: [following('shard-1')] },

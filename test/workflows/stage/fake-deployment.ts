@@ -8,7 +8,17 @@ import { RolloutError } from '../../../model/failures.js';
 import { isNews } from '../../../model/gates/looks.js';
 import type { NodeView, ShardView, TopologyView } from '../../../model/topology.js';
 import { pass, type Verdict } from '../../../model/verdict.js';
-import type { Activities, Assessment, ClusterNow, GateResult, NodePlace, ShardNow } from '../../../model/work.js';
+import type { NotRepresentable } from '../../../model/follow-state.js';
+import type { StandbySeen } from '../../../model/gates/observation.js';
+import type {
+  Activities,
+  Assessment,
+  ClusterNow,
+  GateResult,
+  NodePlace,
+  ShardNow,
+  StandbyNow,
+} from '../../../model/work.js';
 
 const OLD = '5.0.6';
 const NEW = '8.0.6';
@@ -48,7 +58,13 @@ export class FakeDeployment implements Activities {
   /** Members that don't answer. */
   readonly away = new Set<string>();
   /** By shard, as the registry has them. */
-  readonly standbys = new Map<string, { shard: string; address: string; state: string; release: string }>();
+  readonly standbys = new Map<string, StandbyNow>();
+  /** Shards whose primary's stream is being given to the standby at this moment. */
+  readonly following = new Set<string>();
+  /** What the standby of a shard can't hold. */
+  readonly notRepresentable = new Map<string, NotRepresentable[]>();
+  /** Shards that the newest complete backup has, and when it was taken. */
+  backedUp: { shards: string[]; at: string } | undefined;
   ledger: LedgerResult | undefined;
   /** Keys that no comparison could decide on. */
   unsettled = 0;
@@ -150,9 +166,7 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
 
   readShard = async ({ shard: name }: { shard: string }): Promise<ShardNow> => {
     await this.#meet(`readShard ${name}`);
-    const shard = this.#topology().shards.find((it) => it.name === name);
-    if (!shard) throw new RolloutError('Unreachable', `there is no ${name}`);
-    return { shard, pending: this.#pendingIn([shard]) };
+    return this.#shardNow(name);
   };
 
   checkGates = async (input: Parameters<Activities['checkGates']>[0]): Promise<GateResult[]> => {
@@ -238,19 +252,70 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
   };
   removeStandby = async ({ shard }: { shard: string }): Promise<void> => {
     await this.#do(`removeStandby ${shard}`);
+    const { address } = this.standbys.get(shard) ?? {};
+    const nodes = this.#nodesOf(shard);
+    const at = nodes.findIndex((node) => node.address === address);
+    if (nodes[at]?.primary) throw new RolloutError('Stopped', `${address} serves ${shard}`);
+    if (at >= 0) nodes.splice(at, 1);
     this.standbys.delete(shard);
   };
   readStandbys = async () => {
     await this.#meet('readStandbys');
     return [...this.standbys.values()];
   };
+  seeStandbys = async (): Promise<StandbySeen[]> => {
+    await this.#meet('seeStandbys');
+    return [...this.standbys.values()].map((it) => ({
+      ...it,
+      state: it.state as 'frozen',
+      answers: true,
+      ...this.#follow(it),
+    }));
+  };
 
+  /** Until it is told to end: as the probe it is held by nobody, and no step of anything. */
+  follow = async ({ shard }: { shard: string }): Promise<void> => {
+    const failure = this.#failures.get(`follow ${shard}`);
+    if (failure) throw failure;
+    const signal = cancellationSignal();
+    this.following.add(shard);
+    try {
+      while (!signal.aborted && this.standbys.get(shard)?.state === 'frozen') {
+        heartbeat();
+        await sleep(100, undefined, { signal }).catch(() => undefined);
+      }
+      signal.throwIfAborted();
+    } finally {
+      this.following.delete(shard);
+    }
+  };
+
+  assessFallback = async ({ operation, shards: names }: Parameters<Activities['assessFallback']>[0]) => {
+    await this.#meet('assessFallback');
+    const topology = this.#topology();
+    const { name, policy } = this.deployment;
+    const shards = topology.shards.filter((it) => names.length === 0 || names.includes(it.name));
+    const { at = '', shards: backedUp = [] } = this.backedUp ?? {};
+    return {
+      ...{ name, policy, from: this.releases().includes(NEW) ? NEW : OLD, to: OLD, way: [OLD], facts: { nodes: {} } },
+      ...{ topology: { ...topology, shards }, pending: this.#pendingIn(shards), searchable: this.#searchable },
+      ...{ artefacts: `/state/${operation}`, standbys: [...this.standbys.values()] },
+      backups: backedUp.map((shard) => ({ shard, node: this.#nodesOf(shard)[0]?.address ?? '', at })),
+    };
+  };
+  lookBack = async ({ shard }: { shard: string }) => {
+    await this.#meet(`lookBack ${shard}`);
+    const standby = this.standbys.get(shard);
+    return { ...this.#shardNow(shard), ...(standby ? { standby } : {}) };
+  };
   cutOver = async ({ shard, primary, standby }: { shard: string; primary: string; standby: string }) => {
     await this.#do(`cutOver ${shard}`);
     const found = this.standbys.get(shard);
     if (found?.address !== standby) throw new RolloutError('Stopped', `the standby of ${shard} is not ${standby}`);
+    if (!this.following.has(shard)) throw new RolloutError('HandoverFailed', `nothing follows for ${standby}`);
     this.standbys.set(shard, { ...found, state: 'serving' });
     this.#node(primary).primary = false;
+    this.#nodesOf(shard).push({ address: standby, release: found.release, primary: true });
     return {
       ...{ shard, from: primary, to: standby, at: new Date().toISOString(), gapMs: 30, drainedMs: 2 },
       ...{ offset: 2000, already: false },
@@ -258,8 +323,13 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
   };
   returnNode = async (input: { shard: string; node: string; primary: string; to: string }) => {
     await this.#do(`returnNode ${input.node}`);
-    this.#node(input.node).release = input.to;
-    const verified = this.#compared({ shard: input.shard, primary: input.primary, replica: input.node });
+    const node = this.#node(input.node);
+    const primary = this.#nodesOf(input.shard).find((it) => it.primary);
+    if (node.primary || primary?.release !== input.to)
+      throw new RolloutError('Stopped', `${input.node} would have to follow ${primary?.release}`);
+    node.release = input.to;
+    this.#isolated.delete(input.node);
+    const verified = this.#compared({ shard: input.shard, primary: primary.address, replica: input.node });
     return { node: input.node, shard: input.shard, kind: 'full' as const, ms: 1, release: input.to, verified };
   };
 
@@ -270,7 +340,10 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
       ...{ rdbVersion: 9, replid: 'b'.repeat(40), offset: 1, at: new Date().toISOString() },
     };
   };
-  completeBackup = ({ shards }: { shards: string[] }): Promise<void> => this.#do(`completeBackup ${shards.join(' ')}`);
+  completeBackup = async ({ shards }: { shards: string[] }): Promise<void> => {
+    await this.#do(`completeBackup ${shards.join(' ')}`);
+    this.backedUp = { shards, at: new Date().toISOString() };
+  };
   compareReplica = async ({ shard, primary, replica }: { shard: string; primary: string; replica: string }) => {
     await this.#do(`compareReplica ${replica} ${primary}`);
     return this.#compared({ shard, primary, replica });
@@ -309,6 +382,25 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
   #pendingIn(shards: readonly ShardView[]): string[] {
     const members = shards.flatMap(({ primary, replicas }) => [primary, ...replicas]);
     return members.flatMap(({ address }) => (this.#isolated.has(address) ? [address] : []));
+  }
+
+  #shardNow(name: string): ShardNow {
+    const shard = this.#topology().shards.find((it) => it.name === name);
+    if (!shard) throw new RolloutError('Unreachable', `there is no ${name}`);
+    return { shard, pending: this.#pendingIn([shard]) };
+  }
+
+  #nodesOf = (shard: string): FakeNode[] => this.#shards[Number(shard.slice('shard-'.length)) - 1] ?? [];
+
+  #follow({ shard, address }: StandbyNow): Pick<StandbySeen, 'follow'> {
+    if (!this.following.has(shard)) return {};
+    const notRepresentable = this.notRepresentable.get(shard) ?? [];
+    return {
+      follow: {
+        ...{ shard, at: Date.now(), ageMs: 10, phase: 'following', primary: '', standby: address, notRepresentable },
+        ...{ lagBytes: 100, lagMs: 5, lagMsMax: 9, commands: 10, rewritten: 1, recopied: 0, dirty: 0 },
+      },
+    };
   }
 
   #node(address: string): FakeNode {

@@ -62,7 +62,7 @@ export class FakeStage implements AsyncDisposable {
     const { workflowId, firstExecutionRunId } = await workflow.start(type, {
       workflowId: operationId(deployment),
       taskQueue: TASK_QUEUE,
-      args: [{ deployment, to: '8.0', startedBy: 'olu', ...input }],
+      args: [{ deployment, ...(type === 'fallback' ? {} : { to: '8.0' }), startedBy: 'olu', ...input }],
     });
     return new Operation(workflow, workflowId, firstExecutionRunId);
   }

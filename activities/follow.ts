@@ -1,0 +1,76 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RolloutError } from '../model/failures.js';
+import type { FollowActivities } from '../model/work.js';
+import type { ShardView } from '../model/topology.js';
+import { at } from '../redis/connection.js';
+import { followTools } from '../redis/follow/copying.js';
+import { follow } from '../redis/follow/follow.js';
+import type { FollowState as Following } from '../redis/follow/state.js';
+import { oldestFirst } from './assess-fallback.js';
+import { contextFor, heartbeating, type Context } from './context.js';
+import type { Dependencies } from './dependencies.js';
+import { replace } from './probe.js';
+import { followFile, hasSlots, readFollow } from './see-standbys.js';
+import { readNamed } from './shard-names.js';
+import { needStandby } from './standby-registry.js';
+
+/** How often gates and status get new figures, ms. */
+const WRITE_EVERY_MS = 500;
+
+/**
+ * Gives a shard's standby what its primary is given, for as long as the operation lets it; whoever serves the shard
+ * meanwhile is asked anew with each connection. It ends by itself once the standby has the shard's slots.
+ */
+export const followActivity =
+  (dependencies: Dependencies): FollowActivities['follow'] =>
+  (input) =>
+    heartbeating(async (tell) => followShard(await contextFor(dependencies, input), input.shard, tell));
+
+async function followShard(context: Context, shard: string, tell: (state: unknown) => void): Promise<void> {
+  const { endpoint, folder, deploymentFolder, signal } = context;
+  const { address, release: target, state } = await needStandby(deploymentFolder, shard);
+  if (state === 'serving') return;
+  const { slots, primary, replicas } = await shardNow(context, shard);
+  const before = await readFollow(deploymentFolder, shard);
+  const known = before?.standby === address ? before : undefined;
+  let lagMsMax = known?.lagMsMax ?? 0;
+  let latest: Following | undefined;
+  const ended = new AbortController();
+  const writing = (async () => {
+    while (!ended.signal.aborted) {
+      if (latest) {
+        lagMsMax = Math.max(lagMsMax, latest.lagMs);
+        const text = JSON.stringify({ ...latest, shard, standby: address, lagMsMax, at: Date.now() });
+        for (const path of [deploymentFolder, folder]) await replace(followFile(path, shard), text);
+        tell({ ...latest, shard, standby: address });
+      }
+      await sleep(WRITE_EVERY_MS, undefined, { signal: ended.signal }).catch(() => undefined);
+    }
+  })();
+  try {
+    await follow({
+      primary: async () => at(endpoint, (await shardNow(context, shard)).primary.address),
+      standby: at(endpoint, address),
+      // What the newest of them propagates holds for the older ones too.
+      source: oldestFirst([primary, ...replicas].map(({ release }) => release)).at(-1) ?? target,
+      ...{ slots, target, tools: followTools, signal },
+      ...(known ? { known: known.notRepresentable } : {}),
+      onProgress: (progress) => (latest = progress),
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    // Its record went with the cutover, and nothing is left to follow for.
+    if (await hasSlots(context, address)) return;
+    throw error;
+  } finally {
+    ended.abort();
+    await writing;
+  }
+}
+
+async function shardNow(context: Context, name: string): Promise<ShardView> {
+  const { topology } = await readNamed(context, name);
+  const shard = topology.shards.find((it) => it.name === name);
+  if (shard) return shard;
+  throw new RolloutError('Unreachable', `${name} has no primary with slots that can be read`);
+}

@@ -1,0 +1,50 @@
+// After the last node was upgraded, with clients writing all the while, it goes back in place, and no write is lost.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Sandbox } from '../../scripts/sandbox/cluster.js';
+import { Stage } from '../../scripts/sandbox/stage.js';
+import { Dataset } from './stage/dataset.js';
+import { readReport } from './stage/evidence.js';
+import { expectWhole, readNodes } from './stage/nodes.js';
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await Stage.open();
+});
+afterAll(() => stage[Symbol.asyncDispose]());
+
+const pairs = [
+  { from: '5.0.6', to: '8.0.2', handover: 'safe' },
+  { from: '8.0.6', to: '8.2.3', handover: 'fast' },
+] as const;
+
+test.each(pairs)(
+  '$from → $to, and all the way back',
+  async ({ from, to, handover }) => {
+    await using cluster = await Sandbox.cluster({ release: from });
+    const dataset = await Dataset.write(cluster, 600);
+    const before = await readNodes(cluster);
+    const name = `back-from-${to}`.replaceAll('.', '-');
+    await stage.deploy(name, cluster, { policy: { fallback: 'standby', soak: '1h', parallelShards: 3, handover } });
+    const upgrade = await stage.start(name, to);
+    const { status } = await upgrade.until('it soaks', ({ phase }) => phase === 'soaking', 120_000);
+    expect(status.fallback).toMatchObject({ class: 'lossless', policy: 'standby' });
+    expect(status.fallback?.standbys.map(({ state }) => state)).toEqual(['frozen', 'frozen', 'frozen']);
+
+    expect(await upgrade.tell('fallback', { by: 'ana', reason: 'a drill' })).toHaveProperty('done');
+    await upgrade.until('it has ended', ({ result }) => result !== undefined, 120_000);
+    const outcome = await upgrade.result();
+
+    expect(outcome.statement).toContain(`back on ${from}: all 6 nodes`);
+    expect(outcome.result).toBe('fell back');
+    await expectWhole(cluster, { release: from, before });
+    await dataset.expectSame(10_000);
+    const report = await readReport(outcome);
+    expect(report.probe?.ledger).toMatchObject({ lost: 0 });
+    expect(report.probe?.series.reduce((sum, { failed }) => sum + failed, 0)).toBe(0);
+    expect(report.cutovers?.map(({ shard }) => shard).sort()).toEqual(['shard-1', 'shard-2', 'shard-3']);
+    expect(report.incidents).toMatchObject([{ by: 'ana', reason: 'a drill', from: to, to: from, class: 'lossless' }]);
+    expect(report.verify.reduce((sum, { different }) => sum + different, 0)).toBe(0);
+    expect(report.followers?.every(({ commands }) => commands > 0)).toBe(true);
+  },
+  300_000,
+);
