@@ -17,6 +17,8 @@ export class Operation {
     readonly client: WorkflowClient,
     readonly workflowId: string,
     readonly runId: string,
+    /** How long `until` waits where nothing is said, ms: less than its test has, so that it says what it saw. */
+    readonly patienceMs = 240_000,
   ) {
     this.#reader = new OperationReader(client, { workflowId, runId });
   }
@@ -47,7 +49,7 @@ export class Operation {
   async until(
     what: string,
     condition: (status: OperationStatus, timeline: TimelineEntry[]) => boolean,
-    timeoutMs = 240_000,
+    timeoutMs = this.patienceMs,
   ): Promise<OperationView> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {

@@ -17,10 +17,20 @@ import { expectWhole, readNodes } from './stage/nodes.js';
 type Activity = keyof Activities;
 
 /** Activities that only these upgrades come by; all others occur in every one, and are killed in the first. */
-const special: Partial<Record<Activity, 'with a sibling' | 'taken back' | 'brought back'>> = {
+const special: Partial<Record<Activity, 'with a sibling' | 'taken back' | 'brought back' | 'there and back'>> = {
   compareReplica: 'with a sibling',
   revert: 'taken back',
   bringBack: 'brought back',
+  addStandby: 'there and back',
+  freezeStandby: 'there and back',
+  readStandbys: 'there and back',
+  removeStandby: 'there and back',
+  follow: 'there and back',
+  seeStandbys: 'there and back',
+  assessFallback: 'there and back',
+  lookBack: 'there and back',
+  cutOver: 'there and back',
+  returnNode: 'there and back',
 };
 
 /** The moments worth more than any others: killed right before this is done to the world. */
@@ -35,6 +45,12 @@ const worst: Partial<Record<Activity, readonly string[]>> = {
   bringBack: ['spawn'],
   readLedger: ['UNLINK'],
   putBackShard: ['CONFIG SET repl-backlog-size'],
+  addStandby: ['spawn', 'REPLICAOF'],
+  freezeStandby: ['REPLICAOF', 'spawn', 'CLUSTER MEET'],
+  removeStandby: ['CLUSTER FORGET'],
+  follow: ['EVALSHA'],
+  cutOver: ['CLIENT PAUSE', 'EVALSHA'],
+  returnNode: ['SHUTDOWN', 'spawn'],
 };
 
 /** ROLLOUT_THOROUGH=1 kills before each activity too, and once more in the middle: twice the time, for the same steps. */
@@ -108,6 +124,30 @@ test('in the handover of 5.0.6 → 8.0, safe, and while siblings are compared', 
   await expectWhole(cluster, { release: '8.0.6', before });
   await dataset.expectSame(10_000);
   expectUnnoticed(await readReport(outcome));
+}, 600_000);
+
+test('in every activity of an upgrade with standbys, and of its way back', async () => {
+  await using cluster = await Sandbox.cluster({ release: '7.0' });
+  const dataset = await Dataset.write(cluster, 300);
+  const before = await readNodes(cluster);
+  await stage.deploy('orders', cluster, {
+    policy: { ...policy, soak: '1h', handover: 'fast', parallelShards: 3, fallback: 'standby' },
+  });
+  await stage.faults.draw(...killsIn('there and back'));
+  stage.keepWorker(2);
+  const upgrade = await stage.start('orders', '8.0');
+  await upgrade.until('it soaks', ({ phase }) => phase === 'soaking', 240_000);
+
+  expect(await upgrade.tell('fallback', { by: 'ana', reason: 'a drill' })).toHaveProperty('done');
+  const outcome = await upgrade.result();
+
+  expect(outcome).toMatchObject({ result: 'fell back' });
+  await expectKilled(cluster);
+  await expectWhole(cluster, { release: '7.0.15', before });
+  await dataset.expectSame(10_000);
+  const report = await readReport(outcome);
+  expectUnnoticed(report);
+  expect(report.cutovers).toHaveLength(3);
 }, 600_000);
 
 test('while a replica is taken back from a new version that dies', async () => {

@@ -37,6 +37,7 @@ test('a standby that hangs while the follower drains: refused, and writes go on 
   });
   await writing.written(100);
   await stage.extra.signal(stage.standby, 'SIGCONT');
+  await stage.caughtUp();
   expect(await cutOver(stage.input)).toMatchObject({ already: false });
   await writing.written(100);
   expect(await writing.lost()).toEqual([]);
@@ -64,6 +65,7 @@ test.each(['5.0.6', '7.0.15'])(
     await stage.extra.signal(stage.standby, 'SIGCONT');
     await writing.written(100);
     expect(await writing.lost(stage.primary.address)).toEqual([]);
+    await stage.caughtUp();
     expect(await cutOver(stage.input)).toMatchObject({ already: false });
     expect(await writing.lost()).toEqual([]);
   },

@@ -30,6 +30,8 @@ export interface StandbyStage extends AsyncDisposable {
   };
   /** Follows until the stage ends, as the product's follower does: each batch with the record, in one script. */
   follow(): Promise<void>;
+  /** Waits until the standby has what the primary's stream has now: one that hung is behind, and for its cluster down. */
+  caughtUp(): Promise<void>;
   /** Kills or hangs the standby, as it does a cluster's node. */
   extra: Sandbox;
 }
@@ -86,17 +88,25 @@ export async function standbyStage(
       Array.from({ length: 5461 }, (_, slot) => ['CLUSTER', 'SETSLOT', slot, 'IMPORTING', owner.node.id]),
     );
     // Both are empty, so their content is equal: following begins where the primary's stream is now.
-    await until('the primary has a stream', async () => {
+    const stream = async (): Promise<{ replid: string; offset: number }> => {
       const info = parseInfo(String(await cluster.ask(primary.address, 'INFO', 'replication')));
-      return Number(info['master_repl_offset']) > 0;
-    });
-    const info = parseInfo(String(await cluster.ask(primary.address, 'INFO', 'replication')));
-    const [replid, offset] = [info['master_replid'] ?? '', Number(info['master_repl_offset'])];
+      return { replid: info['master_replid'] ?? '', offset: Number(info['master_repl_offset']) };
+    };
+    await until('the primary has a stream', async () => (await stream()).offset > 0);
+    const { replid, offset } = await stream();
     await marking.pipeline([['ASKING'], ['HSET', RECORD, 'replid', replid, 'offset', offset, 'dirty', 0]]);
     return {
       ...{ cluster, extra, endpoint, primary, replica, standby, nodes, input },
       follow: async () => {
         followers.push(await follow({ endpoint, primary: primary.address, standby: standby.address, record: RECORD }));
+      },
+      caughtUp: async () => {
+        const { offset: wanted } = await stream();
+        await using asking = await extra.connect(standby);
+        await until('the standby has caught up', async () => {
+          const [, applied] = await asking.pipeline([['ASKING'], ['HGET', RECORD, 'offset']]);
+          return Number(applied) >= wanted;
+        });
       },
       [Symbol.asyncDispose]: dispose,
     };

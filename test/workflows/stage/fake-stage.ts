@@ -64,7 +64,7 @@ export class FakeStage implements AsyncDisposable {
       taskQueue: TASK_QUEUE,
       args: [{ deployment, ...(type === 'fallback' ? {} : { to: '8.0' }), startedBy: 'olu', ...input }],
     });
-    return new Operation(workflow, workflowId, firstExecutionRunId);
+    return new Operation(workflow, workflowId, firstExecutionRunId, 100_000);
   }
 
   /** Deploys and starts at once. */
