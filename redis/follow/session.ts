@@ -8,7 +8,7 @@ import { Applier } from './applier.js';
 import { adjustExpiries } from './expiries.js';
 import { Flights, type Landed } from './flights.js';
 import { Lag } from './lag.js';
-import { isCopying, readRecord } from './record.js';
+import { isCopying, readRecord, type FollowRecord } from './record.js';
 import { applyScript } from './script.js';
 import { StandbyLink } from './standby-link.js';
 import type { Losses } from './state.js';
@@ -65,7 +65,7 @@ export async function followOnce(input: SessionInput): Promise<void> {
   const { standby, slots, record, tools, timeoutMs, signal } = input;
   const cluster = slots.length > 0;
   await using admin = await connect(standby, { timeoutMs });
-  const found = await readRecord(admin, { record, cluster }).catch(notServed(standby));
+  const found = await readServed(admin, input);
   if (!found)
     throw new RolloutError('StandbyLost', `${admin.address} has no record of where it was frozen (${record})`);
   if (isCopying(found)) {
@@ -208,12 +208,28 @@ async function databasesOf(node: NodeConnection): Promise<number> {
   return Number(count ?? 16);
 }
 
-const notServed =
-  (standby: Endpoint) =>
-  (error: unknown): never => {
+/**
+ * The record, of slots that the standby may have lost sight of: where their owner changed and nobody said so at once, they are
+ * bound to none, and not even the record is answered for until they are imported from whoever has them now.
+ */
+async function readServed(
+  standby: NodeConnection,
+  { primary, slots, record, timeoutMs }: SessionInput,
+): Promise<FollowRecord | undefined> {
+  const read = (): Promise<FollowRecord | undefined> => readRecord(standby, { record, cluster: slots.length > 0 });
+  try {
+    return await read().catch(async (error: unknown) => {
+      if (!(error instanceof Error) || !/^CLUSTERDOWN .*not served/.test(error.message)) throw error;
+      await using owner = await connect(await primary(), { timeoutMs });
+      await importFrom(owner, standby, slots);
+      return await read();
+    });
+  } catch (error) {
     if (error instanceof RolloutError) throw error;
     throw new RolloutError(
       'NotCaughtUp',
-      `${addressOf(standby)} does not answer for its record: ${(error as Error).message}`,
+      `${standby.address} does not answer for its record: ${(error as Error).message}`,
+      { cause: error },
     );
-  };
+  }
+}

@@ -47,6 +47,25 @@ test('the primary dies while it is followed, and its replica is elected', async 
   expect(await differences(shard.cluster.endpoint(second), shard.standby, { asking: true })).toEqual([]);
 });
 
+// What is on its way to the standby when the role moves fails there, and the follower begins anew.
+test('the role moves while nobody follows: slots that the standby lost sight of are imported anew', async () => {
+  await using shard = await Shard.start('8.0.6', '5.0.6');
+  const [first, second] = shard.cluster.nodes;
+  if (!first || !second) throw new Error('two nodes');
+  const counted = Array.from({ length: 500 }, (_, n): [string, string] => ['INCR', `counter:${n}`]);
+  await send(shard.cluster.endpoint(first), counted);
+  await shard.cluster.ask(second.address, 'CLUSTER', 'FAILOVER', 'TAKEOVER');
+  shard.nowPrimary(second);
+  await until('the standby knows no owner of its slots', async () => {
+    const info = String(await shard.old.ask(shard.old.nodes[0]?.address, 'CLUSTER', 'INFO'));
+    return info.includes('cluster_slots_assigned:0');
+  });
+  await send(shard.cluster.endpoint(second), counted);
+  shard.follower.start();
+  await shard.follower.drained();
+  expect(await differences(shard.cluster.endpoint(second), shard.standby, { asking: true })).toEqual([]);
+});
+
 test('expiries are set right slot by slot while writes go on, and put off again', async () => {
   await using shard = await Shard.start('8.0.6', '5.0.6');
   shard.follower.start();
