@@ -8,5 +8,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // Real servers, two cores: files in parallel would only slow each other.
     fileParallelism: false,
+    // Of the tests of a file that say so: they wait most of the time, each with servers of its own.
+    maxConcurrency: 3,
   },
 });

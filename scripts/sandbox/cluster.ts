@@ -1,4 +1,5 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,10 +52,25 @@ export class Sandbox implements AsyncDisposable {
 
   /** `count` servers that know nothing of each other. */
   static async servers(count: number, options: SandboxOptions): Promise<Sandbox> {
-    const root = options.root ?? (await mkdtemp(join(tmpdir(), 'redis-rollout-')));
-    const sandbox = new Sandbox(root, options);
+    return Sandbox.#begin(count, options, () => Promise.resolve());
+  }
+
+  /** A cluster in which node i + primaries replicates node i; returns once every node sees it whole. */
+  static async cluster(options: SandboxOptions & { primaries?: number; replicasEach?: number }): Promise<Sandbox> {
+    const { primaries = 3, replicasEach = 1 } = options;
+    const sandbox = await Sandbox.#begin(
+      primaries * (1 + replicasEach),
+      {
+        ...options,
+        configuration: ['cluster-enabled yes', 'cluster-node-timeout 5000', ...(options.configuration ?? [])],
+      },
+      async ({ nodes }) => {
+        const files = clusterFiles(nodes, primaries, options.release);
+        await Promise.all(nodes.map(({ home }, i) => writeFile(join(home, 'nodes.conf'), files[i] ?? '')));
+      },
+    );
     try {
-      for (let i = 0; i < count; i++) await sandbox.#add();
+      await sandbox.#formed(primaries);
     } catch (error) {
       await sandbox.stop();
       throw error;
@@ -62,15 +78,19 @@ export class Sandbox implements AsyncDisposable {
     return sandbox;
   }
 
-  /** A cluster in which node i + primaries replicates node i; returns once every node sees it whole. */
-  static async cluster(options: SandboxOptions & { primaries?: number; replicasEach?: number }): Promise<Sandbox> {
-    const { primaries = 3, replicasEach = 1 } = options;
-    const sandbox = await Sandbox.servers(primaries * (1 + replicasEach), {
-      ...options,
-      configuration: ['cluster-enabled yes', 'cluster-node-timeout 5000', ...(options.configuration ?? [])],
-    });
+  /** @param before the servers start: all their folders are there */
+  static async #begin(
+    count: number,
+    options: SandboxOptions,
+    before: (sandbox: Sandbox) => Promise<void>,
+  ): Promise<Sandbox> {
+    const root = options.root ?? (await mkdtemp(join(tmpdir(), 'redis-rollout-')));
+    const sandbox = new Sandbox(root, options);
     try {
-      await sandbox.#form(primaries);
+      for (let i = 0; i < count; i++) await sandbox.#prepare();
+      await before(sandbox);
+      const started = await Promise.allSettled(sandbox.nodes.map((node) => sandbox.#launch(node, options.release)));
+      for (const it of started) if (it.status === 'rejected') throw it.reason;
     } catch (error) {
       await sandbox.stop();
       throw error;
@@ -153,7 +173,7 @@ export class Sandbox implements AsyncDisposable {
     return node;
   }
 
-  async #add(): Promise<void> {
+  async #prepare(): Promise<void> {
     const { port, release: giveBack } = await claimPort();
     this.#claims.push(giveBack);
     const home = join(this.root, String(port));
@@ -173,9 +193,7 @@ export class Sandbox implements AsyncDisposable {
     await mkdir(home, { recursive: true });
     await this.#mount(home);
     await writeFile(join(home, 'redis.conf'), lines.join('\n') + '\n', { mode: 0o600 });
-    const node = { port, address: `127.0.0.1:${port}`, home };
-    this.nodes.push(node);
-    await this.#launch(node, this.options.release);
+    this.nodes.push({ port, address: `127.0.0.1:${port}`, home });
   }
 
   async #mount(home: string): Promise<void> {
@@ -226,36 +244,10 @@ export class Sandbox implements AsyncDisposable {
     await connection.call('PING');
   }
 
-  async #form(primaries: number): Promise<void> {
+  async #formed(primaries: number): Promise<void> {
     const connections = await Promise.all(this.nodes.map((node) => this.connect(node)));
     try {
-      const ids = await Promise.all(connections.map(async (c) => String(await c.call('CLUSTER', 'MYID'))));
-      for (const [i, c] of connections.slice(0, primaries).entries()) {
-        const [from, to] = [Math.round((i * 16384) / primaries), Math.round(((i + 1) * 16384) / primaries) - 1];
-        await c.call('CLUSTER', 'ADDSLOTS', ...Array.from({ length: to - from + 1 }, (_, n) => from + n));
-        await c.call('CLUSTER', 'SET-CONFIG-EPOCH', i + 1);
-      }
-      const [seed, ...others] = this.nodes;
-      for (const node of others) await connections[0]?.call('CLUSTER', 'MEET', '127.0.0.1', node.port);
-      await until(`all ${this.nodes.length} nodes know each other (from ${seed?.address})`, async () => {
-        const seen = await Promise.all(connections.map(async (c) => String(await c.call('CLUSTER', 'NODES'))));
-        return seen.every(
-          (text) => text.trim().split('\n').length === this.nodes.length && !text.includes('handshake'),
-        );
-      });
-      for (const [i, c] of connections.entries())
-        if (i >= primaries) {
-          const primary = ids[i % primaries] ?? '';
-          await until(`${c.address} may replicate`, async () => {
-            try {
-              await c.call('CLUSTER', 'REPLICATE', primary);
-              return true;
-            } catch {
-              return false;
-            }
-          });
-        }
-      await until('every node sees the cluster ok and every replica linked', async () => {
+      await until('every node sees the cluster ok, is linked with all others, and every replica is linked', async () => {
         const infos = await Promise.all(
           connections.map(async (c) => ({
             ...parseInfo(String(await c.call('INFO', 'replication'))),
@@ -267,13 +259,45 @@ export class Sandbox implements AsyncDisposable {
           infos.every(
             (info: Record<string, string>) =>
               info['cluster_state'] === 'ok' && (info['role'] === 'master' || info['master_link_status'] === 'up'),
-          ) && views.every((view) => (view.match(/slave/g) ?? []).length === this.nodes.length - primaries)
+          ) &&
+          views.every(
+            (view) =>
+              (view.match(/slave/g) ?? []).length === this.nodes.length - primaries &&
+              (view.match(/ connected/g) ?? []).length === this.nodes.length,
+          )
         );
       });
     } finally {
       for (const c of connections) c.close();
     }
   }
+}
+
+/**
+ * A nodes.conf each, of a cluster whose nodes know each other from their first moment: to be met by gossip takes
+ * several seconds, and longer the more there are.
+ */
+function clusterFiles(nodes: readonly SandboxNode[], primaries: number, release: string): string[] {
+  const members = nodes.map(({ port }, i) => {
+    const place = `127.0.0.1:${port}@${port + 10_000}`;
+    return { id: randomBytes(20).toString('hex'), shard: randomBytes(20).toString('hex'), place, of: i % primaries };
+  });
+  const lines = members.map(({ id, place, of }, i) => {
+    const { id: primary = '', shard = '' } = members[of] ?? {};
+    // From 7.2 on the nodes of a shard have an id for it; each would draw one of its own where none is said.
+    const where = atLeast(release, 7, 2) ? `${place},,shard-id=${shard}` : place;
+    const [from, to] = [of, of + 1].map((n) => Math.round((n * 16384) / primaries)) as [number, number];
+    return (own: boolean): string => {
+      const flag = own ? 'myself,' : '';
+      return i < primaries
+        ? `${id} ${where} ${flag}master - 0 0 ${of + 1} connected ${from}-${to - 1}`
+        : `${id} ${where} ${flag}slave ${primary} 0 0 ${of + 1} connected`;
+    };
+  });
+  return members.map(
+    (_, self) =>
+      `${lines.map((line, i) => line(i === self)).join('\n')}\nvars currentEpoch ${primaries} lastVoteEpoch 0\n`,
+  );
 }
 
 /** A server on the configuration of a node's folder, detached, its output in `stdout.log` there. */

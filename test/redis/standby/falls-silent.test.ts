@@ -24,7 +24,7 @@ function happening(
   return watched(endpoint, { before: at(before), after: at(after) });
 }
 
-test('a standby that hangs while the follower drains: refused, and writes go on while it hangs', async () => {
+test.concurrent('a standby that hangs while the follower drains: refused, and writes go on while it hangs', async () => {
   await using stage = await standbyStage('8.0.6', '5.0.6');
   await stage.follow();
   await using writing = startWriting(stage);
@@ -44,7 +44,7 @@ test('a standby that hangs while the follower drains: refused, and writes go on 
   expect(writing.failed).toEqual([]);
 }, 120_000);
 
-test.each(['5.0.6', '7.0.15'])(
+test.concurrent.each(['5.0.6', '7.0.15'])(
   'a standby of %s that hangs as it is told to take the slots: its claim is void, and what it does later changes nothing',
   async (older) => {
     await using stage = await standbyStage('8.0.6', older);
@@ -72,7 +72,7 @@ test.each(['5.0.6', '7.0.15'])(
   120_000,
 );
 
-test.each(['5.0.6', '7.0.15'])(
+test.concurrent.each(['5.0.6', '7.0.15'])(
   'a standby of %s that dies just after it took the slots, and comes back: whoever is the owner then has every write',
   async (older) => {
     await using stage = await standbyStage('8.0.6', older);
@@ -99,7 +99,7 @@ test.each(['5.0.6', '7.0.15'])(
   120_000,
 );
 
-test('a primary that dies as the standby takes the slots: the shard is served, and it comes back as a replica', async () => {
+test.concurrent('a primary that dies as the standby takes the slots: the shard is served, and it comes back as a replica', async () => {
   await using stage = await standbyStage('8.0.6', '5.0.6');
   await stage.follow();
   await using writing = startWriting(stage);
@@ -118,7 +118,7 @@ test('a primary that dies as the standby takes the slots: the shard is served, a
   expect(await writing.lost(stage.primary.address).catch(String)).toMatch(/MOVED/);
 }, 120_000);
 
-test('a primary that dies while the follower drains: nothing is taken, and its replica is promoted', async () => {
+test.concurrent('a primary that dies while the follower drains: nothing is taken, and its replica is promoted', async () => {
   await using stage = await standbyStage('8.0.6', '5.0.6', ['cluster-node-timeout 2000']);
   await stage.follow();
   await using writing = startWriting(stage);

@@ -62,7 +62,7 @@ const later: Point[] = [
   { when: 'after', write: 'CONFIG SET cluster-replica-no-failover' },
 ];
 
-test.each(['5.0.6', '7.0.15'])(
+test.concurrent.each(['5.0.6', '7.0.15'])(
   'to %s, attempts that die one after the other before the slots are taken: nothing has moved, and the next one does it',
   async (older) => {
     await using stage = await standbyStage('8.0.6', older);
@@ -84,7 +84,7 @@ test.each(['5.0.6', '7.0.15'])(
   300_000,
 );
 
-test.each(later.flatMap((point) => ['5.0.6', '7.0.15'].map((older) => [older, point] as const)))(
+test.concurrent.each(later.flatMap((point) => ['5.0.6', '7.0.15'].map((older) => [older, point] as const)))(
   'to %s, an attempt that dies %o, with the slots taken: the next one sees it through',
   async (older, point) => {
     await using stage = await standbyStage('8.0.6', older);

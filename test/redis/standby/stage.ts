@@ -67,7 +67,8 @@ export async function standbyStage(
       ...{ endpoint, primary: primary.address, standby: standby.address, ranges: RANGES, nodes },
       ...{ record: RECORD, confirmWithinMs: 20_000 },
     };
-    await extra.ask(standby.address, 'CLUSTER', 'MEET', '127.0.0.1', primary.port);
+    // Each by itself: until gossip has told all of them takes seconds.
+    for (const { port } of cluster.nodes) await extra.ask(standby.address, 'CLUSTER', 'MEET', '127.0.0.1', port);
     await until('all know each other', async () => {
       const { accounts, unread, primary: owner } = await readPair(input);
       return (
@@ -160,13 +161,14 @@ async function follow(input: {
     acknowledge: 'none',
   });
   if (attached.answer.kind !== 'partial') throw new Error('the test follower can only go on');
-  let commands: (Buffer | string)[][] = [];
-  let reached = applied;
+  const waiting: { args: Buffer[]; offset: number }[] = [];
   let flushing: Promise<void> | undefined;
   const flush = async (): Promise<void> => {
-    while (reached > applied) {
-      const [to, data] = [reached, commands.flatMap((command) => [String(command.length), ...command])];
-      commands = [];
+    while (waiting.length > 0) {
+      // After a hang there are tens of thousands, more than are taken as the arguments of one call.
+      const now = waiting.splice(0, 1000);
+      const to = now.at(-1)?.offset ?? applied;
+      const data = now.flatMap(({ args }) => asOlder(args).flatMap((command) => [String(command.length), ...command]));
       let answer: unknown;
       do {
         [, answer] = await target.pipeline([['ASKING'], ['EVAL', batch, 1, record, applied, to, ...data]]);
@@ -180,8 +182,7 @@ async function follow(input: {
   };
   const done = (async () => {
     for await (const arrived of attached.batches()) {
-      commands.push(...arrived.flatMap(({ args }) => asOlder(args)));
-      reached = arrived.at(-1)?.offset ?? reached;
+      waiting.push(...arrived);
       flushing ??= Promise.resolve()
         .then(flush)
         .catch(() => {

@@ -1,6 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster } from 'ioredis';
 import { until } from '../../../scripts/sandbox/cluster.js';
 import type { StandbyStage } from './stage.js';
+
+/** Between two writes, ms: several tests share the machine. */
+const PAUSE_MS = 1;
 
 /** Writes one after the other through the cluster, as an application does, and remembers what was acknowledged. */
 export function startWriting({ cluster, standby }: Pick<StandbyStage, 'cluster' | 'standby'>) {
@@ -27,7 +31,8 @@ export function startWriting({ cluster, standby }: Pick<StandbyStage, 'cluster' 
       );
       const now = performance.now();
       if (i > 0) longest = Math.max(longest, now - last);
-      last = now;
+      await sleep(PAUSE_MS);
+      last = performance.now();
     }
   })();
   const stop = async (): Promise<void> => {
