@@ -247,26 +247,29 @@ export class Sandbox implements AsyncDisposable {
   async #formed(primaries: number): Promise<void> {
     const connections = await Promise.all(this.nodes.map((node) => this.connect(node)));
     try {
-      await until('every node sees the cluster ok, is linked with all others, and every replica is linked', async () => {
-        const infos = await Promise.all(
-          connections.map(async (c) => ({
-            ...parseInfo(String(await c.call('INFO', 'replication'))),
-            ...parseInfo(String(await c.call('CLUSTER', 'INFO'))),
-          })),
-        );
-        const views = await Promise.all(connections.map(async (c) => String(await c.call('CLUSTER', 'NODES'))));
-        return (
-          infos.every(
-            (info: Record<string, string>) =>
-              info['cluster_state'] === 'ok' && (info['role'] === 'master' || info['master_link_status'] === 'up'),
-          ) &&
-          views.every(
-            (view) =>
-              (view.match(/slave/g) ?? []).length === this.nodes.length - primaries &&
-              (view.match(/ connected/g) ?? []).length === this.nodes.length,
-          )
-        );
-      });
+      await until(
+        'every node sees the cluster ok, is linked with all others, and every replica is linked',
+        async () => {
+          const infos = await Promise.all(
+            connections.map(async (c) => ({
+              ...parseInfo(String(await c.call('INFO', 'replication'))),
+              ...parseInfo(String(await c.call('CLUSTER', 'INFO'))),
+            })),
+          );
+          const views = await Promise.all(connections.map(async (c) => String(await c.call('CLUSTER', 'NODES'))));
+          return (
+            infos.every(
+              (info: Record<string, string>) =>
+                info['cluster_state'] === 'ok' && (info['role'] === 'master' || info['master_link_status'] === 'up'),
+            ) &&
+            views.every(
+              (view) =>
+                (view.match(/slave/g) ?? []).length === this.nodes.length - primaries &&
+                (view.match(/ connected/g) ?? []).length === this.nodes.length,
+            )
+          );
+        },
+      );
     } finally {
       for (const c of connections) c.close();
     }

@@ -20,7 +20,14 @@ const late = ['setup', 'simulation', 'scripts', 'e2e', 'faults'];
 const thoroughOnly: readonly string[] = ['faults'];
 
 /** How many files at once: each starts servers of its own, and waits for them most of the time. */
-const atOnce: Readonly<Record<string, number>> = { activities: 2, redis: 3, workflows: 2, scripts: 2, e2e: 3, faults: 2 };
+const atOnce: Readonly<Record<string, number>> = {
+  activities: 2,
+  redis: 3,
+  workflows: 2,
+  scripts: 2,
+  e2e: 3,
+  faults: 2,
+};
 
 /**
  * One suite for the quick folders, and one for each other that has a test file.

@@ -24,25 +24,29 @@ function happening(
   return watched(endpoint, { before: at(before), after: at(after) });
 }
 
-test.concurrent('a standby that hangs while the follower drains: refused, and writes go on while it hangs', async () => {
-  await using stage = await standbyStage('8.0.6', '5.0.6');
-  await stage.follow();
-  await using writing = startWriting(stage);
-  await writing.written(100);
-  const hang = () => stage.extra.signal(stage.standby, 'SIGSTOP');
-  const refused = cutOver({ ...stage.input, ...happening(stage, { before: read, once: hang }) });
-  await expect(refused).rejects.toMatchObject({
-    type: 'HandoverFailed',
-    message: expect.stringMatching(/did not say within .* nothing was done, and .* serves on/) as string,
-  });
-  await writing.written(100);
-  await stage.extra.signal(stage.standby, 'SIGCONT');
-  await stage.caughtUp();
-  expect(await cutOver(stage.input)).toMatchObject({ already: false });
-  await writing.written(100);
-  expect(await writing.lost()).toEqual([]);
-  expect(writing.failed).toEqual([]);
-}, 120_000);
+test.concurrent(
+  'a standby that hangs while the follower drains: refused, and writes go on while it hangs',
+  async () => {
+    await using stage = await standbyStage('8.0.6', '5.0.6');
+    await stage.follow();
+    await using writing = startWriting(stage);
+    await writing.written(100);
+    const hang = () => stage.extra.signal(stage.standby, 'SIGSTOP');
+    const refused = cutOver({ ...stage.input, ...happening(stage, { before: read, once: hang }) });
+    await expect(refused).rejects.toMatchObject({
+      type: 'HandoverFailed',
+      message: expect.stringMatching(/did not say within .* nothing was done, and .* serves on/) as string,
+    });
+    await writing.written(100);
+    await stage.extra.signal(stage.standby, 'SIGCONT');
+    await stage.caughtUp();
+    expect(await cutOver(stage.input)).toMatchObject({ already: false });
+    await writing.written(100);
+    expect(await writing.lost()).toEqual([]);
+    expect(writing.failed).toEqual([]);
+  },
+  120_000,
+);
 
 test.concurrent.each(['5.0.6', '7.0.15'])(
   'a standby of %s that hangs as it is told to take the slots: its claim is void, and what it does later changes nothing',
@@ -99,39 +103,47 @@ test.concurrent.each(['5.0.6', '7.0.15'])(
   120_000,
 );
 
-test.concurrent('a primary that dies as the standby takes the slots: the shard is served, and it comes back as a replica', async () => {
-  await using stage = await standbyStage('8.0.6', '5.0.6');
-  await stage.follow();
-  await using writing = startWriting(stage);
-  await writing.written(100);
-  const kill = () => stage.cluster.kill(stage.primary);
-  const hasEnded = async (): Promise<boolean> => (await stage.cluster.pids(stage.primary)).length === 0;
-  const watch = happening(stage, { before: take, once: kill });
-  expect(await cutOver({ ...stage.input, ...watch, hasEnded })).toMatchObject({ already: false });
-  await writing.written(100);
-  await stage.cluster.start(stage.primary);
-  await until('it replicates the standby', async () => {
-    const info = parseInfo(String(await stage.cluster.ask(stage.primary.address, 'INFO', 'replication')));
-    return info['master_port'] === String(stage.standby.port) && info['master_link_status'] === 'up';
-  });
-  expect(await writing.lost()).toEqual([]);
-  expect(await writing.lost(stage.primary.address).catch(String)).toMatch(/MOVED/);
-}, 120_000);
+test.concurrent(
+  'a primary that dies as the standby takes the slots: the shard is served, and it comes back as a replica',
+  async () => {
+    await using stage = await standbyStage('8.0.6', '5.0.6');
+    await stage.follow();
+    await using writing = startWriting(stage);
+    await writing.written(100);
+    const kill = () => stage.cluster.kill(stage.primary);
+    const hasEnded = async (): Promise<boolean> => (await stage.cluster.pids(stage.primary)).length === 0;
+    const watch = happening(stage, { before: take, once: kill });
+    expect(await cutOver({ ...stage.input, ...watch, hasEnded })).toMatchObject({ already: false });
+    await writing.written(100);
+    await stage.cluster.start(stage.primary);
+    await until('it replicates the standby', async () => {
+      const info = parseInfo(String(await stage.cluster.ask(stage.primary.address, 'INFO', 'replication')));
+      return info['master_port'] === String(stage.standby.port) && info['master_link_status'] === 'up';
+    });
+    expect(await writing.lost()).toEqual([]);
+    expect(await writing.lost(stage.primary.address).catch(String)).toMatch(/MOVED/);
+  },
+  120_000,
+);
 
-test.concurrent('a primary that dies while the follower drains: nothing is taken, and its replica is promoted', async () => {
-  await using stage = await standbyStage('8.0.6', '5.0.6', ['cluster-node-timeout 2000']);
-  await stage.follow();
-  await using writing = startWriting(stage);
-  await writing.written(100);
-  const kill = () => stage.cluster.kill(stage.primary);
-  const refused = cutOver({ ...stage.input, ...happening(stage, { before: read, once: kill }) });
-  await expect(refused).rejects.toMatchObject({
-    type: 'HandoverFailed',
-    message: expect.stringContaining('does not say that it holds writes') as string,
-  });
-  await until('the replica is promoted', async () => {
-    const [role] = (await stage.cluster.ask(stage.replica.address, 'ROLE')) as [string];
-    return role === 'master';
-  });
-  await writing.written(100);
-}, 120_000);
+test.concurrent(
+  'a primary that dies while the follower drains: nothing is taken, and its replica is promoted',
+  async () => {
+    await using stage = await standbyStage('8.0.6', '5.0.6', ['cluster-node-timeout 2000']);
+    await stage.follow();
+    await using writing = startWriting(stage);
+    await writing.written(100);
+    const kill = () => stage.cluster.kill(stage.primary);
+    const refused = cutOver({ ...stage.input, ...happening(stage, { before: read, once: kill }) });
+    await expect(refused).rejects.toMatchObject({
+      type: 'HandoverFailed',
+      message: expect.stringContaining('does not say that it holds writes') as string,
+    });
+    await until('the replica is promoted', async () => {
+      const [role] = (await stage.cluster.ask(stage.replica.address, 'ROLE')) as [string];
+      return role === 'master';
+    });
+    await writing.written(100);
+  },
+  120_000,
+);
