@@ -10,7 +10,7 @@ import { oldestFirst } from './assess-fallback.js';
 import { contextFor, heartbeating, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
 import { replace } from './probe.js';
-import { followFile, hasSlots, readFollow } from './see-standbys.js';
+import { followFile, forOthers, hasSlots, readFollow } from './see-standbys.js';
 import { readNamed } from './shard-names.js';
 import { needStandby } from './standby-registry.js';
 
@@ -27,7 +27,7 @@ export const followActivity =
     heartbeating(async (tell) => followShard(await contextFor(dependencies, input), input.shard, tell));
 
 async function followShard(context: Context, shard: string, tell: (state: unknown) => void): Promise<void> {
-  const { endpoint, folder, deploymentFolder, signal } = context;
+  const { deployment, endpoint, folder, deploymentFolder, signal } = context;
   const { address, release: target, state } = await needStandby(deploymentFolder, shard);
   if (state === 'serving') return;
   const { slots, primary, replicas } = await shardNow(context, shard);
@@ -42,7 +42,7 @@ async function followShard(context: Context, shard: string, tell: (state: unknow
         lagMsMax = Math.max(lagMsMax, latest.lagMs);
         const text = JSON.stringify({ ...latest, shard, standby: address, lagMsMax, at: Date.now() });
         for (const path of [deploymentFolder, folder]) await replace(followFile(path, shard), text);
-        tell({ ...latest, shard, standby: address });
+        tell(forOthers({ ...latest, shard, standby: address, lagMsMax }));
       }
       await sleep(WRITE_EVERY_MS, undefined, { signal: ended.signal }).catch(() => undefined);
     }
@@ -55,6 +55,10 @@ async function followShard(context: Context, shard: string, tell: (state: unknow
       source: oldestFirst([primary, ...replicas].map(({ release }) => release)).at(-1) ?? target,
       ...{ slots, target, tools: followTools, signal },
       ...(known ? { known: known.notRepresentable } : {}),
+      compare: {
+        ttlToleranceMs: deployment.policy.ttlTolerance,
+        ...(known?.comparison ? { known: known.comparison } : {}),
+      },
       onProgress: (progress) => (latest = progress),
     });
   } catch (error) {

@@ -34,9 +34,17 @@ export async function seeStandbys(
     return {
       ...{ shard, address, release, state, answers: info !== undefined },
       ...(state === 'syncing' ? { link: synced ? ('up' as const) : ('down' as const) } : {}),
-      ...(follow ? { follow: { ...follow, ageMs: Date.now() - follow.at } } : {}),
+      ...(follow ? { follow: { ...forOthers(follow), ageMs: Date.now() - follow.at } } : {}),
     };
   });
+}
+
+/** Without what only the next attempt at following needs, and which may be long. */
+export function forOthers<T extends Pick<FollowState, 'comparison'>>(follow: T): T {
+  const { comparison, ...rest } = follow;
+  if (!comparison) return follow;
+  const { resume: _, ...shown } = comparison;
+  return { ...(rest as T), comparison: shown };
 }
 
 /** @returns undefined where no follower has written anything there */

@@ -6,6 +6,39 @@ export interface NotRepresentable {
   examples: string[];
 }
 
+/** How far the comparison of a standby with its primary is, which goes on for as long as the standby is followed to. */
+export interface StandbyComparison {
+  /** Keys of the pass under way, and how many the primary said it had when it began. */
+  keys: number;
+  expectedKeys: number;
+  /** Passes over all keys that came to their end; the last one's end (Unix ms), keys, and time taken. */
+  passes: number;
+  lastPass?: { at: number; keys: number; ms: number };
+  /** Keys that differ, and are copied again and compared once more. */
+  different: number;
+  examples: { key: string; what: string }[];
+  /** Keys that were ever found to differ, and those of them that were put right and found equal. */
+  found: number;
+  repaired: number;
+  /** By reason, of the last complete pass, or of the first while that is under way. */
+  notCompared: NotRepresentable[];
+  /** Why nothing is compared now. */
+  waitsFor?: string;
+  /** Where another attempt goes on. */
+  resume?: ComparisonPoint;
+}
+
+export interface ComparisonPoint {
+  /** SCAN's cursor means something to this very process only. */
+  runIds: [primary: string, standby: string];
+  stage: 'primary' | 'standby';
+  db: number;
+  cursor: string;
+  begunAt: number;
+  /** The keys that differ, base64. */
+  open: { db: number; key: string; what: string; copies: number }[];
+}
+
 /** How far one shard's follower is, as its activity writes it down again and again while it runs. */
 export interface FollowState {
   shard: string;
@@ -29,4 +62,6 @@ export interface FollowState {
   recopied: number;
   dirty: number;
   notRepresentable: NotRepresentable[];
+  /** Absent where nothing has been compared yet. */
+  comparison?: StandbyComparison;
 }

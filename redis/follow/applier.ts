@@ -143,6 +143,13 @@ export class Applier {
     this.#batch.add(piece, this.#batch.to, undefined);
   }
 
+  /** A key that was found to be another than the primary's, although nothing of the stream has failed. */
+  recopy(db: number, key: Buffer): void {
+    this.#mark(db, key);
+    this.flush();
+    this.startCopies();
+  }
+
   /** Asks for copies of dirty keys, some at a time. */
   startCopies(): void {
     const primary = this.#primary;

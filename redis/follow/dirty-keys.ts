@@ -16,9 +16,15 @@ export interface DirtyKey {
   failures: number;
 }
 
+/** Which of some keys were added meanwhile. */
+export interface Watch extends Disposable {
+  readonly added: ReadonlySet<string>;
+}
+
 /** Keys whose value at the standby is not to be relied on. */
 export class DirtyKeys {
   readonly #keys = new Map<string, DirtyKey>();
+  readonly #watches = new Set<{ names: ReadonlySet<string>; added: Set<string> }>();
 
   get size(): number {
     return this.#keys.size;
@@ -47,7 +53,14 @@ export class DirtyKeys {
       failures: 0,
     };
     this.#keys.set(name, it);
+    for (const { names, added } of this.#watches) if (names.has(name)) added.add(name);
     return it;
+  }
+
+  watch(names: readonly string[]): Watch {
+    const watch = { names: new Set(names), added: new Set<string>() };
+    this.#watches.add(watch);
+    return { added: watch.added, [Symbol.dispose]: () => this.#watches.delete(watch) };
   }
 
   /** The dirty ones among those. */

@@ -3,6 +3,9 @@ import { RolloutError } from '../../model/failures.js';
 import type { SlotRange } from '../../model/topology.js';
 import type { Endpoint } from '../connection.js';
 import { followKey } from '../standby/point.js';
+import type { StandbyComparison } from '../../model/follow-state.js';
+import type { CompareOptions } from './comparing.js';
+import { Comparison } from './comparison.js';
 import { followTools } from './copying.js';
 import { CommandFailed, Elsewhere } from './flights.js';
 import { freshCopy, type FreshCopyInput } from './fresh-copy.js';
@@ -23,6 +26,8 @@ export interface FollowInput {
   tools?: FollowTools;
   /** What an earlier attempt found the standby can't hold. */
   known?: readonly NotRepresentable[];
+  /** Compares the standby with its primary all the while; `known` is what an earlier attempt came to. */
+  compare?: CompareOptions & { known?: StandbyComparison };
   /** Called a few times a second, and whenever the phase changes. */
   onProgress?: (state: FollowState) => void;
   /** Ends it. */
@@ -44,9 +49,11 @@ const LONGEST_PAUSE_MS = 2000;
  * @throws RolloutError Unauthorized, MissingPermission, StandbyLost; the signal's reason when it is aborted
  */
 export async function follow(input: FollowInput): Promise<never> {
-  const { signal, timeoutMs = 5000, tools = followTools } = input;
+  const { compare: asked, ...rest } = input;
+  const { signal, timeoutMs = 5000, tools = followTools } = rest;
   const record = followKey(input.slots);
   const losses = new Losses(input.known);
+  const compare = asked && { ...asked, comparison: new Comparison(asked.known) };
   const failed = new Map<number, string>();
   const refusedCopies = new Map<string, number>();
   const state = begun();
@@ -56,6 +63,7 @@ export async function follow(input: FollowInput): Promise<never> {
     told = performance.now();
     state.notRepresentable = losses.list();
     state.class = state.notRepresentable.length > 0 ? 'lossless-except' : 'lossless';
+    if (compare) state.comparison = compare.comparison.now();
     input.onProgress?.(structuredClone(state));
   };
   const onChange = (change: SessionChange): void => {
@@ -86,7 +94,10 @@ export async function follow(input: FollowInput): Promise<never> {
         }
         gap = undefined;
       }
-      await followOnce({ ...input, tools, record, failed, refusedCopies, losses, timeoutMs, onChange });
+      await followOnce({
+        ...{ ...rest, tools, record, failed, refusedCopies, losses, skipped, timeoutMs, onChange },
+        ...(compare ? { compare } : {}),
+      });
     } catch (error) {
       signal.throwIfAborted();
       misses = state.commands > before ? 0 : misses + 1;

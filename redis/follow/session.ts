@@ -5,6 +5,8 @@ import { textOf } from '../resp.js';
 import { replicationStream } from '../replication/stream.js';
 import { imports, markImporting } from '../standby/importing.js';
 import { Applier } from './applier.js';
+import { compareOn, type CompareOptions } from './comparing.js';
+import type { Comparison } from './comparison.js';
 import { adjustExpiries } from './expiries.js';
 import { Flights, type Landed } from './flights.js';
 import { Lag } from './lag.js';
@@ -28,6 +30,10 @@ export interface SessionInput {
   failed: ReadonlyMap<number, string>;
   refusedCopies: Map<string, number>;
   losses: Losses;
+  /** Goes on while the stream is attached. */
+  compare?: CompareOptions & { comparison: Comparison };
+  /** Keys (`database:name`) that were left out of a fresh copy. */
+  skipped: ReadonlySet<string>;
   timeoutMs: number;
   signal: AbortSignal;
   /** Something happened that is worth telling. */
@@ -53,6 +59,8 @@ export class Gap extends Error {
 
 /** For a big value that is dumped, and for a script that takes long. */
 const COPY_TIMEOUT_MS = 120_000;
+/** Comparing gives way while the standby is further behind, ms. */
+const COMPARES_WITHIN_MS = 1000;
 /** A fresh copy that nothing was written of for so long has died. */
 const COPIES_WITHIN_MS = 3000;
 
@@ -88,9 +96,12 @@ export async function followOnce(input: SessionInput): Promise<void> {
     refusedCopies: input.refusedCopies,
   });
   let lag: Lag | undefined;
+  let reached = found.offset;
+  let comparing: AbortController | undefined;
   let opened: Promise<NodeConnection>[] = [];
   const landed = (it: Landed): void => {
-    lag?.reached(it.batch.to);
+    reached = it.batch.to;
+    lag?.reached(reached);
     if (it.wantedMs !== undefined) adjustExpiries(applier, it.wantedMs, slots, databases);
     input.onChange({
       kind: 'landed',
@@ -112,7 +123,26 @@ export async function followOnce(input: SessionInput): Promise<void> {
   const both = AbortSignal.any([signal, stopped.signal]);
   flights.untilBroken().catch((error: unknown) => stopped.abort(error));
   let endpoint: Endpoint | undefined;
+  const holds = (): string | undefined => {
+    if (applier.margins.count > 0) return 'expiries are being set right for the cutover';
+    if (!lag || lag.ms > COMPARES_WITHIN_MS) return `the standby is ${lag?.ms ?? 0} ms behind`;
+    return undefined;
+  };
+  const compareWith = (primary: Endpoint): void => {
+    const { compare, refusedCopies, skipped } = input;
+    if (!compare) return;
+    comparing = new AbortController();
+    void compareOn({
+      ...{ ...compare, primary, standby, cluster, recordKey, holds },
+      dirty: applier.dirty,
+      recopy: (db, key) => applier.recopy(db, key),
+      reached: () => reached,
+      isRefused: (name) => skipped.has(name) || (refusedCopies.get(name) ?? 0) > 0,
+      signal: AbortSignal.any([both, comparing.signal]),
+    });
+  };
   const forget = (): void => {
+    comparing?.abort(new Error('the link has ended'));
     lag?.[Symbol.dispose]();
     for (const connection of opened)
       connection.then(
@@ -167,6 +197,7 @@ export async function followOnce(input: SessionInput): Promise<void> {
         lag = new Lag(asked, looked);
         lag.reached(event.offset);
         applier.attached(selected, event.replid);
+        compareWith(endpoint);
         input.onChange({
           kind: 'attached',
           primary: addressOf(endpoint),

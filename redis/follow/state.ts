@@ -1,3 +1,5 @@
+import type { StandbyComparison } from '../../model/follow-state.js';
+
 /** What the older release can't hold, by kind, with some of the keys. */
 export interface NotRepresentable {
   what: string;
@@ -32,6 +34,8 @@ export interface FollowState {
   class: 'lossless' | 'lossless-except';
   /** Slots whose expiries carry the small margin. */
   exactSlots: number;
+  /** Where the standby is compared with its primary. */
+  comparison?: StandbyComparison;
 }
 
 const EXAMPLES = 10;

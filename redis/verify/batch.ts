@@ -11,14 +11,16 @@ export interface BatchResult {
   bytes: number;
   /** Keys of types that only a module understands, by type; their type and expiry are compared all the same. */
   notComparable: Record<string, number>;
+  /** Which these are. */
+  unread: Item<string>[];
   candidates: Buffer[];
   /** Expiries that differ by no more than the tolerance, ms. */
   drifts: { key: Buffer; ms: number }[];
 }
 
-interface Item {
+interface Item<T extends string = values.ValueType> {
   key: Buffer;
-  type: values.ValueType;
+  type: T;
 }
 
 /** Most bytes that one flight of whole collections brings from each node, as MEMORY USAGE estimates it. */
@@ -32,7 +34,7 @@ export async function compareBatch(
   ttlToleranceMs: number,
 ): Promise<BatchResult> {
   const { primary, replica } = sides;
-  const out: BatchResult = { keys: 0, bytes: 0, notComparable: {}, candidates: [], drifts: [] };
+  const out: BatchResult = { keys: 0, bytes: 0, notComparable: {}, unread: [], candidates: [], drifts: [] };
   const [here, there] = await Promise.all([heads(primary, keys), heads(replica, keys)]);
   const strings: Buffer[] = [];
   const collections: Item[] = [];
@@ -48,7 +50,10 @@ export async function compareBatch(
     if (distance > 0) out.drifts.push({ key, ms: distance });
     if (a.type === 'string') strings.push(key);
     else if (values.isValueType(a.type)) collections.push({ key, type: a.type });
-    else out.notComparable[a.type] = (out.notComparable[a.type] ?? 0) + 1;
+    else {
+      out.notComparable[a.type] = (out.notComparable[a.type] ?? 0) + 1;
+      out.unread.push({ key, type: a.type });
+    }
   }
   await Promise.all([
     compareStrings(sides, strings, out),

@@ -11,6 +11,7 @@ import { textOf } from '../resp.js';
  * @throws RolloutError NotCaughtUp at the deadline, or when the two don't share one history
  */
 export async function catchUp(sides: Sides, timeoutMs: number, signal?: AbortSignal): Promise<void> {
+  if (sides.reach) return sides.reach(timeoutMs, signal);
   const primary = await replication(sides.primary);
   const { address } = sides.primary.pipe;
   if (primary['role'] !== 'master')

@@ -3,10 +3,12 @@ import { ErrorReply, textOf, type Command, type Reply } from '../resp.js';
 
 /** One of the two nodes, with what its version knows. */
 export interface Side {
-  readonly pipe: Pipe;
+  readonly pipe: Pick<Pipe, 'address' | 'send' | 'ask'>;
   readonly role: 'primary' | 'replica';
   /** PEXPIRETIME, from 7.0 on: the expiry as it is stored, without the detour over the node's clock. */
   readonly pexpiretime: boolean;
+  /** By how much later every expiry is kept there than it is to come, ms. */
+  readonly laterByMs?: number;
 }
 
 export interface Sides {
@@ -14,6 +16,11 @@ export interface Sides {
   readonly replica: Side;
   /** Both know field expiry (Redis 7.4, Valkey 9.0) and at least one has fields that expire. */
   readonly fieldExpiry: boolean;
+  /**
+   * Waits until the replica has everything that the primary has written so far, where it is none of the server's own, and
+   * knows of no offset.
+   */
+  readonly reach?: (timeoutMs: number, signal?: AbortSignal) => Promise<void>;
 }
 
 /** A reply about one key that is no longer what it was a moment ago: looked at again later. */
@@ -48,7 +55,8 @@ export const expiryCommand = (side: Side, key: Buffer): Command => [side.pexpire
 export function expiryOf(side: Side, reply: Reply | undefined, now: number): number {
   const value = usable(side, side.pexpiretime ? 'PEXPIRETIME' : 'PTTL', reply);
   if (typeof value !== 'number') return MISSING;
-  return value < 0 || side.pexpiretime ? value : now + value;
+  if (value < 0) return value;
+  return (side.pexpiretime ? value : now + value) - (side.laterByMs ?? 0);
 }
 
 /** Distance of two expiries, ms; Infinity when only one key expires at all. */

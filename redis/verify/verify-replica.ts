@@ -235,6 +235,7 @@ async function* compared(
             keys: 0,
             bytes: 0,
             notComparable: {},
+            unread: [],
             candidates,
             drifts: [],
           }));
