@@ -41,10 +41,9 @@ export async function seeStandbys(
 
 /** Without what only the next attempt at following needs, and which may be long. */
 export function forOthers<T extends Pick<FollowState, 'comparison'>>(follow: T): T {
-  const { comparison, ...rest } = follow;
-  if (!comparison) return follow;
-  const { resume: _, ...shown } = comparison;
-  return { ...(rest as T), comparison: shown };
+  const shown = structuredClone(follow);
+  delete shown.comparison?.resume;
+  return shown;
 }
 
 /** @returns undefined where no follower has written anything there */

@@ -1,4 +1,5 @@
 import { formatDuration, formatSize } from './duration.js';
+import type { ComparedKeys } from './follow-state.js';
 import { operationId } from './names.js';
 import type {
   ApprovalRecord,
@@ -55,14 +56,28 @@ function describeFallback({ fallback, result, deployment }: OperationStatus): st
   return [`**Fallback**: ${its}, ${reason}.${how}`, ...(rows.length === 0 ? [] : [rows.join('\n')])];
 }
 
-/** `10.0.0.7:6390 on 5.0.6 follows, 1.2 kB and 4 ms behind at the last look` */
-export function standbyText({ address, release, state, lagBytes, lagMs }: StandbyStatus): string {
+/** `10.0.0.7:6390 on 5.0.6 follows, 1.2 kB and 4 ms behind at the last look; every key compared, 2 times` */
+export function standbyText(standby: StandbyStatus): string {
+  const { address, release, state, lagBytes, lagMs, live, comparison } = standby;
   const word = { syncing: 'is in sync with its primary', frozen: 'follows', serving: 'serves', lost: 'is lost' }[state];
   const behind =
     state !== 'frozen' || lagBytes === undefined || lagMs === undefined
       ? ''
-      : `, ${formatSize(lagBytes)} and ${formatDuration(lagMs)} behind at the last look`;
-  return `${address} on ${release} ${word}${behind}`;
+      : `, ${formatSize(lagBytes)} and ${formatDuration(lagMs)} behind ${live === true ? 'now' : 'at the last look'}`;
+  const compared = state === 'frozen' && comparison ? `; ${comparedText(comparison)}` : '';
+  return `${address} on ${release} ${word}${behind}${compared}`;
+}
+
+/** `every key compared 3 times, last at 2026-11-21 11:35:00 UTC; 2 differed, 1 of them still` */
+export function comparedText(comparison: ComparedKeys): string {
+  const { keys, expectedKeys, passes, lastPass, different, found, waitsFor } = comparison;
+  const times = passes === 1 ? 'once' : `${passes} times`;
+  const far = lastPass
+    ? `every key compared ${times}, last at ${moment(new Date(lastPass.at).toISOString())}`
+    : `${keys} of ${Math.max(keys, expectedKeys)} keys compared`;
+  const differed =
+    found === 0 ? '' : `; ${found} differed, ${different === 0 ? 'and were put right' : `${different} of them still`}`;
+  return `${far}${differed}${waitsFor === undefined ? '' : `; not compared now: ${waitsFor}`}`;
 }
 
 /** What somebody asked for and the step under way still keeps from happening. */

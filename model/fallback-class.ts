@@ -16,7 +16,7 @@ export interface FallbackOutlook {
 export interface StandbyNews {
   shard: string;
   /** What its follower wrote down last. */
-  follow?: Pick<FollowState, 'notRepresentable'>;
+  follow?: Pick<FollowState, 'notRepresentable' | 'comparison'>;
   /** Why it is of no use any more. */
   lost?: string;
 }
@@ -55,13 +55,26 @@ export function classNow(planned: FallbackOutlook, standbys: readonly StandbyNew
   if (planned.class === 'restore-only') return planned;
   const lost = standbys.filter((it) => it.lost !== undefined);
   if (lost.length > 0) return restoreOnly(lost.map((it) => `${it.shard}: ${it.lost}`).join('; '));
-  const except = together(standbys.flatMap(({ follow }) => follow?.notRepresentable ?? []));
-  if (except.length === 0) return planned;
-  return {
-    class: 'lossless-except',
-    reason: `the previous release can’t hold ${except.map(({ what, count, examples }) => `${what} of ${count} ${count === 1 ? 'key' : 'keys'} (${examples.slice(0, 3).join(', ')})`).join('; ')}`,
-    except,
-  };
+  const held = together(standbys.flatMap(({ follow }) => follow?.notRepresentable ?? []));
+  const differing = together(standbys.flatMap(({ follow }) => differingKeys(follow)));
+  const reasons = [
+    ...(held.length > 0 ? [`the previous release can’t hold ${held.map(lossText).join('; ')}`] : []),
+    ...differing.map(
+      ({ count, examples }) =>
+        `${count} ${count === 1 ? 'key differs' : 'keys differ'} from the primary’s, and ${count === 1 ? 'is' : 'are'} copied again (${examples.slice(0, 3).join(', ')})`,
+    ),
+  ];
+  if (reasons.length === 0) return planned;
+  return { class: 'lossless-except', reason: reasons.join('; '), except: [...held, ...differing] };
+}
+
+const lossText = ({ what, count, examples }: NotRepresentable): string =>
+  `${what} of ${count} ${count === 1 ? 'key' : 'keys'} (${examples.slice(0, 3).join(', ')})`;
+
+function differingKeys(follow: StandbyNews['follow']): NotRepresentable[] {
+  const { different: count = 0, examples = [] } = follow?.comparison ?? {};
+  const names = examples.filter(({ repaired }) => !repaired).map(({ key }) => key);
+  return count === 0 ? [] : [{ what: 'values that differ from the primary’s', count, examples: names }];
 }
 
 /** Has the class come down? What was lost before is no news. */

@@ -14,12 +14,13 @@ export interface StandbyComparison {
   /** Passes over all keys that came to their end; the last one's end (Unix ms), keys, and time taken. */
   passes: number;
   lastPass?: { at: number; keys: number; ms: number };
-  /** Keys that differ, and are copied again and compared once more. */
+  /** Keys that differ now: each is copied again, and compared once more. */
   different: number;
-  examples: { key: string; what: string }[];
-  /** Keys that were ever found to differ, and those of them that were put right and found equal. */
+  /** Keys that were ever found to differ, and those of them that were copied again and found equal. */
   found: number;
   repaired: number;
+  /** Some of them, the last that were found. */
+  examples: { key: string; what: string; repaired: boolean }[];
   /** By reason, of the last complete pass, or of the first while that is under way. */
   notCompared: NotRepresentable[];
   /** Why nothing is compared now. */
@@ -64,4 +65,33 @@ export interface FollowState {
   notRepresentable: NotRepresentable[];
   /** Absent where nothing has been compared yet. */
   comparison?: StandbyComparison;
+}
+
+/** What the status says of a follower. */
+export interface HowFar {
+  lagBytes: number;
+  lagMs: number;
+  comparison?: ComparedKeys;
+}
+
+export type ComparedKeys = Pick<
+  StandbyComparison,
+  'keys' | 'expectedKeys' | 'passes' | 'lastPass' | 'different' | 'found' | 'repaired' | 'waitsFor'
+>;
+
+export function howFar({
+  lagBytes,
+  lagMs,
+  comparison,
+}: Pick<FollowState, 'lagBytes' | 'lagMs' | 'comparison'>): HowFar {
+  if (!comparison) return { lagBytes, lagMs };
+  const { keys, expectedKeys, passes, lastPass, different, found, repaired, waitsFor } = comparison;
+  return {
+    ...{ lagBytes, lagMs },
+    comparison: {
+      ...{ keys, expectedKeys, passes, different, found, repaired },
+      ...(lastPass ? { lastPass } : {}),
+      ...(waitsFor === undefined ? {} : { waitsFor }),
+    },
+  };
 }

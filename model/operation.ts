@@ -1,5 +1,6 @@
 import type { Policy } from './deployment.js';
 import type { FallbackOutlook } from './fallback-class.js';
+import type { ComparedKeys } from './follow-state.js';
 import type { WorkflowType } from './names.js';
 import type { Verdict } from './verdict.js';
 
@@ -108,9 +109,12 @@ export interface StandbyStatus {
   release: string;
   /** `lost`: nothing follows for it any more, and nothing will. */
   state: 'syncing' | 'frozen' | 'serving' | 'lost';
-  /** As its follower said at the last look. */
+  /** As its follower said, at the last look or, where `live`, a moment ago. */
   lagBytes?: number;
   lagMs?: number;
+  live?: boolean;
+  /** How far it is compared with its primary. */
+  comparison?: ComparedKeys;
 }
 
 export interface FallbackStatus extends FallbackOutlook {

@@ -1,6 +1,6 @@
 import { CancellationScope, isCancellation, setHandler } from '@temporalio/workflow';
-import { classNow, isWorse, type FallbackOutlook } from '../model/fallback-class.js';
-import type { NotRepresentable } from '../model/follow-state.js';
+import { classNow, isWorse, type FallbackOutlook, type StandbyNews } from '../model/fallback-class.js';
+import { howFar } from '../model/follow-state.js';
 import { familySignals } from '../model/names.js';
 import type { Plan } from '../model/plan.js';
 import type { StandbyNow } from '../model/work.js';
@@ -16,7 +16,7 @@ import type { Run } from './run.js';
 export class Followers {
   readonly #running = new Map<string, { scope: CancellationScope; ended: Promise<void> }>();
   readonly #lost = new Map<string, string>();
-  readonly #except = new Map<string, NotRepresentable[]>();
+  readonly #seen = new Map<string, NonNullable<StandbyNews['follow']>>();
   #planned: FallbackOutlook | undefined;
 
   constructor(readonly run: Run) {
@@ -76,9 +76,9 @@ export class Followers {
     if (!status.fallback || status.fallback.standbys.length === 0) return;
     for (const { shard, follow } of await act('seeStandbys', 'how far the standbys are', order)) {
       if (!follow) continue;
-      this.#except.set(shard, follow.notRepresentable);
+      this.#seen.set(shard, follow);
       const known = status.fallback.standbys.find((it) => it.shard === shard);
-      if (known) Object.assign(known, { lagBytes: follow.lagBytes, lagMs: follow.lagMs });
+      if (known) Object.assign(known, howFar(follow));
     }
     this.#judge();
   }
@@ -132,16 +132,13 @@ export class Followers {
     const { run } = this;
     const { fallback } = run.status;
     if (!fallback || !this.#planned) return;
-    const shards = new Set([...this.#lost.keys(), ...this.#except.keys()]);
+    const shards = new Set([...this.#lost.keys(), ...this.#seen.keys()]);
     const now = classNow(
       this.#planned,
       [...shards].map((shard) => {
         const lost = this.#lost.get(shard);
-        return {
-          shard,
-          follow: { notRepresentable: this.#except.get(shard) ?? [] },
-          ...(lost === undefined ? {} : { lost }),
-        };
+        const follow = this.#seen.get(shard);
+        return { shard, ...(follow ? { follow } : {}), ...(lost === undefined ? {} : { lost }) };
       }),
     );
     if (isWorse(now, fallback)) run.note('note', `going back is ${now.class} from here on: ${now.reason}`);

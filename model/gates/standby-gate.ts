@@ -35,7 +35,7 @@ export function standbyGate({ topology, standbys }: GateObservation, policy: Sta
   if (troubles.length > 0)
     return wait(
       list(troubles),
-      `every standby lives and is at most ${formatSize(policy.gates.maxStandbyLag)} and ${formatDuration(policy.gates.maxStandbyDelay)} behind (policy.gates.maxStandbyLag, maxStandbyDelay)`,
+      `every standby lives, is at most ${formatSize(policy.gates.maxStandbyLag)} and ${formatDuration(policy.gates.maxStandbyDelay)} behind (policy.gates.maxStandbyLag, maxStandbyDelay), and no key of it is known to differ`,
     );
   const said = harm.length > 0 ? `; going back would lose something: ${list(harm)}` : '';
   return pass(`${lagText(known)}${said}`);
@@ -53,7 +53,17 @@ function troubleOf({ shard, address, state, answers, link, follow }: StandbySeen
     return [`${address}, the standby of ${shard}, is ${formatSize(follow.lagBytes)} behind`];
   if (!(follow.lagMs <= gates.maxStandbyDelay))
     return [`${address}, the standby of ${shard}, is ${formatDuration(follow.lagMs)} behind`];
-  return [];
+  return differenceOf(shard, address, follow);
+}
+
+/** What was found by comparing, until it has been copied again and is the same. */
+function differenceOf(shard: string, address: string, { comparison }: FollowState): string[] {
+  if (!comparison || comparison.different === 0) return [];
+  const { different, examples } = comparison;
+  const some = examples.filter(({ repaired }) => !repaired).map(({ key, what }) => `${key}: ${what}`);
+  return [
+    `${different} ${different === 1 ? 'key' : 'keys'} of ${address}, the standby of ${shard}, ${different === 1 ? 'is' : 'are'} not as at the primary, and copied again (${list(some)})`,
+  ];
 }
 
 const whyNot = ({ phase, waitsFor }: FollowState): string =>

@@ -1,9 +1,10 @@
 import { formatDuration, formatSize } from '../duration.js';
+import type { StandbyComparison } from '../follow-state.js';
 import type { ReportData } from '../report.js';
 import { html, type Markup } from './html.js';
 import { section, when } from './people-and-gates.js';
 import { count, latency } from './quantities.js';
-import { sign, table, type Sign } from './table.js';
+import { sign, table, type Cell, type Sign } from './table.js';
 
 const classSign: Record<string, Sign> = { lossless: 'good', 'lossless-except': 'caution', 'restore-only': 'bad' };
 
@@ -91,5 +92,58 @@ export function fallbackSection({ status, incidents = [], cutovers = [], followe
             ),
       ]),
     }),
+    table({
+      caption: 'What comparing each standby with its primary came to, key by key, while it was followed to',
+      empty: 'No standby was compared.',
+      sortable: true,
+      columns: [
+        { head: 'Shard' },
+        { head: 'Standby', code: true },
+        { head: 'Whole passes', numeric: true },
+        { head: 'The last' },
+        { head: 'Keys of the one under way', numeric: true },
+        { head: 'Differed', numeric: true },
+        { head: 'Put right', numeric: true },
+        { head: 'Differ still', numeric: true },
+        { head: 'Not compared' },
+      ],
+      rows: followers.flatMap(({ shard, standby, comparison: it }) =>
+        it ? [[shard, standby, ...comparisonCells(it)]] : [],
+      ),
+    }),
   ]);
+}
+
+function comparisonCells(it: StandbyComparison): Cell[] {
+  const { lastPass, examples, notCompared, waitsFor } = it;
+  const named = examples.map(
+    ({ key, what, repaired }) =>
+      html`<br /><span class="muted">${key}: ${what}${repaired ? ' (put right)' : ''}</span>`,
+  );
+  return [
+    { content: count(it.passes), sort: it.passes },
+    lastPass
+      ? {
+          content: html`${when(new Date(lastPass.at).toISOString())}<br /><span class="muted"
+              >${count(lastPass.keys)} keys in ${formatDuration(lastPass.ms)}</span
+            >`,
+          sort: lastPass.at,
+        }
+      : html`<span class="muted">none</span>`,
+    {
+      content: [
+        `${count(it.keys)} of ${count(Math.max(it.keys, it.expectedKeys))}`,
+        waitsFor !== undefined && html`<br />${waitsFor}`,
+      ],
+      sort: it.keys,
+    },
+    { content: [count(it.found), ...named], sort: it.found },
+    { content: count(it.repaired), sort: it.repaired },
+    { content: it.different === 0 ? '0' : sign('bad', count(it.different)), sort: it.different },
+    notCompared.length === 0
+      ? html`<span class="muted">nothing</span>`
+      : notCompared.map(
+          ({ what, count: n, examples: some }) => html`${what}: ${count(n)} (${some.slice(0, 3).join(', ')})<br />`,
+        ),
+  ];
 }

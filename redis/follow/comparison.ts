@@ -24,6 +24,7 @@ export class Comparison {
   readonly open = new Map<string, OpenKey>();
   readonly point: Omit<ComparisonPoint, 'open'>;
   readonly #state: StandbyComparison;
+  #named: (StandbyComparison['examples'][number] & { of: OpenKey | undefined })[] = [];
   #left: Losses;
 
   constructor(known?: StandbyComparison) {
@@ -34,9 +35,11 @@ export class Comparison {
     const { open = [], ...point } = resume ?? { runIds: ['', ''], stage: 'primary', db: 0, cursor: '0', begunAt: 0 };
     this.point = point;
     for (const { db, key, what, copies } of open) {
-      const bytes = Buffer.from(key, 'base64');
-      this.open.set(DirtyKeys.nameOf(db, bytes), { db, key: bytes, what, copies, notBefore: 0 });
+      const it = { db, key: Buffer.from(key, 'base64'), what, copies, notBefore: 0 };
+      this.open.set(DirtyKeys.nameOf(db, it.key), it);
     }
+    const differing = new Map([...this.open.values()].map((it) => [shown(it), it]));
+    for (const example of state.examples) this.#named.push({ ...example, of: differing.get(example.key) });
   }
 
   get full(): boolean {
@@ -79,22 +82,39 @@ export class Comparison {
     const known = this.open.get(name);
     if (known) {
       known.what = what;
+      for (const named of this.#named) if (named.of === known) named.what = what;
       return known;
     }
     const it: OpenKey = { db, key: Buffer.from(key), what, copies: 0, notBefore: 0 };
     this.open.set(name, it);
     this.#state.found++;
+    // Those that still differ are the more important ones.
+    if (this.#named.length >= EXAMPLES)
+      this.#named.splice(
+        Math.max(
+          0,
+          this.#named.findIndex((n) => n.repaired),
+        ),
+        1,
+      );
+    this.#named.push({ key: shown(it), what, repaired: false, of: it });
     return it;
   }
 
   /** It was copied again, and is the same. */
-  putRight({ db, key }: OpenKey): void {
-    if (this.open.delete(DirtyKeys.nameOf(db, key))) this.#state.repaired++;
+  putRight(it: OpenKey): void {
+    if (!this.open.delete(DirtyKeys.nameOf(it.db, it.key))) return;
+    this.#state.repaired++;
+    for (const named of this.#named) if (named.of === it) Object.assign(named, { repaired: true, of: undefined });
   }
 
   /** It can't be held by the older release, and is counted as that. */
   drop(db: number, key: Buffer): void {
+    const it = this.open.get(DirtyKeys.nameOf(db, key));
+    if (!it) return;
     this.open.delete(DirtyKeys.nameOf(db, key));
+    this.#state.found--;
+    this.#named = this.#named.filter((named) => named.of !== it);
   }
 
   waits(why: string | undefined): void {
@@ -108,10 +128,7 @@ export class Comparison {
       ...this.#state,
       ...(this.#state.passes === 0 ? { notCompared: this.#left.list() } : {}),
       different: open.length,
-      examples: open.slice(0, EXAMPLES).map(({ db, key, what }) => ({
-        key: db === 0 ? printable(key) : `${printable(key)} (db ${db})`,
-        what,
-      })),
+      examples: this.#named.map(({ key, what, repaired }) => ({ key, what, repaired })),
       resume: {
         ...this.point,
         open: open.map(({ db, key, what, copies }) => ({ db, key: key.toString('base64'), what, copies })),
@@ -119,6 +136,9 @@ export class Comparison {
     };
   }
 }
+
+const shown = ({ db, key }: Pick<OpenKey, 'db' | 'key'>): string =>
+  db === 0 ? printable(key) : `${printable(key)} (db ${db})`;
 
 const begun = (): StandbyComparison => ({
   keys: 0,
