@@ -29,6 +29,7 @@ export class Follower {
       target: string;
       slots?: readonly SlotRange[];
       tools?: FollowTools;
+      compare?: NonNullable<Parameters<typeof follow>[0]['compare']>;
     },
   ) {}
 

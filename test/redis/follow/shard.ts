@@ -1,5 +1,6 @@
 import type { SlotRange } from '../../../model/topology.js';
 import { type Endpoint } from '../../../redis/connection.js';
+import type { CompareOptions } from '../../../redis/follow/comparing.js';
 import { markImporting } from '../../../redis/standby/importing.js';
 import { Sandbox, until, type SandboxNode } from '../../../scripts/sandbox/cluster.js';
 import { Follower, freezeEmpty } from './followed.js';
@@ -20,7 +21,11 @@ export class Shard implements AsyncDisposable {
     this.primary = who.primary;
   }
 
-  static async start(source: string, target: string, servers?: Readonly<Record<string, string>>): Promise<Shard> {
+  static async start(
+    source: string,
+    target: string,
+    { servers, compare }: { servers?: Readonly<Record<string, string>>; compare?: CompareOptions } = {},
+  ): Promise<Shard> {
     const cluster = await Sandbox.cluster({
       release: source,
       primaries: 1,
@@ -52,6 +57,7 @@ export class Shard implements AsyncDisposable {
       source,
       target,
       slots,
+      ...(compare ? { compare } : {}),
     });
     return new Shard(cluster, old, follower, who);
   }

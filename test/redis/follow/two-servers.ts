@@ -1,4 +1,5 @@
 import type { NodeConnection } from '../../../redis/connection.js';
+import type { CompareOptions } from '../../../redis/follow/comparing.js';
 import { Sandbox } from '../../../scripts/sandbox/cluster.js';
 import { Follower, freezeEmpty } from './followed.js';
 
@@ -12,7 +13,12 @@ export class TwoServers implements AsyncDisposable {
     readonly follower: Follower,
   ) {}
 
-  static async start(source: string, target: string, configuration: readonly string[] = []): Promise<TwoServers> {
+  static async start(
+    source: string,
+    target: string,
+    configuration: readonly string[] = [],
+    compare?: CompareOptions,
+  ): Promise<TwoServers> {
     const a = await Sandbox.servers(1, {
       release: source,
       configuration: ['repl-backlog-size 256mb', ...configuration],
@@ -26,6 +32,7 @@ export class TwoServers implements AsyncDisposable {
       standby: b.endpoint(),
       source,
       target,
+      ...(compare ? { compare } : {}),
     });
     return new TwoServers(a, b, primary, standby, follower);
   }
