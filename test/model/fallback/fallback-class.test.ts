@@ -56,6 +56,27 @@ test('what the previous release can’t hold is counted over all shards, with ex
   expect(isWorse(lossless, now)).toBe(false);
 });
 
+test('a key that differs keeps it from being lossless until it was copied again and is the same', () => {
+  const news = (different: number) => [
+    {
+      shard: 'shard-1',
+      follow: {
+        notRepresentable: [],
+        comparison: {
+          ...{ keys: 9, expectedKeys: 9, passes: 1, different, found: 1, repaired: 1 - different, notCompared: [] },
+          examples: [{ key: 'cart:1', what: 'string: 1 bytes', repaired: different === 0 }],
+        },
+      },
+    },
+  ];
+  expect(classNow(lossless, news(1))).toEqual({
+    class: 'lossless-except',
+    reason: '1 key differs from the primary’s, and is copied again (cart:1)',
+    except: [{ what: 'values that differ from the primary’s', count: 1, examples: ['cart:1'] }],
+  });
+  expect(classNow(lossless, news(0))).toEqual(lossless);
+});
+
 test('a shard whose standby is lost makes the whole restore-only, whatever the others can’t hold', () => {
   const now = classNow(lossless, [
     shard('shard-1', [['field TTL', 2, ['a']]]),

@@ -262,6 +262,13 @@ const withStandby = (change: Partial<StandbySeen>): GateObservation => ({
   standbys: [following('shard-1'), { ...following('shard-2'), ...change }],
 });
 const follow = following('shard-2').follow;
+const comparison = {
+  ...{ keys: 9, expectedKeys: 9, passes: 1, different: 1, found: 2, repaired: 1, notCompared: [] },
+  examples: [
+    { key: 'cart:1', what: 'string: 1 bytes', repaired: true },
+    { key: 'cart:2', what: 'missing on the standby (a string on the primary)', repaired: false },
+  ],
+};
 
 test.each<[string, Partial<StandbySeen>, RegExp]>([
   ['that does not answer', { answers: false }, /does not answer/],
@@ -275,6 +282,11 @@ test.each<[string, Partial<StandbySeen>, RegExp]>([
     'that is given nothing',
     { follow: { ...follow, phase: 'waiting', waitsFor: 'connection refused' } as never },
     /connection refused/,
+  ],
+  [
+    'with a key that is not as at the primary',
+    { follow: { ...follow, comparison } as never },
+    /^1 key of standby of shard-2, the standby of shard-2, is not as at the primary, and copied again \(cart:2: missing on the standby \(a string on the primary\)\)$/,
   ],
 ])('the gate standby waits for one %s', (_, change, reason) => {
   expect(judge(withStandby(change), 'standby')).toMatchObject({
@@ -297,6 +309,11 @@ test('the gate standby fails where going back would lose something, unless the p
     const [warned] = evaluateGates(seen, { ...policy, fallbackLost: 'warn' }, ['standby']);
     expect(warned?.verdict).toMatchObject({ state: 'pass', reason });
   }
+});
+
+test('the gate standby passes again once a key that differed was put right', () => {
+  const right = { ...comparison, different: 0, repaired: 2 };
+  expect(judge(withStandby({ follow: { ...follow, comparison: right } as never }), 'standby')?.state).toBe('pass');
 });
 
 test('without standbys by policy the gate standby has nothing to hold', () => {
