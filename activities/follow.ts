@@ -9,6 +9,7 @@ import type { FollowState as Following } from '../redis/follow/state.js';
 import { oldestFirst } from './assess-fallback.js';
 import { contextFor, heartbeating, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
+import { followGauges } from './follow-metrics.js';
 import { replace } from './probe.js';
 import { followFile, forOthers, hasSlots, readFollow } from './see-standbys.js';
 import { readNamed } from './shard-names.js';
@@ -35,14 +36,16 @@ async function followShard(context: Context, shard: string, tell: (state: unknow
   const known = before?.standby === address ? before : undefined;
   let lagMsMax = known?.lagMsMax ?? 0;
   let latest: Following | undefined;
+  const measure = followGauges({ deployment: deployment.name, shard });
   const ended = new AbortController();
   const writing = (async () => {
     while (!ended.signal.aborted) {
       if (latest) {
         lagMsMax = Math.max(lagMsMax, latest.lagMs);
-        const text = JSON.stringify({ ...latest, shard, standby: address, lagMsMax, at: Date.now() });
-        for (const path of [deploymentFolder, folder]) await replace(followFile(path, shard), text);
-        tell(forOthers({ ...latest, shard, standby: address, lagMsMax }));
+        const state = { ...latest, shard, standby: address, lagMsMax, at: Date.now() };
+        for (const path of [deploymentFolder, folder]) await replace(followFile(path, shard), JSON.stringify(state));
+        tell(forOthers(state));
+        measure(state);
       }
       await sleep(WRITE_EVERY_MS, undefined, { signal: ended.signal }).catch(() => undefined);
     }

@@ -10,6 +10,7 @@ import {
 } from '@temporalio/worker';
 import { createActivities, FailureInterceptor } from '../activities/index.js';
 import { deploymentsFolder } from '../integrations/deployment-files.js';
+import { RolloutError } from '../model/failures.js';
 import { searchAttributes, TASK_QUEUE } from '../model/names.js';
 import { bundleApart } from './bundle.js';
 import { connectTemporal, settings } from './client.js';
@@ -25,6 +26,8 @@ export interface WorkerOptions {
   /** A bundle made before, to start sooner. */
   bundle?: WorkflowBundleWithSourceMap;
   taskQueue?: string;
+  /** `host:port` where Prometheus finds its metrics (default ROLLOUT_METRICS, else nowhere). */
+  metrics?: string;
   /** Adds what only tests want: interceptors that make things fail. */
   augment?: (options: TemporalWorkerOptions) => TemporalWorkerOptions;
 }
@@ -46,7 +49,7 @@ export interface RunningWorker {
  * @throws RolloutError NoTemporal, BadInput
  */
 export async function createWorker(options: WorkerOptions = {}): Promise<RunningWorker> {
-  quietly();
+  installRuntime(options.metrics ?? process.env['ROLLOUT_METRICS']);
   boundHeaps();
   const deployments = resolve(options.deployments ?? deploymentsFolder());
   const state = resolve(options.state ?? stateFolder());
@@ -102,10 +105,21 @@ export async function createWorker(options: WorkerOptions = {}): Promise<Running
 
 let installed = false;
 /** Temporal's own log lines would run through the tables of `rollout`: only warnings are shown, on standard error. */
-function quietly(): void {
+function installRuntime(metrics: string | undefined): void {
   if (installed) return;
+  const options = { logger: new DefaultLogger('WARN'), shutdownSignals: [] };
+  if (metrics === undefined || metrics === '') Runtime.install(options);
+  else
+    try {
+      Runtime.install({ ...options, telemetryOptions: { metrics: { prometheus: { bindAddress: metrics } } } });
+    } catch (error) {
+      throw new RolloutError(
+        'BadInput',
+        `metrics can't be offered at '${metrics}', expected host:port that nobody listens at: ${error instanceof Error ? error.message : String(error)}`,
+        { cause: error },
+      );
+    }
   installed = true;
-  Runtime.install({ logger: new DefaultLogger('WARN'), shutdownSignals: [] });
 }
 
 /**

@@ -54,6 +54,7 @@ A first upgrade:
 
 Environment:
   ROLLOUT_DEPLOYMENTS   folder of the deployment files (default: deployments)
+  ROLLOUT_METRICS       host:port where Prometheus finds a worker’s metrics (default: nowhere)
   ROLLOUT_AS            who you are, where --as is not given
   ROLLOUT_DEBUG=1       show where an error comes from
   TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_PROFILE, TEMPORAL_API_KEY, TEMPORAL_TLS*

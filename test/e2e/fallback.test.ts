@@ -1,16 +1,25 @@
 // After the last node was upgraded, with clients writing all the while, it goes back in place, and no write is lost.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Sandbox } from '../../scripts/sandbox/cluster.js';
+import { Sandbox, until } from '../../scripts/sandbox/cluster.js';
+import type { Operation } from '../../scripts/sandbox/operation.js';
+import { claimPort } from '../../scripts/sandbox/ports.js';
 import { Stage } from '../../scripts/sandbox/stage.js';
+import { withLiveStandbys } from '../../workers/live-standbys.js';
+import { OperationReader } from '../../workers/read-operation.js';
 import { Dataset } from './stage/dataset.js';
 import { readReport } from './stage/evidence.js';
 import { expectWhole, readNodes } from './stage/nodes.js';
 
 let stage: Stage;
+let metrics: Awaited<ReturnType<typeof claimPort>>;
 beforeAll(async () => {
-  stage = await Stage.open();
+  metrics = await claimPort();
+  stage = await Stage.open({ environment: { ROLLOUT_METRICS: `127.0.0.1:${metrics.port}` } });
 });
-afterAll(() => stage[Symbol.asyncDispose]());
+afterAll(async () => {
+  await stage[Symbol.asyncDispose]();
+  metrics.release();
+});
 
 const pairs = [
   { from: '5.0.6', to: '8.0.2', handover: 'safe' },
@@ -30,6 +39,18 @@ test.each(pairs)(
     expect(status.fallback).toMatchObject({ class: 'lossless', policy: 'standby' });
     expect(status.fallback?.standbys.map(({ state }) => state)).toEqual(['frozen', 'frozen', 'frozen']);
 
+    await until('each standby is heard of now, and was compared whole', async () => {
+      const { status, description } = await seen(upgrade);
+      const live = withLiveStandbys(status, description, stage.client.workflow).fallback?.standbys ?? [];
+      return live.length === 3 && live.every((it) => it.live === true && (it.comparison?.passes ?? 0) > 0);
+    });
+    const scraped = await (await fetch(`http://127.0.0.1:${metrics.port}/metrics`)).text();
+    for (const shard of ['shard-1', 'shard-2', 'shard-3'])
+      for (const figure of ['lag_bytes', 'lag_ms', 'compared_passes'])
+        expect(valueOf(scraped, `redis_rollout_follow_${figure}`, { deployment: name, shard })).toBeGreaterThanOrEqual(
+          0,
+        );
+
     expect(await upgrade.tell('fallback', { by: 'ana', reason: 'a drill' })).toHaveProperty('done');
     await upgrade.until('it has ended', ({ result }) => result !== undefined, 120_000);
     const outcome = await upgrade.result();
@@ -45,6 +66,25 @@ test.each(pairs)(
     expect(report.incidents).toMatchObject([{ by: 'ana', reason: 'a drill', from: to, to: from, class: 'lossless' }]);
     expect(report.verify.reduce((sum, { different }) => sum + different, 0)).toBe(0);
     expect(report.followers?.every(({ commands }) => commands > 0)).toBe(true);
+    expect(report.followers?.map(({ comparison }) => comparison?.found)).toEqual([0, 0, 0]);
   },
   300_000,
 );
+
+async function seen({ client, workflowId, runId }: Operation) {
+  const [{ status }, description] = await Promise.all([
+    new OperationReader(client, { workflowId, runId }).read(),
+    client.getHandle(workflowId, runId).describe(),
+  ]);
+  return { status, description };
+}
+
+/** Of a gauge with these labels among others, in Prometheus' text. */
+function valueOf(text: string, name: string, labels: Readonly<Record<string, string>>): number {
+  const line = text
+    .split('\n')
+    .find(
+      (it) => it.startsWith(`${name}{`) && Object.entries(labels).every(([key, its]) => it.includes(`${key}="${its}"`)),
+    );
+  return Number(line?.slice(line.lastIndexOf('}') + 1) ?? Number.NaN);
+}

@@ -10,6 +10,7 @@ interface WorkerCommandOptions {
   deployments?: string;
   state?: string;
   taskQueue: string;
+  metrics?: string;
   json?: true;
 }
 
@@ -29,16 +30,21 @@ export function workerCommand(): Command {
     .option('--deployments <folder>', 'deployment files (default: ROLLOUT_DEPLOYMENTS, else ./deployments)')
     .option('--state <folder>', 'what operations keep (default: ROLLOUT_STATE, else the user’s state folder)')
     .option('--task-queue <name>', 'task queue to poll', TASK_QUEUE)
+    .option(
+      '--metrics <host:port>',
+      'where Prometheus finds the worker’s metrics (default: ROLLOUT_METRICS, else nowhere)',
+    )
     .action(work);
 }
 
-async function work({ deployments, state, taskQueue, ...options }: WorkerCommandOptions): Promise<void> {
+async function work({ deployments, state, taskQueue, metrics, ...options }: WorkerCommandOptions): Promise<void> {
   const json = options.json === true;
   const { createWorker } = await import('../../../workers/worker.js');
   const running = await createWorker({
     taskQueue,
     ...(deployments === undefined ? {} : { deployments }),
     ...(state === undefined ? {} : { state }),
+    ...(metrics === undefined ? {} : { metrics }),
   });
   const drain = (signal: NodeJS.Signals): void => {
     if (running.worker.getState() !== 'RUNNING') process.exit(130);

@@ -49,7 +49,7 @@ export class JsonLines implements Watcher {
     this.#trouble = '';
     for (const entry of this.#entries.of(timeline)) printJsonLine({ type: 'entry', entry });
     for (const retry of this.#retries.of(retries)) printJsonLine({ type: 'retry', retry });
-    const text = JSON.stringify(status);
+    const text = JSON.stringify(status, (name, value: unknown) => (moving.has(name) ? undefined : value));
     if (text !== this.#status) printJsonLine({ type: 'status', status });
     this.#status = text;
   }
@@ -63,6 +63,9 @@ export class JsonLines implements Watcher {
     // Nothing is held.
   }
 }
+
+/** Of a standby: other at each look, and no news by themselves. */
+const moving: ReadonlySet<string> = new Set(['lagBytes', 'lagMs', 'live', 'keys', 'lastPass', 'passes', 'waitsFor']);
 
 /** An entry that gets its end later is told again, with the time it took. */
 const entryKey = ({ at, until, kind, shard, node, text }: TimelineEntry): string =>
