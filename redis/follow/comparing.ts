@@ -35,6 +35,9 @@ export interface ComparingInput extends CompareOptions, VerdictsInput {
 
 const RETRY_MS = 5000;
 const TIMEOUT_MS = 30_000;
+/** Keys that may differ are judged together: most of them are written to all the time, and take a while each. */
+const SUSPECTS = 500;
+const SUSPECTED_MS = 10_000;
 
 /**
  * Compares a standby with its primary, pass after pass, at a bounded rate, while the standby is followed to; ends with the
@@ -141,6 +144,9 @@ class Comparing implements Disposable {
     const { sides, input } = this;
     const { comparison, recordKey, keysPerSecond = 1000, ttlToleranceMs } = input;
     const side = stage === 'primary' ? sides.primary : sides.replica;
+    const suspects: Buffer[] = [];
+    let compared = 0;
+    let settledAt = performance.now();
     let due = performance.now();
     for (let cursor = comparison.point.cursor; ;) {
       await this.#mayGoOn();
@@ -150,12 +156,19 @@ class Comparing implements Disposable {
       const keys = batch.keys.filter((key) => !key.equals(recordKey));
       if (stage === 'primary') {
         const result = await compareBatch(sides, keys, ttlToleranceMs);
-        await this.#verdicts.judge(db, result.candidates);
+        suspects.push(...result.candidates.map((key) => Buffer.from(key)));
         for (const { key, type } of result.unread) comparison.leftOut(`values of type ${type}`, key);
-        comparison.compared(result.keys);
-      } else await this.#verdicts.judge(db, await findExtra(sides, keys));
+        compared += result.keys;
+      } else suspects.push(...(await findExtra(sides, keys)).map((key) => Buffer.from(key)));
       ({ cursor } = batch);
-      comparison.point.cursor = cursor;
+      const full = suspects.length >= SUSPECTS || performance.now() - settledAt >= SUSPECTED_MS;
+      if (cursor === '0' || suspects.length === 0 || full) {
+        await this.#verdicts.judge(db, suspects.splice(0));
+        // Another attempt goes on behind what was judged.
+        comparison.compared(compared);
+        comparison.point.cursor = cursor;
+        [compared, settledAt] = [0, performance.now()];
+      }
       if (cursor === '0') return;
       due = Math.max(due, performance.now() - 1000) + (keys.length / keysPerSecond) * 1000;
       await this.#pause(due - performance.now());
