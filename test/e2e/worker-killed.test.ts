@@ -136,7 +136,7 @@ test('in every activity of an upgrade with standbys, and of its way back', async
   await stage.faults.draw(...killsIn('there and back'));
   stage.keepWorker(2);
   const upgrade = await stage.start('orders', '8.0');
-  await upgrade.until('it soaks', ({ phase }) => phase === 'soaking', 240_000);
+  await upgrade.until('it soaks', ({ phase }) => phase === 'soaking', 500_000);
 
   expect(await upgrade.tell('fallback', { by: 'ana', reason: 'a drill' })).toHaveProperty('done');
   const outcome = await upgrade.result();
@@ -148,7 +148,7 @@ test('in every activity of an upgrade with standbys, and of its way back', async
   const report = await readReport(outcome);
   expectUnnoticed(report);
   expect(report.cutovers).toHaveLength(3);
-}, 600_000);
+}, 900_000);
 
 test('while a replica is taken back from a new version that dies', async () => {
   await using cluster = await Sandbox.cluster({ release: '7.0', primaries: 1 });
