@@ -11,7 +11,7 @@ import { compareNumbers, release, satisfies } from '../model/release.js';
 import { allNodes, type TopologyView } from '../model/topology.js';
 import type { Verdict } from '../model/verdict.js';
 import type { AssessActivities, Assessment, ClusterNow, GateResult, ShardNow } from '../model/work.js';
-import { missingPermissions, undertakingOf } from '../redis/node.js';
+import { missingPermissions, undertakingOf, unknownCommands } from '../redis/permissions.js';
 import { awayAmong, type Accounts } from '../redis/topology.js';
 import { isPending, readBefore } from './before.js';
 import { contextFor, heartbeating, platformNode, type Context } from './context.js';
@@ -172,8 +172,15 @@ async function mayAct(context: Context, topology: TopologyView): Promise<void> {
   const { deployment, platform } = context;
   const refusals = await eachNode(allNodes(topology), async (node) => {
     await using connection = await context.connect(node.address);
-    const missing = await missingPermissions(connection, node.release, undertakingOf(deployment));
+    const undertaking = undertakingOf(deployment);
+    const missing = await missingPermissions(connection, node.release, undertaking);
     if (missing.length > 0) return `${node.address}: ${missing.join(', ')}`;
+    const unknown = await unknownCommands(connection, undertaking);
+    if (unknown.length > 0)
+      throw new RolloutError(
+        'BadDeploymentFile',
+        `commands: ${node.address} doesn't know ${unknown.join(', ')}, which policy.fallback: standby needs; where redis.conf renames them, name them here`,
+      );
     const place = await placeOf(connection);
     const { state } = await platform.inspect(platformNode({ ...place, pending: false }));
     if (state !== 'running')

@@ -16,7 +16,7 @@ import { compareNumbers, parseRelease, release, satisfies } from '../model/relea
 import { allNodes, type TopologyView } from '../model/topology.js';
 import { windowOutlook } from '../model/windows.js';
 import { at, connect } from '../redis/connection.js';
-import { missingPermissions, undertakingOf } from '../redis/node.js';
+import { missingPermissions, undertakingOf, unknownCommands } from '../redis/permissions.js';
 import { readTopology } from '../redis/topology.js';
 import { stateFolder } from './state-folder.js';
 
@@ -95,18 +95,29 @@ async function permissionWarnings(context: Context, topology: TopologyView): Pro
   const refused = await Promise.all(
     allNodes(topology).map(async ({ address, release }) => {
       await using connection = await context.connect(address);
-      return { address, missing: await missingPermissions(connection, release, undertakingOf(deployment)) };
+      const undertaking = undertakingOf(deployment);
+      const missing = await missingPermissions(connection, release, undertaking);
+      return { address, missing, unknown: await unknownCommands(connection, undertaking) };
     }),
   );
   const user = deployment.credentials.username ?? 'default';
-  return refused
+  const lacking = refused
     .filter(({ missing }) => missing.length > 0)
-    .map(({ address, missing }) => ({
+    .map(({ address, missing }): PlanWarning => ({
       severity: 'blocker',
       subject: address,
       text: `user '${user}' may not run ${missing.join(', ')}, which an upgrade needs`,
       next: `ACL SETUSER ${user} ${missing.map((it) => (it.startsWith('~') ? it : `+${it.toLowerCase().replace(' ', '|')}`)).join(' ')}`,
     }));
+  const hidden = refused
+    .filter(({ unknown }) => unknown.length > 0)
+    .map(({ address, unknown }): PlanWarning => ({
+      severity: 'blocker',
+      subject: address,
+      text: `it doesn't know ${unknown.join(', ')}, which a standby needs (policy.fallback)`,
+      next: 'Where redis.conf renames them, name them under commands in the deployment file.',
+    }));
+  return [...lacking, ...hidden];
 }
 
 function noServer(target: string, servers: readonly string[]): PlanWarning {

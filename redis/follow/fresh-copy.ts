@@ -11,7 +11,7 @@ import { Batch, type Piece } from './batch.js';
 import { Elsewhere, Flights } from './flights.js';
 import { Margins } from './margins.js';
 import { copyingId, isCopying, readRecord, type FollowRecord } from './record.js';
-import { applyScript } from './script.js';
+import { applyScript, withNames } from './script.js';
 import { split } from './split.js';
 import { StandbyLink } from './standby-link.js';
 import type { Losses } from './state.js';
@@ -76,7 +76,14 @@ export async function freshCopy(input: FreshCopyInput): Promise<void> {
   if (!snapshot) throw new RolloutError('BackupFailed', `${addressOf(primary)} was asked for a snapshot and sent none`);
   using link = await StandbyLink.open(standby, COPY_TIMEOUT_MS);
   const id = copyingId(randomBytes(8).toString('hex'));
-  const words = [Buffer.from(EMPTY), 0, Buffer.from(record), id, before.step, before.replid];
+  const words = [
+    Buffer.from(withNames(EMPTY, standby.commands)),
+    0,
+    Buffer.from(record),
+    id,
+    before.step,
+    before.replid,
+  ];
   const empty = ['EVAL', ...words] as const;
   const emptied = await (cluster ? link.ask(['ASKING'], empty) : link.ask(empty));
   if (emptied.at(-1) !== 1) throw new Elsewhere(`${admin.address} is being followed to by another`);

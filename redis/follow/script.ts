@@ -10,7 +10,11 @@
  * Nothing else could be right, since what comes after may depend on it.
  */
 export const applyScript = (macros: string, renamed: Readonly<Record<string, string>> = {}): string =>
-  script(macros).replace(/call\('([A-Z]+)'/g, (as, name: string) => (name in renamed ? `call('${renamed[name]}'` : as));
+  withNames(script(macros), renamed);
+
+/** A script that calls commands by the names that the deployment gives them. */
+export const withNames = (lua: string, renamed: Readonly<Record<string, string>> = {}): string =>
+  lua.replace(/call\('([A-Z]+)'/g, (as, name: string) => (name in renamed ? `call('${renamed[name]}'` : as));
 
 const script = (macros: string): string => `
 if redis.replicate_commands then pcall(redis.replicate_commands) end

@@ -2,12 +2,13 @@
 // the upgrade would stop in the middle, at the first command that nobody thought of.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readFacts } from '../../activities/facts.js';
 import { at, connect, type Endpoint } from '../../redis/connection.js';
 import { readConfiguration } from '../../redis/configuration.js';
 import { handOver } from '../../redis/handover.js';
-import { backgroundSave, missingPermissions, setDirective, shutDownReplica } from '../../redis/node.js';
+import { backgroundSave, setDirective, shutDownReplica } from '../../redis/node.js';
+import { missingPermissions, unknownCommands } from '../../redis/permissions.js';
 import { readBackLedger, removeProbeKeys } from '../../redis/probe/read-back.js';
 import { pullSnapshot } from '../../redis/snapshot.js';
 import { readTopology } from '../../redis/topology.js';
@@ -19,6 +20,8 @@ import { operations, scratch, startProbe } from './probe/probed-cluster.js';
 const password = 'swordfish-of-rollout';
 const page = await readFile(join(import.meta.dirname, '..', '..', 'docs', 'requirements-and-limitations.md'), 'utf8');
 const line = /<!-- acl -->\n```\n(user rollout .+)\n```/.exec(page)?.[1]?.replace('>…', `>${password}`) ?? '';
+/** What a standby needs beside it. */
+const standby = /<!-- acl-standby -->\n```\n(.+)\n```/.exec(page)?.[1] ?? '';
 /** As the page says: narrower keys from 7.0 on, and then without what repairs expiries. */
 const narrow = line.replace(' ~* ', ' %R~* ~redis-rollout:* ').replace(' +eval +pexpireat', '');
 
@@ -132,6 +135,55 @@ test.each([
   expect(await missingPermissions(connection, '7.0.15', undertaking)).toEqual([
     permission.toUpperCase().replace('|', ' '),
   ]);
+});
+
+describe('with standbys', () => {
+  const withStandby = { ...undertaking, mode: 'safe', ttlRepair: false, standby: true } as const;
+  const missing = async (sandbox: Sandbox, release: string, rules: string): Promise<string[]> => {
+    await using admin = await sandbox.connect();
+    await admin.call('ACL', 'SETUSER', 'rollout', 'reset', ...rules.split(' ').slice(2));
+    await using connection = await connect({ ...sandbox.endpoint(), username: 'rollout', password });
+    const found = await missingPermissions(connection, release, withStandby);
+    // It was asked for harmlessly: the connection is as before, and the node's data, too.
+    expect(await connection.call('PING')).toBe('PONG');
+    return found;
+  };
+
+  test('everything that is needed is asked for, and nothing is done', async () => {
+    await using admin = await cluster.connect();
+    const size = await admin.call('DBSIZE');
+    expect(await missing(cluster, '7.0.15', `${line} ${standby}`)).toEqual([]);
+    expect(await admin.call('DBSIZE')).toBe(size);
+    expect(await missing(cluster, '7.0.15', `${line} ${standby}`.replace(' ~* ', ' %R~* ~redis-rollout:* '))).toEqual([
+      '~*',
+    ]);
+    await using connection = await connect({ ...cluster.endpoint(), username: 'rollout', password });
+    expect(await unknownCommands(connection, withStandby)).toEqual([]);
+  });
+
+  test.each(standby.split(' ').map((it) => it.slice(1)))('without +%s it is named', async (permission) => {
+    const rules = `${line} ${standby} `.replace(` +${permission} `, ' ').trimEnd();
+    const name = permission.startsWith('@') ? permission : permission.toUpperCase().replace('|', ' ');
+    expect(await missing(cluster, '7.0.15', rules)).toContain(name);
+  });
+
+  test('of 6.2 as well; what redis.conf hides is named before anything is touched', async () => {
+    const older = line.replace(' +function|list', '');
+    await using server = await Sandbox.servers(1, { release: '6.2', configuration: [older] });
+    expect(await missing(server, '6.2.14', `${older} ${standby}`)).toEqual([]);
+    expect(await missing(server, '6.2.14', `${older} ${standby.replace('+@write ', '')}`)).toEqual([
+      'FLUSHALL',
+      '@write',
+    ]);
+    await using hidden = await Sandbox.servers(1, {
+      release: '5.0.6',
+      configuration: ['rename-command FLUSHALL ""', 'rename-command REPLICAOF secret'],
+    });
+    await using connection = await hidden.connect();
+    expect(await unknownCommands(connection, withStandby)).toEqual(['REPLICAOF', 'FLUSHALL']);
+    await using named = await connect({ ...hidden.endpoint(), commands: { REPLICAOF: 'secret' } });
+    expect(await unknownCommands(named, withStandby)).toEqual(['FLUSHALL']);
+  });
 });
 
 test('without the probe’s keys they are named, once; without acl|dryrun nothing is claimed', async () => {
