@@ -6,46 +6,74 @@ import { claimPort } from '../../scripts/sandbox/ports.js';
 import { Stage } from '../../scripts/sandbox/stage.js';
 import { withLiveStandbys } from '../../workers/live-standbys.js';
 import { OperationReader } from '../../workers/read-operation.js';
+import { documentedForStandby, documentedUser } from '../redis/documented-acl.js';
 import { Dataset } from './stage/dataset.js';
 import { readReport } from './stage/evidence.js';
 import { expectWhole, readNodes } from './stage/nodes.js';
 
+const password = 'swordfish-of-rollout';
 let stage: Stage;
 let metrics: Awaited<ReturnType<typeof claimPort>>;
 beforeAll(async () => {
   metrics = await claimPort();
-  stage = await Stage.open({ environment: { ROLLOUT_METRICS: `127.0.0.1:${metrics.port}` } });
+  stage = await Stage.open({
+    environment: { ROLLOUT_METRICS: `127.0.0.1:${metrics.port}`, ROLLOUT_PASSWORD: password },
+  });
 });
 afterAll(async () => {
   await stage[Symbol.asyncDispose]();
   metrics.release();
 });
 
-const pairs = [
-  { from: '5.0.6', to: '8.0.2', handover: 'safe' },
-  { from: '8.0.6', to: '8.2.3', handover: 'fast' },
-] as const;
+interface Pair {
+  from: string;
+  to: string;
+  handover: 'safe' | 'fast';
+  primaries: number;
+  /** As the user that the page on requirements tells people to make. */
+  asUser?: boolean;
+}
+
+const pairs: Pair[] = [
+  { from: '5.0.6', to: '8.0.2', handover: 'safe', primaries: 3 },
+  { from: '8.0.6', to: '8.2.3', handover: 'fast', primaries: 1, asUser: true },
+  { from: '7.0.15', to: '8.0.6', handover: 'fast', primaries: 1 },
+  { from: '6.2.14', to: '8.2.3', handover: 'safe', primaries: 1 },
+  { from: '7.2.4', to: 'valkey-9.1.2', handover: 'fast', primaries: 1 },
+  { from: '5.0.6', to: '7.0.15', handover: 'safe', primaries: 1 },
+];
 
 test.each(pairs)(
   '$from → $to, and all the way back',
-  async ({ from, to, handover }) => {
-    await using cluster = await Sandbox.cluster({ release: from });
-    const dataset = await Dataset.write(cluster, 600);
+  async ({ from, to, handover, primaries, asUser }) => {
+    const acl = ['user default on nopass ~* &* +@all', `${documentedUser(password)} ${documentedForStandby}`];
+    await using cluster = await Sandbox.cluster({
+      release: from,
+      primaries,
+      ...(asUser ? { configuration: acl } : {}),
+    });
+    const dataset = await Dataset.write(cluster, 200 * primaries);
     const before = await readNodes(cluster);
     const name = `back-from-${to}`.replaceAll('.', '-');
-    await stage.deploy(name, cluster, { policy: { fallback: 'standby', soak: '1h', parallelShards: 3, handover } });
+    await stage.deploy(name, cluster, {
+      policy: { fallback: 'standby', soak: '1h', parallelShards: primaries, handover },
+      ...(asUser ? { credentials: { username: 'rollout', password: 'env:ROLLOUT_PASSWORD' } } : {}),
+    });
     const upgrade = await stage.start(name, to);
     const { status } = await upgrade.until('it soaks', ({ phase }) => phase === 'soaking', 120_000);
     expect(status.fallback).toMatchObject({ class: 'lossless', policy: 'standby' });
-    expect(status.fallback?.standbys.map(({ state }) => state)).toEqual(['frozen', 'frozen', 'frozen']);
+    const shards = Array.from({ length: primaries }, (_, i) => `shard-${i + 1}`);
+    expect(status.fallback?.standbys.map(({ shard, state }) => `${shard} ${state}`)).toEqual(
+      shards.map((shard) => `${shard} frozen`),
+    );
 
     await until('each standby is heard of now, and was compared whole', async () => {
       const { status, description } = await seen(upgrade);
       const live = withLiveStandbys(status, description, stage.client.workflow).fallback?.standbys ?? [];
-      return live.length === 3 && live.every((it) => it.live === true && (it.comparison?.passes ?? 0) > 0);
+      return live.length === primaries && live.every((it) => it.live === true && (it.comparison?.passes ?? 0) > 0);
     });
     const scraped = await (await fetch(`http://127.0.0.1:${metrics.port}/metrics`)).text();
-    for (const shard of ['shard-1', 'shard-2', 'shard-3'])
+    for (const shard of shards)
       for (const figure of ['lag_bytes', 'lag_ms', 'compared_passes'])
         expect(valueOf(scraped, `redis_rollout_follow_${figure}`, { deployment: name, shard })).toBeGreaterThanOrEqual(
           0,
@@ -55,18 +83,18 @@ test.each(pairs)(
     await upgrade.until('it has ended', ({ result }) => result !== undefined, 120_000);
     const outcome = await upgrade.result();
 
-    expect(outcome.statement).toContain(`back on ${from}: all 6 nodes`);
+    expect(outcome.statement).toContain(`back on ${from}: all ${2 * primaries} nodes`);
     expect(outcome.result).toBe('fell back');
     await expectWhole(cluster, { release: from, before });
     await dataset.expectSame(10_000);
     const report = await readReport(outcome);
     expect(report.probe?.ledger).toMatchObject({ lost: 0 });
     expect(report.probe?.series.reduce((sum, { failed }) => sum + failed, 0)).toBe(0);
-    expect(report.cutovers?.map(({ shard }) => shard).sort()).toEqual(['shard-1', 'shard-2', 'shard-3']);
+    expect(report.cutovers?.map(({ shard }) => shard).sort()).toEqual(shards);
     expect(report.incidents).toMatchObject([{ by: 'ana', reason: 'a drill', from: to, to: from, class: 'lossless' }]);
     expect(report.verify.reduce((sum, { different }) => sum + different, 0)).toBe(0);
     expect(report.followers?.every(({ commands }) => commands > 0)).toBe(true);
-    expect(report.followers?.map(({ comparison }) => comparison?.found)).toEqual([0, 0, 0]);
+    expect(report.followers?.map(({ comparison }) => comparison?.found)).toEqual(shards.map(() => 0));
   },
   300_000,
 );

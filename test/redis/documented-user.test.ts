@@ -1,6 +1,5 @@
 // The user that docs/requirements-and-limitations.md tells people to make may do everything that an upgrade needs: else
 // the upgrade would stop in the middle, at the first command that nobody thought of.
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readFacts } from '../../activities/facts.js';
@@ -15,13 +14,12 @@ import { readTopology } from '../../redis/topology.js';
 import { verifyReplica } from '../../redis/verify/verify-replica.js';
 import type { TopologyView } from '../../model/topology.js';
 import { Sandbox, until } from '../../scripts/sandbox/cluster.js';
+import { documentedForStandby, documentedUser } from './documented-acl.js';
 import { operations, scratch, startProbe } from './probe/probed-cluster.js';
 
 const password = 'swordfish-of-rollout';
-const page = await readFile(join(import.meta.dirname, '..', '..', 'docs', 'requirements-and-limitations.md'), 'utf8');
-const line = /<!-- acl -->\n```\n(user rollout .+)\n```/.exec(page)?.[1]?.replace('>…', `>${password}`) ?? '';
-/** What a standby needs beside it. */
-const standby = /<!-- acl-standby -->\n```\n(.+)\n```/.exec(page)?.[1] ?? '';
+const line = documentedUser(password);
+const standby = documentedForStandby;
 /** As the page says: narrower keys from 7.0 on, and then without what repairs expiries. */
 const narrow = line.replace(' ~* ', ' %R~* ~redis-rollout:* ').replace(' +eval +pexpireat', '');
 
