@@ -45,7 +45,7 @@ const worst: Partial<Record<Activity, readonly string[]>> = {
   bringBack: ['spawn'],
   readLedger: ['UNLINK'],
   putBackShard: ['CONFIG SET repl-backlog-size'],
-  addStandby: ['spawn', 'REPLICAOF'],
+  addStandby: ['spawn'],
   freezeStandby: ['REPLICAOF', 'spawn', 'CLUSTER MEET'],
   removeStandby: ['CLUSTER FORGET'],
   follow: ['EVALSHA'],
