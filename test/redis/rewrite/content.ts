@@ -18,17 +18,13 @@ const text = (reply: unknown): string =>
       ? `[${reply.map(text).join(',')}]`
       : String(reply);
 
-/** Everything that one database of a server holds, key by key, but what `skip` names. */
-export async function contentOf(
-  node: NodeConnection,
-  release: string,
-  now: () => number,
-): Promise<Map<string, Content>> {
+/** Everything that one database of a server holds, key by key. */
+export async function contentOf(node: NodeConnection, release: string): Promise<Map<string, Content>> {
   const all = new Map<string, Content>();
   for (const key of (await node.callBuffer('KEYS', '*')) as Buffer[]) {
     const type = String(await node.call('TYPE', key));
     const left = Number(await node.call('PTTL', key));
-    const content: Content = { type, expiresAt: left < 0 ? -1 : now() + left, parts: new Map() };
+    const content: Content = { type, expiresAt: left < 0 ? -1 : Date.now() + left, parts: new Map() };
     if (type === 'string') content.bytes = (await node.callBuffer('GET', key)) as Buffer;
     else if (type === 'stream') await readStream(node, release, key, content.parts);
     else if (type !== 'vectorset') await readValue(node, type, key, content.parts);
@@ -83,11 +79,10 @@ async function readStream(
     for (const consumer of (await node.callBuffer('XINFO', 'CONSUMERS', key, Buffer.from(name, 'latin1'))) as unknown[])
       parts.set(`consumer ${pairs(consumer).get('name')} of ${name}`, pairs(consumer).get('pending') ?? '');
     const pending = await node.callBuffer('XPENDING', key, Buffer.from(name, 'latin1'), '-', '+', 100_000);
-    for (const [id, consumer, idle, count] of pending as unknown[][])
-      parts.set(
-        `pending ${text(id)} in ${name}`,
-        `${text(consumer)} ${text(count)} idle ${Math.round(Number(idle) / 20_000)}`,
-      );
+    for (const [id, consumer, idle, count] of pending as unknown[][]) {
+      parts.set(`pending ${text(id)} in ${name}`, `${text(consumer)} ${text(count)}`);
+      parts.set(`delivery of ${text(id)} in ${name}`, `${Date.now() - Number(idle)}`);
+    }
   }
 }
 
@@ -136,8 +131,10 @@ function differencesOf(a: Content, b: Content, toleranceMs: number, marginMs: nu
   const told = [...b.parts.keys()].some((it) => untold.test(it));
   for (const part of new Set([...a.parts.keys(), ...b.parts.keys()])) {
     const [x, y] = [a.parts.get(part), b.parts.get(part)];
-    if (part.startsWith('expiry of ') && x !== undefined && y !== undefined) {
-      if (Math.abs(Number(y) - Number(x) - marginMs) > toleranceMs) found.push(`${part}: ${x}, ${y} on the older`);
+    const moment = /^(expiry|delivery) of /.exec(part)?.[1];
+    if (moment !== undefined && x !== undefined && y !== undefined) {
+      const later = moment === 'expiry' ? marginMs : 0;
+      if (Math.abs(Number(y) - Number(x) - later) > toleranceMs) found.push(`${part}: ${x}, ${y} on the older`);
     } else if (x !== y && !(untold.test(part) && !told)) found.push(`${part}: ${x}, ${y} on the older`);
   }
   return found;

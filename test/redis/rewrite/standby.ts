@@ -63,7 +63,7 @@ export async function applyTo(
     batch = batch.filter(isForScripts);
     // A library that is deleted twice is gone all the same.
     for (const [called, ...args] of alone) await node.call(String(called), ...args).catch(() => undefined);
-    if (!within && batch.length > 0) await flush();
+    if (!within && batch.length >= 100) await flush();
   }
   await flush();
   return outcome;
