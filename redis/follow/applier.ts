@@ -334,7 +334,7 @@ export class Applier {
         this.#batch.rewritten++;
         break;
       case 'recopy':
-        for (const key of result.keys) this.#mark(this.#db, key);
+        for (const key of result.keys) this.#mark(result.db ?? this.#db, key);
         break;
       case 'unrepresentable':
         this.#in.losses.add(result.what, result.keys);

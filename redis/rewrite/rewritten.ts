@@ -6,8 +6,8 @@ export type Rewritten =
   | { kind: 'rewritten'; commands: Buffer[][]; lost?: { keys: Buffer[]; what: string } }
   /** It changes nothing that is to be kept. */
   | { kind: 'nothing' }
-  /** The keys must be copied again: these only, and after this command. */
-  | { kind: 'recopy'; keys: Buffer[]; reason: string }
+  /** The keys must be copied again: these only, and after this command. Of database `db` where it isn't the selected one. */
+  | { kind: 'recopy'; keys: Buffer[]; reason: string; db?: number }
   /** The older server can't hold it, nor anything of it. */
   | { kind: 'unrepresentable'; keys: Buffer[]; what: string };
 

@@ -1,3 +1,4 @@
+import { copy } from './copy.js';
 import * as expiry from './expiry.js';
 import * as functions from './functions.js';
 import * as hashes from './hashes.js';
@@ -103,11 +104,7 @@ export const table: Readonly<Record<string, Entry>> = {
   pexpireat: { since: '5.0', keys: keys.key, known: rewritten((pair) => expiry.expire(pair, 'PEXPIREAT', 1)) },
   restore: { since: '5.0', keys: keys.key, known: rewritten(expiry.restore) },
   'restore-asking': { since: '5.0', keys: keys.key, known: rewritten(expiry.restore) },
-  copy: {
-    since: '6.2',
-    keys: keys.copy,
-    unknown: rewritten(() => (args) => into(['@copy', ...args.slice(1)])),
-  },
+  copy: { since: '6.2', keys: keys.copy, known: way('recopied', copy), unknown: way('recopied', copy) },
   sort: {
     since: '5.0',
     keys: keys.sort,

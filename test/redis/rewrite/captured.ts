@@ -2,6 +2,7 @@ import type { Endpoint, NodeConnection } from '../../../redis/connection.js';
 import { parseInfo } from '../../../redis/info.js';
 import { checkRdb } from '../../../redis/rdb/check.js';
 import { attach, type Attachment } from '../../../redis/replication/client.js';
+import type { ReplicatedCommand } from '../../../redis/replication/command-parser.js';
 import { until } from '../../../scripts/sandbox/cluster.js';
 
 /** A primary's replication stream, read piece by piece. */
@@ -9,7 +10,7 @@ export class Captured implements AsyncDisposable {
   #marks = 0;
   readonly #batches;
   /** Read, and not yet taken. */
-  #rest: Buffer[][] = [];
+  #rest: ReplicatedCommand[] = [];
 
   private constructor(
     readonly node: NodeConnection,
@@ -33,20 +34,25 @@ export class Captured implements AsyncDisposable {
 
   /** Everything propagated up to now, without what only keeps the link alive; `SELECT`s included. */
   async take(): Promise<Buffer[][]> {
+    return (await this.takeWhole()).map(({ args }) => args);
+  }
+
+  /** The same, with each command's offset. */
+  async takeWhole(): Promise<ReplicatedCommand[]> {
     const mark = `the mark ${++this.#marks}`;
     await this.node.call('PUBLISH', 'marks', mark);
-    const seen: Buffer[][] = [];
+    const seen: ReplicatedCommand[] = [];
     for (;;) {
-      const args = this.#rest.shift();
-      if (args === undefined) {
+      const command = this.#rest.shift();
+      if (command === undefined) {
         const { value, done } = await this.#batches.next();
         if (done) throw new Error('the stream ended');
-        this.#rest = value.map((it) => it.args);
+        this.#rest = [...value];
         continue;
       }
-      const text = args.map((it) => it.toString('latin1')).join(' ');
+      const text = command.args.map((it) => it.toString('latin1')).join(' ');
       if (text === `PUBLISH marks ${mark}`) return seen;
-      if (!/^(ping|replconf) ?/i.test(text)) seen.push(args);
+      if (!/^(ping|replconf) ?/i.test(text)) seen.push(command);
     }
   }
 

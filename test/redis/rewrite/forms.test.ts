@@ -67,7 +67,8 @@ test.each(pairs)('%s → %s: each form has the same effect', async (source, targ
       const [expected] = form.becomes.split(' ');
       // `untold`: not even a replica of its own release hears of it.
       if (form.becomes === 'recopied by version' || form.becomes === 'untold') continue;
-      if ((expected !== '' && isNamed(form.becomes, target)) !== worse.length > 0) say(`became ${[...kinds].join()}`);
+      if ((expected !== '' && isNamed(form.becomes, source, target)) !== worse.length > 0)
+        say(`became ${[...kinds].join()}`);
       for (const db of /SELECT|DB|MOVE|FLUSH/i.test(form.text) ? databases : [0]) {
         await Promise.all([primary.call('SELECT', db), standby.call('SELECT', db)]);
         const [a, b] = [await contentOf(primary, source), await contentOf(standby, target)];

@@ -1,6 +1,6 @@
 import { knowsSince } from '../../../redis/rewrite/since.js';
 
-type Draw = (below: number) => number;
+export type Draw = (below: number) => number;
 type Maker = (draw: Draw, now: number) => (string | number | Buffer)[];
 
 /** The same numbers for the same seed (mulberry32), so that a failure can be run again. */
@@ -17,11 +17,13 @@ export function drawing(seed: number): Draw {
 const kinds = ['string', 'list', 'set', 'hash', 'zset', 'stream', 'hll', 'float'] as const;
 /** Few enough that commands meet. */
 const perKind = 6;
-export const allKeys = kinds.flatMap((kind) => Array.from({ length: perKind }, (_, i) => `${kind}:${i}`));
+/** The last of each kind has bytes in its name that no text has: each character is one byte. */
+const nameOf = (kind: string, i: number): string => (i === perKind - 1 ? `${kind}:\r\n\0\xff{}` : `${kind}:${i}`);
+export const allKeys = kinds.flatMap((kind) => Array.from({ length: perKind }, (_, i) => nameOf(kind, i)));
 
-const key = (draw: Draw, kind: (typeof kinds)[number]): string => `${kind}:${draw(perKind)}`;
+const key = (draw: Draw, kind: (typeof kinds)[number]): string => nameOf(kind, draw(perKind));
 const any = (draw: Draw): string => allKeys[draw(allKeys.length)] ?? '';
-const pick = <T>(draw: Draw, ...from: T[]): T => from[draw(from.length)] as T;
+export const pick = <T>(draw: Draw, ...from: T[]): T => from[draw(from.length)] as T;
 const value = (draw: Draw): string | Buffer =>
   pick<string | Buffer>(
     draw,
@@ -189,11 +191,14 @@ const makers: [since: string, weight: number, make: Maker][] = [
 export function randomCommands(release: string, draw: Draw): (now: number) => (string | number | Buffer)[] {
   const known = makers.filter(([since]) => knowsSince(release, since));
   const urn = known.flatMap(([, weight, make]) => Array.from({ length: weight }, () => make));
-  return (now) => pick(draw, ...urn)(draw, now);
+  return (now) => pick(draw, ...urn)(draw, now).map((it) => (typeof it === 'string' ? bytesOf(it) : it));
 }
 
+export const bytesOf = (text: string): Buffer => Buffer.from(text, 'latin1');
+
 /** XDEL and XACK and XCLAIM of entries that exist: their ids are the server's own. */
-export const ofEntries = (draw: Draw, key: string, ids: readonly string[]): string[] => {
+export const ofEntries = (draw: Draw, name: string, ids: readonly string[]): (string | Buffer)[] => {
+  const key = bytesOf(name);
   const [one = '1-1', other = '2-1'] = [ids[draw(ids.length)], ids[draw(ids.length)]];
   return pick(
     draw,

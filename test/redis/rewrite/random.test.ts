@@ -1,10 +1,14 @@
-/** Thousands of commands of every type, drawn at random, on a real newer server: an older one ends with the same content. */
+/**
+ * Thousands of commands of every type, drawn at random, on a real newer server: an older one ends with the same content.
+ * `SEED=n` draws the same again; it stands in each test's name.
+ */
 import { expect, test } from 'vitest';
+import { copyKey } from '../../../redis/copy/copy-key.js';
 import { rewriterFor } from '../../../redis/rewrite/rewriter.js';
 import { Sandbox } from '../../../scripts/sandbox/cluster.js';
 import { Captured } from './captured.js';
 import { contentOf, differences } from './content.js';
-import { allKeys, drawing, ofEntries, randomCommands } from './random-commands.js';
+import { allKeys, bytesOf, drawing, ofEntries, randomCommands } from './random-commands.js';
 import { applyTo, type Outcome } from './standby.js';
 
 const rounds = 30;
@@ -32,13 +36,36 @@ test.each([
   const rewriter = rewriterFor({ source, target, marginMs: () => marginMs });
   const draw = drawing(seed);
   const next = randomCommands(source, draw);
-  const outcome: Outcome = { kinds: new Set(), dirty: new Set() };
+  const outcome: Outcome & { failures: string[] } = { kinds: new Set(), dirty: new Set(), failures: [] };
+  /** Takes what was propagated, and copies the keys that need it until none does, each in its place in the stream. */
+  const follow = async (): Promise<number> => {
+    let seen = await stream.takeWhole();
+    let count = 0;
+    for (;;) {
+      count += seen.length;
+      await applyTo(
+        standby,
+        rewriter,
+        seen.map(({ args }) => args),
+        outcome,
+      );
+      const [key] = outcome.dirty;
+      if (key === undefined) return count;
+      const copy = await copyKey({ primary, key: Buffer.from(key, 'latin1'), target, marginMs });
+      const more = await stream.takeWhole();
+      const before = more.filter(({ offset }) => offset <= copy.offset).map(({ args }) => args);
+      await applyTo(standby, rewriter, before, outcome);
+      for (const reply of await standby.pipeline(copy.commands)) if (reply instanceof Error) throw reply;
+      outcome.dirty.delete(key);
+      seen = more.slice(before.length);
+    }
+  };
   let accepted = 0;
   let propagated = 0;
   for (let round = 0; round < rounds; round++) {
     const commands = Array.from({ length: each }, () => next(Date.now()));
     for (const key of allKeys.filter((it) => it.startsWith('stream'))) {
-      const entries = (await primary.call('XRANGE', key, '-', '+').catch(() => [])) as [string, unknown][];
+      const entries = (await primary.call('XRANGE', bytesOf(key), '-', '+').catch(() => [])) as [string, unknown][];
       if (entries.length > 0)
         for (let i = 0; i < 3; i++)
           commands.push(
@@ -50,9 +77,7 @@ test.each([
           );
     }
     accepted += (await primary.pipeline(commands)).filter((it) => !(it instanceof Error)).length;
-    const seen = await stream.take();
-    propagated += seen.length;
-    await applyTo(standby, rewriter, seen, outcome);
+    propagated += await follow();
   }
   expect(accepted).toBeGreaterThan(rounds * each * 0.7);
   expect(propagated).toBeGreaterThan(rounds * each * 0.4);
@@ -60,12 +85,16 @@ test.each([
   let found: string[];
   const deadline = Date.now() + 10_000;
   do {
-    await primary.pipeline(allKeys.map((key) => ['PTTL', key]));
-    await applyTo(standby, rewriter, await stream.take(), outcome);
+    await primary.pipeline(allKeys.map((key) => ['PTTL', bytesOf(key)]));
+    await follow();
     const [a, b] = [await contentOf(primary, source), await contentOf(standby, target)];
     expect(a.size).toBeGreaterThan(allKeys.length / 2);
+    // Valkey's COPY of a hash whose fields have all expired leaves one without fields, which no command can fill.
+    for (const [key, { type, parts }] of a) if (type === 'hash' && parts.size === 0) a.delete(key);
     found = differences(a, b, { toleranceMs: 5000, marginMs }).filter((it) => !untold.test(it));
   } while (found.length > 0 && Date.now() < deadline);
   expect(found).toEqual([]);
-  expect(outcome.dirty).toEqual(new Set());
+  // About a hash without fields, which the older one doesn't have.
+  const failures = outcome.failures.filter((it) => !source.startsWith('valkey') || !/^\w+ hash:/.test(it));
+  expect(failures).toEqual([]);
 });

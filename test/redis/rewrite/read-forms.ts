@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { release } from '../../../model/release.js';
 import type { NodeConnection } from '../../../redis/connection.js';
+import { knowsSince } from '../../../redis/rewrite/since.js';
 
 /** One line of `forms/*.txt`: what a primary is told, and what may become of it where it can't be exact by itself. */
 export interface Form {
@@ -48,11 +49,12 @@ const unquoted = (token: string): Buffer =>
     'latin1',
   );
 
-/** Does `recopied <7.4 <valkey-9.0` name this target? Without a version it names every target. */
-export function isNamed(becomes: string, target: string): boolean {
+/** Does `recopied <7.4 <valkey-9.0` name this target, or `recopied from valkey 9.0` this source? Without either it names all. */
+export function isNamed(becomes: string, source: string, target: string): boolean {
   const { flavour, major, minor } = release(target);
   const limits = becomes.split(' ').slice(1);
   if (limits.length === 0) return true;
+  if (limits[0] === 'from') return knowsSince(source, limits.slice(1).join(' '));
   const own = limits.find((it) => it.startsWith('<valkey-') === (flavour === 'valkey'));
   return own !== undefined && major + minor / 100 < versionOf(own.replace(/^<(valkey-)?/, ''));
 }
