@@ -35,7 +35,8 @@ export class ValueWriter {
   write({ key, part, expiresAt, first, last }: Pick<Entry, 'key' | 'part' | 'expiresAt' | 'first' | 'last'>): Written {
     const commands: Words[] = [];
     const unrepresentable = this.#value(commands, key, part, { first, last });
-    if (last && expiresAt !== undefined && part.type !== 'module')
+    const isThere = !first || commands.length > 0;
+    if (last && isThere && expiresAt !== undefined && part.type !== 'module')
       commands.push([word('PEXPIREAT'), key, plain(expiresAt + this.options.marginMs)]);
     return unrepresentable === undefined ? { commands } : { commands, unrepresentable };
   }

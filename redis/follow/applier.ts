@@ -1,4 +1,5 @@
 import type { NodeConnection } from '../connection.js';
+import type { Absent } from './absent.js';
 import type { ReplicatedCommand } from '../replication/command-parser.js';
 import { Batch, MOST_ARGUMENTS, type Piece } from './batch.js';
 import { DirtyKeys, type DirtyKey } from './dirty-keys.js';
@@ -8,6 +9,7 @@ import { Margins } from './margins.js';
 import { dirtyField, type FollowRecord } from './record.js';
 import { split } from './split.js';
 import type { Losses } from './state.js';
+import { fieldsExpire } from '../rewrite/hashes.js';
 import { isForScripts, type Rewriter } from '../rewrite/rewriter.js';
 import type { FollowTools } from './tools.js';
 
@@ -25,12 +27,15 @@ export interface ApplierInput {
   /** Commands of the stream, by the offset after them, that failed at the standby: their keys are copied instead. */
   failed: ReadonlyMap<number, string>;
   losses: Losses;
+  /** Keys that the standby can't hold; kept over several connections. */
+  absent: Absent;
   /** `rename-command` of the deployment: the name to send for an upper-case command. */
   renamed: Readonly<Record<string, string>>;
   /** Something was applied. */
   onLanded: (landed: Landed) => void;
 }
 
+const PERHAPS = Buffer.from('@perhaps');
 const COPIES_AT_ONCE = 16;
 /** A value that took long to copy is not copied again for so many times as long. */
 const COST_FACTOR = 9;
@@ -199,6 +204,8 @@ export class Applier {
       const commands = refused >= REFUSED_AT_MOST ? copy.commands.slice(0, 1) : copy.commands;
       if (refused >= REFUSED_AT_MOST) this.#in.losses.add('values that the older release refused', [it.key]);
       if (copy.unrepresentable !== undefined) this.#in.losses.add(copy.unrepresentable, [it.key]);
+      if (commands.length > 1) this.#in.absent.delete(it.db, it.key);
+      else if (copy.unrepresentable !== undefined || refused > 0) this.#in.absent.add(it.db, it.key);
       if (it.db !== this.#db) this.#add(['@select', String(it.db)], it.name);
       for (const command of commands) {
         for (const piece of split(command) ?? [command]) this.#add(piece, it.name);
@@ -338,6 +345,7 @@ export class Applier {
         break;
       case 'unrepresentable':
         this.#in.losses.add(result.what, result.keys);
+        if (result.what !== fieldsExpire) for (const key of result.keys) this.#in.absent.add(this.#db, key);
         break;
       case 'nothing':
         break;
@@ -368,8 +376,11 @@ export class Applier {
       }
     }
     const renamed = this.#renamed.size === 0 ? undefined : this.#renamed.get(nameOf(args));
-    if (renamed !== undefined) this.#batch.add([renamed, ...args.slice(1)], upTo, owner);
-    else this.#batch.add(args, upTo, owner, encoded);
+    const sent = renamed === undefined ? args : [renamed, ...args.slice(1)];
+    // P, p: PEXPIREAT, PERSIST.
+    if ((first === 0x50 || first === 0x70) && args[1] && this.#in.absent.has(this.#db, args[1]))
+      this.#batch.add([PERHAPS, ...sent], upTo, owner);
+    else this.#batch.add(sent, upTo, owner, sent === args ? encoded : undefined);
   }
 
   #special(args: Buffer[]): Buffer[] | 'nothing' | undefined {

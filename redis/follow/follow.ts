@@ -6,6 +6,7 @@ import { followKey } from '../standby/point.js';
 import type { StandbyComparison } from '../../model/follow-state.js';
 import type { CompareOptions } from './comparing.js';
 import { Comparison } from './comparison.js';
+import { Absent } from './absent.js';
 import { followTools } from './copying.js';
 import { CommandFailed, Elsewhere } from './flights.js';
 import { freshCopy, type FreshCopyInput } from './fresh-copy.js';
@@ -56,6 +57,7 @@ export async function follow(input: FollowInput): Promise<never> {
   const compare = asked && { ...asked, comparison: new Comparison(asked.known) };
   const failed = new Map<number, string>();
   const refusedCopies = new Map<string, number>();
+  const absent = new Absent();
   const state = begun();
   let told = 0;
   const tell = (now: boolean): void => {
@@ -95,7 +97,7 @@ export async function follow(input: FollowInput): Promise<never> {
         gap = undefined;
       }
       await followOnce({
-        ...{ ...rest, tools, record, failed, refusedCopies, losses, skipped, timeoutMs, onChange },
+        ...{ ...rest, tools, record, failed, refusedCopies, absent, losses, skipped, timeoutMs, onChange },
         ...(compare ? { compare } : {}),
       });
     } catch (error) {

@@ -7,16 +7,25 @@
  * command; the number is `bytes of the stream that end with it * 2^14 + arguments`.
  *
  * The first command that fails ends the batch: the record then stands before it, and what follows is as if never sent.
- * Nothing else could be right, since what comes after may depend on it.
+ * Nothing else could be right, since what comes after may depend on it. An expiry that finds no key, or none to be taken
+ * away, has failed as well: the primary tells of it only because it had one. `@perhaps` before it lets that pass.
  */
 export const applyScript = (macros: string, renamed: Readonly<Record<string, string>> = {}): string =>
-  withNames(script(macros), renamed);
+  withNames(
+    script(
+      macros,
+      expiring.map((it) => renamed[it] ?? it),
+    ),
+    renamed,
+  );
 
 /** A script that calls commands by the names that the deployment gives them. */
 export const withNames = (lua: string, renamed: Readonly<Record<string, string>> = {}): string =>
   lua.replace(/call\('([A-Z]+)'/g, (as, name: string) => (name in renamed ? `call('${renamed[name]}'` : as));
 
-const script = (macros: string): string => `
+const expiring = ['PEXPIREAT', 'PEXPIRE', 'PERSIST'];
+
+const script = (macros: string, mustFind: readonly string[]): string => `
 if redis.replicate_commands then pcall(redis.replicate_commands) end
 ${macros}
 local record, replid, offset, step = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -46,6 +55,7 @@ own['@select'] = function(c)
   redis.call('SELECT', c[2])
   db = c[2]
 end
+own['@perhaps'] = function(c) redis.call(unpack(c, 2)) end
 -- What empties or swaps databases must leave the record where it is.
 own['@around'] = function(c)
   if db ~= '0' then redis.call('SELECT', '0') end
@@ -90,9 +100,16 @@ own['@exactall'] = function(c)
   redis.call('SELECT', db)
 end
 
+local mustFind = { ${mustFind.map((it) => `['${it}'] = true`).join(', ')} }
 -- Globals are looked up in a table each time, and this is what all the time goes into.
 local argv, run, number, list, floor = ARGV, redis.pcall, tonumber, unpack, math.floor
 for name, macro in pairs(macros) do own[name] = macro end
+-- It leaves the database selected that it has copied to.
+own['@copy'] = function(c)
+  local fine, failure = pcall(macros['@copy'], c)
+  redis.call('SELECT', db)
+  if not fine then error(failure) end
+end
 local at, done, piece, failed = 9 + marks, tonumber(offset), 0, nil
 local text = argv[at]
 while text do
@@ -108,7 +125,8 @@ while text do
     if count == 3 then reply = run(name, argv[at + 2], argv[at + 3])
     elseif count == 2 then reply = run(name, argv[at + 2])
     else reply = run(list(argv, at + 1, at + count)) end
-    if type(reply) == 'table' and reply.err then failed = reply.err end
+    if type(reply) == 'table' and reply.err then failed = reply.err
+    elseif reply == 0 and mustFind[string.upper(name)] then failed = name .. ' found nothing' end
   end
   if failed then break end
   done = done + floor(head / 16384)

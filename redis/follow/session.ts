@@ -4,6 +4,7 @@ import { addressOf, connect, type Endpoint, type NodeConnection } from '../conne
 import { textOf } from '../resp.js';
 import { replicationStream } from '../replication/stream.js';
 import { imports, markImporting } from '../standby/importing.js';
+import type { Absent } from './absent.js';
 import { Applier } from './applier.js';
 import { compareOn, type CompareOptions } from './comparing.js';
 import type { Comparison } from './comparison.js';
@@ -34,6 +35,7 @@ export interface SessionInput {
   compare?: CompareOptions & { comparison: Comparison };
   /** Keys (`database:name`) that were left out of a fresh copy. */
   skipped: ReadonlySet<string>;
+  absent: Absent;
   timeoutMs: number;
   signal: AbortSignal;
   /** Something happened that is worth telling. */

@@ -122,7 +122,7 @@ export class StandbyLink implements Disposable {
  * words of their own.
  */
 const PASSING =
-  /^(CLUSTERDOWN|MOVED|ASK|TRYAGAIN|LOADING|BUSY|MASTERDOWN|READONLY|NOSCRIPT|UNBLOCKED)|non local key|cluster is down|slot is not served|Hash slot not served/i;
+  /^(CLUSTERDOWN|MOVED|ASK|TRYAGAIN|LOADING|BUSY|MASTERDOWN|READONLY|NOSCRIPT|UNBLOCKED)\b|non local key|cluster is down|slot is not served|Hash slot not served/i;
 /** What somebody has to mend. */
 const LACKING = /^(OOM|MISCONF|NOREPLICAS|NOPERM)|maxmemory|not able to persist|not enough good/i;
 

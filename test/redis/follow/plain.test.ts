@@ -101,6 +101,44 @@ test('a command that fails at the standby alone: its key is copied, and what rea
   await until('a key was copied again', () => Promise.resolve((pair.follower.state?.recopied ?? 0) > 0));
 });
 
+test('what the standby lacks, or has already: it is copied, and nobody waits for it to pass', async () => {
+  await using pair = await TwoServers.start('8.0.6', '5.0.6');
+  await send(pair.a.endpoint(), [
+    ['SET', 'renewed', 1, 'EX', 500],
+    ['SET', 'kept', 1, 'EX', 500],
+    ['XADD', 'stream', '1-1', 'a', 'b'],
+  ]);
+  pair.follower.start();
+  await pair.follower.drained();
+  await send(pair.b.endpoint(), [
+    ['DEL', 'renewed', 'kept'],
+    ['XGROUP', 'CREATE', 'stream', 'group', '0'],
+  ]);
+  await send(pair.a.endpoint(), [
+    ['EXPIRE', 'renewed', 700],
+    ['PERSIST', 'kept'],
+    ['XGROUP', 'CREATE', 'stream', 'group', '1-1'],
+  ]);
+  await pair.follower.drained();
+  expect(await differences(pair.a.endpoint(), pair.b.endpoint())).toEqual([]);
+  expect(await pair.standby.call('MGET', 'renewed', 'kept')).toEqual(['1', '1']);
+});
+
+test('COPY into another database leaves the one that is written to', async () => {
+  await using pair = await TwoServers.start('8.0.6', '5.0.6');
+  pair.follower.start();
+  await send(pair.a.endpoint(), [
+    ['SELECT', 2],
+    ['MULTI'],
+    ['INCR', 'n'],
+    ['COPY', 'n', 'copy', 'DB', 3],
+    ['INCR', 'n'],
+    ['EXEC'],
+  ]);
+  await pair.follower.drained();
+  for (const db of [0, 2, 3]) expect(await differences(pair.a.endpoint(), pair.b.endpoint(), { db })).toEqual([]);
+});
+
 test('a key that is copied again and again while it is written to', async () => {
   await using pair = await TwoServers.start('8.0.6', '5.0.6');
   pair.follower.start();
