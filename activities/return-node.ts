@@ -7,6 +7,7 @@ import { satisfies } from '../model/release.js';
 import type { FallbackActivities, NodePlace } from '../model/work.js';
 import type { NodeConnection } from '../redis/connection.js';
 import { releaseFromInfo } from '../redis/info.js';
+import { forgetAsNewer } from '../redis/known-as-newer.js';
 import { readInfo } from '../redis/node.js';
 import { servingPrimary } from '../redis/roles.js';
 import { clusterFile, ownLine } from '../redis/standby/cluster-file.js';
@@ -63,6 +64,8 @@ export async function returnNode(
     await writeBefore(context, place, origin);
     await startEmpty(context, { place, origin, upstream });
   }
+  const { endpoint, deployment } = context;
+  await forgetAsNewer({ endpoint, seeds: deployment.seeds, address: node, release: origin.release });
   await mustBeItself(context, place, origin, origin.release);
   return await whileItRuns(context, place, async () => {
     const resync = await rejoin(context, { place, primary: serving, baseline, shard, tell: progress });

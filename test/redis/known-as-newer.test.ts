@@ -1,0 +1,68 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { findServers } from '../../platforms/process/servers.js';
+import { parseClusterNodes, type ClusterNodesLine } from '../../redis/cluster-nodes.js';
+import { forgetAsNewer } from '../../redis/known-as-newer.js';
+import { clusterFile } from '../../redis/standby/cluster-file.js';
+import { Sandbox, spawnServer, until, type SandboxNode } from '../../scripts/sandbox/cluster.js';
+
+/** Whom a node takes for dead, or may take for dead. */
+async function lostBy(cluster: Sandbox, node: SandboxNode): Promise<string[]> {
+  return (await linesOf(cluster, node)).filter(({ health }) => health !== 'ok').map(({ address }) => address);
+}
+
+const linesOf = async (cluster: Sandbox, node: SandboxNode): Promise<ClusterNodesLine[]> =>
+  parseClusterNodes(String(await cluster.ask(node.address, 'CLUSTER', 'NODES')), '127.0.0.1');
+
+/** As a fallback does it: another release in the same folder, the same member by its nodes.conf. */
+async function bringBack(cluster: Sandbox, node: SandboxNode, seenBy: SandboxNode, release: string): Promise<void> {
+  const id = String(await cluster.ask(node.address, 'CLUSTER', 'MYID'));
+  const nodes = String(await cluster.ask(seenBy.address, 'CLUSTER', 'NODES'));
+  await cluster.kill(node);
+  const self = { id, host: '127.0.0.1', port: node.port, busPort: node.port + 10_000 };
+  const { text } = clusterFile({ nodes, primaryHost: '127.0.0.1', release, replica: true, self });
+  await writeFile(join(node.home, 'nodes.conf'), text);
+  await rm(join(node.home, 'dump.rdb'), { force: true });
+  const program = (await findServers()).get(release);
+  if (program === undefined) throw new Error(`no server of ${release}`);
+  await spawnServer(node.home, program);
+  await until('it answers', () =>
+    cluster.ask(node.address, 'PING').then(
+      () => true,
+      () => false,
+    ),
+  );
+}
+
+// They note for good that a node understands extension data: https://github.com/redis/redis/pull/13465
+test('a member that comes back on 5.0 is dead to those who knew it as 8.0, until they have forgotten it', async () => {
+  await using cluster = await Sandbox.cluster({
+    ...{ release: '8.0.6', primaries: 1, replicasEach: 2 },
+    configuration: ['cluster-node-timeout 2000'],
+  });
+  const [primary, other, back] = cluster.nodes;
+  if (!primary || !other || !back) throw new Error('three nodes');
+  await bringBack(cluster, back, primary, '5.0.6');
+  await until('neither hears the other', async () => {
+    const [here, there] = [await lostBy(cluster, primary), await lostBy(cluster, back)];
+    return here.includes(back.address) && there.includes(primary.address) && there.includes(other.address);
+  });
+
+  const forgotten = await forgetAsNewer({
+    ...{ endpoint: cluster.endpoint(), seeds: [primary.address], address: back.address, release: '5.0.6' },
+  });
+  expect(forgotten.toSorted()).toEqual([primary.address, other.address].toSorted());
+  await until('it hears both', async () => (await lostBy(cluster, back)).length === 0);
+  for (const node of [primary, other])
+    expect((await linesOf(cluster, node)).map(({ address }) => address)).not.toContain(back.address);
+}, 120_000);
+
+test('nobody has to forget a node of a release that understands them', async () => {
+  await using cluster = await Sandbox.cluster({ release: '8.0.6', primaries: 1, replicasEach: 1 });
+  const [primary, replica] = cluster.nodes;
+  if (!primary || !replica) throw new Error('two nodes');
+  const asked = { endpoint: cluster.endpoint(), seeds: [primary.address], address: replica.address };
+  expect(await forgetAsNewer({ ...asked, release: '7.0.15' })).toEqual([]);
+  expect((await linesOf(cluster, primary)).map(({ address }) => address)).toContain(replica.address);
+}, 60_000);
