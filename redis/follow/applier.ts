@@ -1,11 +1,13 @@
 import type { NodeConnection } from '../connection.js';
 import type { Absent } from './absent.js';
+import { across, type Across } from './across.js';
 import type { ReplicatedCommand } from '../replication/command-parser.js';
 import { Batch, MOST_ARGUMENTS, type Piece } from './batch.js';
 import { DirtyKeys, type DirtyKey } from './dirty-keys.js';
 import type { Flights } from './flights.js';
 import { type Landed } from './flights.js';
 import { Margins } from './margins.js';
+import { nameOf } from './name-of.js';
 import { dirtyField, type FollowRecord } from './record.js';
 import { split } from './split.js';
 import type { Losses } from './state.js';
@@ -272,7 +274,9 @@ export class Applier {
     const keys = this.#rewriter.keysOf(args);
     const failure = this.#in.failed.get(offset);
     if (failure !== undefined) {
-      if (keys === 'all' || keys.writes.length === 0)
+      const reaching = across(args, this.#db);
+      if (reaching) this.#markAcross(reaching);
+      else if (keys === 'all' || keys.writes.length === 0)
         this.#in.losses.add(`${nameOf(args)}, which failed: ${failure.slice(0, 100)}`, args.slice(1, 2));
       else for (const key of keys.writes) this.#mark(this.#db, key);
       this.#pass(command);
@@ -304,21 +308,15 @@ export class Applier {
         }
       return false;
     }
-    if (name === 'MOVE' && args[1]) {
-      const to = number(2);
-      if (!this.dirty.has(this.#db, args[1]) && !this.dirty.has(to, args[1])) return false;
-      this.#mark(this.#db, args[1]);
-      this.#mark(to, args[1]);
-      return true;
-    }
-    if (name === 'COPY' && args[1] && args[2]) {
-      const at = args.findIndex((it, i) => i > 2 && /^db$/i.test(it.toString('latin1')));
-      const to = number(at + 1);
-      if (!this.dirty.has(this.#db, args[1]) && !this.dirty.has(to, args[2])) return false;
-      this.#mark(to, args[2]);
-      return true;
-    }
-    return false;
+    const found = across(args, this.#db);
+    if (!found || ![found.from, found.to].some(({ db, key }) => this.dirty.has(db, key))) return false;
+    this.#markAcross(found);
+    return true;
+  }
+
+  #markAcross({ from, to, isTaken }: Across): void {
+    if (isTaken) this.#mark(from.db, from.key);
+    this.#mark(to.db, to.key);
   }
 
   /** One command, none of whose keys is dirty. */
@@ -425,5 +423,3 @@ function transactionPart(name: Buffer | undefined): 'multi' | 'exec' | undefined
   const text = name.toString('latin1').toLowerCase();
   return text === 'multi' || text === 'exec' ? text : undefined;
 }
-
-const nameOf = (args: readonly Buffer[]): string => args[0]?.toString('latin1').toUpperCase() ?? '';

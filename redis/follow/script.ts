@@ -7,14 +7,14 @@
  * command; the number is `bytes of the stream that end with it * 2^14 + arguments`.
  *
  * The first command that fails ends the batch: the record then stands before it, and what follows is as if never sent.
- * Nothing else could be right, since what comes after may depend on it. An expiry that finds no key, or none to be taken
- * away, has failed as well: the primary tells of it only because it had one. `@perhaps` before it lets that pass.
+ * Nothing else could be right, since what comes after may depend on it. What has found nothing to do has failed as well, where
+ * the primary tells of it only because it has done it (an expiry, COPY). `@perhaps` before it lets that pass.
  */
 export const applyScript = (macros: string, renamed: Readonly<Record<string, string>> = {}): string =>
   withNames(
     script(
       macros,
-      expiring.map((it) => renamed[it] ?? it),
+      findsNothing.map((it) => renamed[it] ?? it),
     ),
     renamed,
   );
@@ -23,7 +23,8 @@ export const applyScript = (macros: string, renamed: Readonly<Record<string, str
 export const withNames = (lua: string, renamed: Readonly<Record<string, string>> = {}): string =>
   lua.replace(/call\('([A-Z]+)'/g, (as, name: string) => (name in renamed ? `call('${renamed[name]}'` : as));
 
-const expiring = ['PEXPIREAT', 'PEXPIRE', 'PERSIST'];
+/** They answer 0 where there is no such key, or nothing to be done. */
+const findsNothing = ['PEXPIREAT', 'PEXPIRE', 'PERSIST', 'COPY', 'MOVE', 'RENAMENX'];
 
 const script = (macros: string, mustFind: readonly string[]): string => `
 if redis.replicate_commands then pcall(redis.replicate_commands) end

@@ -46,7 +46,7 @@ macros['@copy'] = function(c)
     if string.upper(c[at]) == 'DB' then db = c[at + 1] end
   end
   local value = call('DUMP', c[2])
-  if not value then return end
+  if not value then error('COPY found nothing') end
   local at = expiryOf(c[2])
   if db then call('SELECT', db) end
   if at then

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { until } from '../../../scripts/sandbox/cluster.js';
 import { everyType } from '../verify/every-type.js';
 import { send } from '../verify/pair.js';
+import { EXPIRY_MARGIN_MS } from '../../../redis/standby/point.js';
 import { differences, Follower } from './followed.js';
 import { TwoServers } from './two-servers.js';
 
@@ -137,6 +138,24 @@ test('COPY into another database leaves the one that is written to', async () =>
   ]);
   await pair.follower.drained();
   for (const db of [0, 2, 3]) expect(await differences(pair.a.endpoint(), pair.b.endpoint(), { db })).toEqual([]);
+});
+
+test('a key that the standby can’t hold, put where it has another', async () => {
+  await using pair = await TwoServers.start('8.2.3', '5.0.6');
+  pair.follower.start();
+  await send(pair.a.endpoint(), [
+    ['SET', 'renamed', 'before'],
+    ...['a', 'b', 'c', 'd'].map((it) => ['VADD', it, 'VALUES', 2, 1, 2, 'm'] as const),
+    ['RENAME', 'a', 'renamed'],
+    ['EXPIRE', 'b', 500],
+    ['MOVE', 'c', 5],
+    ['RENAMENX', 'd', 'e'],
+    ['SET', 'b', 'after', 'EX', 500],
+    ['EXPIRE', 'b', 700],
+  ]);
+  await pair.follower.drained();
+  expect(await pair.standby.call('EXISTS', 'renamed', 'a', 'c', 'd', 'e')).toBe(0);
+  expect(await pair.standby.call('PTTL', 'b')).toBeGreaterThan(EXPIRY_MARGIN_MS + 600_000);
 });
 
 test('a key that is copied again and again while it is written to', async () => {
