@@ -143,6 +143,12 @@ function wentBack(
   };
 }
 
+/** Full resyncs, but for those of whoever goes back to an older release: it comes with nothing, and is given everything. */
+export function unmeantFull({ incidents, resyncs }: ReportData): ReportData['resyncs'] {
+  const back = new Set(incidents?.map(({ to }) => to));
+  return resyncs.filter((r) => r.kind === 'full' && !(r.release !== undefined && back.has(r.release)));
+}
+
 function findingsOf(data: ReportData, totals: Totals): string[] {
   const found: string[] = [];
   const { status } = data;
@@ -161,9 +167,7 @@ function findingsOf(data: ReportData, totals: Totals): string[] {
     const kinds = totals.failures.map(([kind, n]) => `${count(n)} ${kind}`).join(', ');
     found.push(`${countOf(totals.failed, 'client operation')} failed${kinds === '' ? '' : `: ${kinds}`}.`);
   }
-  // Whoever goes back to an older release comes with nothing, and is given everything.
-  const back = new Set(data.incidents?.map(({ to }) => to));
-  const full = data.resyncs.filter((r) => r.kind === 'full' && !(r.release !== undefined && back.has(r.release)));
+  const full = unmeantFull(data);
   if (full.length > 0) {
     const nodes = full.map((r) => r.node);
     found.push(`${countOf(full.length, 'full resync')}, where a partial one was meant: ${listOf(nodes)}.`);

@@ -3,7 +3,7 @@ import type { ReportData } from '../report.js';
 import { causeAmong, isProbesOwn, nameEntry } from './cause-of.js';
 import { html, type Content, type Markup } from './html.js';
 import { clock, count, countOf, fromTo, latency, moment } from './quantities.js';
-import { reached, type ReportVerdict } from './report-verdict.js';
+import { reached, unmeantFull, type ReportVerdict } from './report-verdict.js';
 import type { Span } from './spans.js';
 import type { Totals, WorstGap } from './totals.js';
 
@@ -52,9 +52,24 @@ function rangeOf(ms: readonly number[]): string {
   return least === most ? least : `${least} to ${most}`;
 }
 
+/** Of an upgrade that was taken back, how many nodes came back: of one shard, if nobody asked for more. */
+function nodesDone(data: ReportData): Figure {
+  const { status, incidents = [] } = data;
+  const incident = incidents.at(-1);
+  const { nodes } = status.progress;
+  const back = incident && (status.result === 'fell back' || status.operation === 'fallback');
+  const done = back ? incident.shards.reduce((sum, it) => sum + it.nodes, 0) : status.progress.upgraded;
+  return {
+    name: back ? 'Nodes taken back' : 'Nodes upgraded',
+    value: `${done} of ${nodes}`,
+    note: back ? fromTo(incident.from, incident.to) : fromTo(status.from, reached(data)),
+    ...(!back && status.result !== undefined && done < nodes ? { tone: 'bad' as const } : {}),
+  };
+}
+
 /** The figures that are asked for first; what was not measured is said so. */
 export function keyFigures(data: ReportData, totals: Totals, spans: readonly Span[]): Markup {
-  const { status, backups, handovers } = data;
+  const { status, backups, handovers, cutovers = [] } = data;
   const unknown = (name: string, why: string): Figure => ({ name, value: 'not measured', note: why, tone: 'unknown' });
   const cause = (gap: WorstGap): Content => {
     const near = spans.filter(({ entry }) => entry.shard === undefined || entry.shard === gap.shard);
@@ -64,20 +79,14 @@ export function keyFigures(data: ReportData, totals: Totals, spans: readonly Spa
   const gap = (name: string, worst: WorstGap | undefined): Figure =>
     worst ? { name, value: latency(worst.ms), note: cause(worst) } : unknown(name, 'the probe was off');
   const pauses = handovers.map((h) => h.ms);
+  const measured = cutovers.filter(({ already }) => !already).map(({ gapMs }) => gapMs);
   const figures: Figure[] = [
     {
       name: 'Time',
       value: formatDuration(totals.elapsedMs),
       note: status.result === undefined ? 'until now, waits included' : 'from start to end, waits included',
     },
-    {
-      name: 'Nodes upgraded',
-      value: `${status.progress.upgraded} of ${status.progress.nodes}`,
-      note: fromTo(status.from, reached(data)),
-      ...(status.result !== undefined && status.progress.upgraded < status.progress.nodes
-        ? { tone: 'bad' as const }
-        : {}),
-    },
+    nodesDone(data),
     totals.operations === undefined || totals.failed === undefined
       ? unknown('Client operations', 'the probe was off')
       : {
@@ -111,13 +120,22 @@ export function keyFigures(data: ReportData, totals: Totals, spans: readonly Spa
         totals.partial + totals.full === 0
           ? 'none yet'
           : `${count(totals.partial)} partial, ${totals.full === 0 ? 'none' : count(totals.full)} full`,
-      ...(totals.full > 0 ? { tone: 'bad' as const } : {}),
+      ...(unmeantFull(data).length > 0 ? { tone: 'bad' as const } : {}),
     },
     {
       name: 'Handovers',
       value: count(handovers.length),
       note: pauses.length === 0 ? 'none yet' : `${rangeOf(pauses)} until the new primary was seen`,
     },
+    ...(cutovers.length === 0
+      ? []
+      : [
+          {
+            name: 'Cutovers to a standby',
+            value: count(cutovers.length),
+            note: measured.length === 0 ? 'not measured' : `writes held for ${rangeOf(measured)}`,
+          },
+        ]),
     {
       name: 'Backups',
       value: count(backups.length),
