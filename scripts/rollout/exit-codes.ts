@@ -1,9 +1,12 @@
 /** What a script can tell from the exit code. Documented in docs/exit-codes.md, and never renumbered. */
 export const exitCodes = {
-  ok: { code: 0, meaning: 'Done; of `watch` and `start --watch`: the operation completed.' },
+  ok: {
+    code: 0,
+    meaning: 'Done; of `watch` and `start --watch`: the operation completed; of `fallback --watch`: it went back.',
+  },
   unexpected: { code: 1, meaning: 'Something unforeseen: run it again with ROLLOUT_DEBUG=1 and report what it says.' },
   usage: { code: 2, meaning: 'Wrong usage or bad input, or a plan with a blocker. Nothing was touched.' },
-  stopped: { code: 3, meaning: 'The operation stopped, was aborted, or failed.' },
+  stopped: { code: 3, meaning: 'The operation stopped, was aborted, was taken back, or failed.' },
   refused: {
     code: 4,
     meaning: 'Refused: one is running already, none is running, or who asks may not do that now.',

@@ -160,6 +160,6 @@ export async function refusal(
   const { message, next } = noWorker(address, namespace);
   return new Complaint('noWorker', `${message}, so \`${name}\` got no answer`, [
     ...next,
-    `Or leave it for when one does: the same command with --signal`,
+    ...(name === 'fallback' ? [] : [`Or leave it for when one does: the same command with --signal`]),
   ]);
 }

@@ -6,9 +6,10 @@ import type { TemporalAccess } from '../../../workers/client.js';
 import { command, shared } from '../command.js';
 import { Complaint } from '../complaint.js';
 import { identity } from '../identity.js';
-import { withTemporal } from '../temporal.js';
-import { print, printJson, printJsonLine } from '../terminal.js';
+import { withTemporal, workflowIdOf } from '../temporal.js';
+import { note, print, printJson, printJsonLine } from '../terminal.js';
 import { ANSWER_WITHIN, refusal } from './control.js';
+import { alreadyRunning, settled } from './start.js';
 import { watch, type WatchOptions } from './watch.js';
 
 interface FallbackOptions extends WatchOptions {
@@ -44,6 +45,11 @@ export function fallbackCommand(): Command {
 
 async function fallback(deployment: string, options: FallbackOptions): Promise<void> {
   const { reason, shard } = options;
+  const workflowId = workflowIdOf(deployment);
+  if (workflowId !== operationId(deployment))
+    throw new Complaint('usage', `'${deployment}' is the id of an operation: expected the name of a deployment`, [
+      'A shard of it alone: rollout fallback orders --shard shard-2 --reason "…"',
+    ]);
   const control = controlSchemas.fallback.safeParse({
     ...{ by: identity(options.as), reason },
     ...(shard === undefined ? {} : { shard }),
@@ -54,15 +60,17 @@ async function fallback(deployment: string, options: FallbackOptions): Promise<v
     const answer = await tellRunning(temporal, deployment, control.data);
     const said =
       answer === undefined ? await start(temporal, deployment, control.data) : { update: 'fallback', answer };
-    const told = { workflowId: operationId(deployment), ...said };
+    const told = { workflowId, ...said };
     if (options.json && options.watch) printJsonLine({ type: 'started', ...told });
     else if (options.json) printJson(told);
     else
       print([
-        answer ?? `Started ${told.workflowId}: the fallback of ${shard ?? 'every shard'}, as ${control.data.by}.`,
+        answer ?? `Started ${workflowId}: the fallback of ${shard ?? 'every shard'}, as ${control.data.by}.`,
         ...(options.watch ? [] : [`Follow it: rollout watch ${deployment}`]),
       ]);
-    if (options.watch) await watch(temporal, deployment, options);
+    if ('worker' in said && !said.worker)
+      note('No worker has taken it yet. It goes on as soon as one runs: rollout worker');
+    if (options.watch) await watch(temporal, deployment, { ...options, wanted: 'fell back' });
   });
 }
 
@@ -87,21 +95,27 @@ async function tellRunning(
 }
 
 async function start(
-  { client }: TemporalAccess,
+  temporal: TemporalAccess,
   deployment: string,
   { by, reason, shard }: Control,
-): Promise<{ runId: string; input: unknown }> {
+): Promise<{ runId: string; input: unknown; worker: boolean }> {
+  const { WorkflowExecutionAlreadyStartedError } = await import('@temporalio/client');
   const raw = { deployment, startedBy: by, reason, shards: shard === undefined ? [] : [shard] };
   const input = workflowSchemas.fallback.safeParse(raw);
   if (!input.success)
     throw new Complaint('usage', `the fallback can't be started:\n${inputProblems(input.error, raw)}`);
-  const handle = await client.workflow.start('fallback', {
-    workflowId: operationId(deployment),
-    taskQueue: TASK_QUEUE,
-    args: [input.data],
-    workflowIdConflictPolicy: 'FAIL',
-    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-    staticSummary: `${deployment}: fallback${shard === undefined ? '' : ` of ${shard}`}`,
-  });
-  return { runId: handle.firstExecutionRunId, input: input.data };
+  const handle = await temporal.client.workflow
+    .start('fallback', {
+      workflowId: operationId(deployment),
+      taskQueue: TASK_QUEUE,
+      args: [input.data],
+      workflowIdConflictPolicy: 'FAIL',
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      staticSummary: `${deployment}: fallback${shard === undefined ? '' : ` of ${shard}`}`,
+    })
+    .catch(async (error: unknown) => {
+      // Somebody started an operation since none was found.
+      throw error instanceof WorkflowExecutionAlreadyStartedError ? await alreadyRunning(temporal, deployment) : error;
+    });
+  return { runId: handle.firstExecutionRunId, input: input.data, worker: await settled(temporal, handle) };
 }

@@ -114,7 +114,7 @@ async function startUpgrade(
 }
 
 /** Names the operation that holds the lock: what it is, since when, by whom, where it stands, how to see it. */
-async function alreadyRunning(temporal: TemporalAccess, deployment: string): Promise<Complaint> {
+export async function alreadyRunning(temporal: TemporalAccess, deployment: string): Promise<Complaint> {
   const handle = temporal.client.workflow.getHandle(operationId(deployment));
   const { type, startTime } = await handle.describe();
   const view = await readWithin(
@@ -136,7 +136,7 @@ async function alreadyRunning(temporal: TemporalAccess, deployment: string): Pro
 const SETTLE = 6000;
 
 /** True when a worker has taken it up. What fails at once is a complaint of this command, not of a later look. */
-async function settled(temporal: TemporalAccess, handle: WorkflowHandle): Promise<boolean> {
+export async function settled(temporal: TemporalAccess, handle: WorkflowHandle): Promise<boolean> {
   const deadline = Date.now() + SETTLE;
   let taken = false;
   while (Date.now() < deadline) {

@@ -13,6 +13,8 @@ import { JsonLines, Lines } from '../watch/lines.js';
 import { Screen } from '../watch/screen.js';
 
 export interface WatchOptions {
+  /** What is exit code 0 beside `completed`. */
+  wanted?: Outcome['result'];
   json?: true;
   exitWhenWaiting?: true;
   interval?: string;
@@ -23,7 +25,7 @@ export function watchCommand(): Command {
     summary: 'follow an operation to its end',
     description:
       'A live view on a terminal; in a pipe one line for each thing that happens; with --json one document a line. ' +
-      'Ends when the operation ends: exit code 0 when it completed, 3 when it stopped or was aborted. ' +
+      'Ends when the operation ends: exit code 0 when it completed, 3 when it stopped, was aborted or taken back. ' +
       'Ctrl-C leaves the view, never the operation.',
     examples: [
       ['rollout watch orders', 'live, on a terminal'],
@@ -64,10 +66,16 @@ export async function watch(temporal: TemporalAccess, deployment: string, option
     watcher.close();
     process.off('SIGINT', leave).off('SIGTERM', leave);
   }
-  conclude(followed, deployment, { json: options.json === true, live });
+  conclude(followed, deployment, { json: options.json === true, live, wanted: ['completed', options.wanted] });
 }
 
-function conclude(followed: Followed, deployment: string, { json, live }: { json: boolean; live: boolean }): void {
+interface Conclusion {
+  json: boolean;
+  live: boolean;
+  wanted: (Outcome['result'] | undefined)[];
+}
+
+function conclude(followed: Followed, deployment: string, { json, live, wanted }: Conclusion): void {
   if (followed.end === 'left') {
     process.exitCode = exitCodes.interrupted.code;
     if (json) printJsonLine({ type: 'end', end: 'left' });
@@ -89,7 +97,7 @@ function conclude(followed: Followed, deployment: string, { json, live }: { json
     return;
   }
   const { outcome } = followed;
-  process.exitCode = (outcome.result === 'completed' ? exitCodes.ok : exitCodes.stopped).code;
+  process.exitCode = (wanted.includes(outcome.result) ? exitCodes.ok : exitCodes.stopped).code;
   if (json) printJsonLine({ type: 'end', end: 'ended', ...outcome });
   else print(closing(live ? { ...outcome, statement: '' } : outcome, deployment));
 }

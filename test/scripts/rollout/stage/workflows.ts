@@ -1,6 +1,13 @@
-import { ApplicationFailure, condition, executeChild, setHandler, workflowInfo } from '@temporalio/workflow';
+import {
+  ApplicationFailure,
+  condition,
+  defineUpdate,
+  executeChild,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { ApprovalRecord, OperationStatus, TimelineEntry } from '../../../../model/operation.js';
-import type { UpgradeInput } from '../../../../model/inputs.js';
+import type { FallbackInput, UpgradeInput } from '../../../../model/inputs.js';
 import { shardId, type WorkflowType } from '../../../../model/names.js';
 import type { OperationRecord } from '../../../../model/report.js';
 import {
@@ -18,6 +25,8 @@ import {
   timelineQuery,
 } from '../../../../workflows/definitions.js';
 
+const fallbackUpdate = defineUpdate<string, [{ by: string; reason: string; shard?: string }]>('fallback');
+
 // Stands where the real upgrade stands, under the same names, without any Redis: it goes on only when the test says so,
 // so that the command can be looked at in every state. Whether the real workflows behave is tested with them.
 
@@ -27,7 +36,7 @@ export async function upgrade(input: UpgradeInput): Promise<OperationStatus> {
     throw ApplicationFailure.nonRetryable("no deployment 'nowhere' in /srv: there are orders", 'UnknownDeployment');
   const { status, record, say } = begin('upgrade', input);
   record.releases.push({ node: '127.0.0.1:7001', before: '5.0.6', after: '8.0.6' });
-  let decision: 'approve' | 'reject' | 'abort' | undefined;
+  let decision: 'approve' | 'reject' | 'abort' | 'fallback' | undefined;
   let by = '';
   const question = approval();
   status.approvals.push(question);
@@ -39,7 +48,7 @@ export async function upgrade(input: UpgradeInput): Promise<OperationStatus> {
   const decide = (what: typeof decision, who: string): string => {
     decision = what;
     by = who;
-    if (what !== 'abort')
+    if (what !== 'abort' && what !== 'fallback')
       question.answers.push({ by: who, role: 'engineering', decision: what ?? 'reject', at: now() });
     return `${what ?? ''} by ${who} recorded`;
   };
@@ -47,6 +56,10 @@ export async function upgrade(input: UpgradeInput): Promise<OperationStatus> {
   setHandler(approveSignal, ({ by }) => void decide('approve', by));
   setHandler(rejectUpdate, ({ by }) => decide('reject', by), { validator });
   setHandler(abortUpdate, ({ by }) => decide('abort', by));
+  setHandler(fallbackUpdate, ({ by, reason, shard }) => {
+    decide('fallback', by);
+    return `fallback of ${shard ?? 'every shard'} by ${by}: ${reason}`;
+  });
   setHandler(pauseUpdate, ({ by }) => `paused by ${by}`);
   setHandler(resumeUpdate, ({ by }) => `resumed by ${by}`);
   let overridden = false;
@@ -69,7 +82,7 @@ export async function upgrade(input: UpgradeInput): Promise<OperationStatus> {
   await condition(() => decision !== undefined);
   status.waiting = [];
   if (decision !== 'approve') {
-    status.result = decision === 'abort' ? 'aborted' : 'stopped';
+    status.result = decision === 'abort' ? 'aborted' : decision === 'fallback' ? 'fell back' : 'stopped';
     status.statement = `${decision ?? ''} by ${by}: every node runs 5.0.6, nothing was touched.`;
     status.endedAt = now();
     say(status.result, status.statement);
@@ -124,6 +137,35 @@ export async function upgrade(input: UpgradeInput): Promise<OperationStatus> {
   }
 }
 
+/** Of what nobody knows, or has nothing to go back to, it says so; `held` goes on with a word; the others complete. */
+export async function fallback(input: FallbackInput): Promise<OperationStatus> {
+  const { deployment, reason, shards } = input;
+  if (deployment === 'nowhere')
+    throw ApplicationFailure.nonRetryable("no deployment 'nowhere' in /srv: there are orders", 'UnknownDeployment');
+  if (deployment === 'bare')
+    throw ApplicationFailure.nonRetryable(
+      'shard-1 is served by 127.0.0.1:7002 on 8.0.6, and has no standby',
+      'StandbyLost',
+    );
+  const { status, say } = begin('fallback', { ...input, to: '5.0.6' });
+  let held = deployment === 'held';
+  setHandler(fallbackUpdate, () => '', {
+    validator: ({ reason }) => {
+      if (reason !== '') throw ApplicationFailure.nonRetryable('it is a fallback already');
+    },
+  });
+  setHandler(resumeUpdate, ({ by }) => {
+    held = false;
+    return `resumed by ${by}`;
+  });
+  say('falling back', `${shards.join(', ') || 'every shard'}: ${reason}`);
+  await condition(() => !held);
+  status.result = 'completed';
+  status.endedAt = now();
+  say('completed', 'every node runs 5.0.6');
+  return status;
+}
+
 /** Knows more of its shard than the root does, as the real one. */
 export function upgradeShard(input: UpgradeInput & { shard: string }): Promise<void> {
   const { status, timeline, record, say } = begin('upgradeShard', input);
@@ -137,7 +179,7 @@ export function upgradeShard(input: UpgradeInput & { shard: string }): Promise<v
   return Promise.resolve();
 }
 
-function begin(operation: WorkflowType, input: UpgradeInput) {
+function begin(operation: WorkflowType, input: Pick<UpgradeInput, 'deployment' | 'to' | 'startedBy'>) {
   const status: OperationStatus = {
     deployment: input.deployment,
     operation,
