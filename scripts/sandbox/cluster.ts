@@ -1,6 +1,6 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -113,13 +113,14 @@ export class Sandbox implements AsyncDisposable {
     return await connection.call(...command);
   }
 
-  /** Ends every server that works in a node's folder, whoever started it, and removes the folder. */
+  /** Ends every server that works in one of its folders, whoever started it, and removes them. */
   async stop(): Promise<void> {
     this.#stopped = true;
     await Promise.all(this.nodes.map((node) => this.kill(node)));
-    // One that an upgrade was just starting when its worker was ended has written no pid file yet.
-    for (const { home } of this.nodes)
-      for (const { pid } of await processesIn(home, [])) if (await isServer(pid)) killed(pid);
+    // One that an upgrade was just starting when its worker was ended has written no pid file yet; a standby's folder
+    // lies beside its primary's.
+    for (const name of await readdir(this.root).catch(() => []))
+      for (const { pid } of await processesIn(join(this.root, name), [])) if (await isServer(pid)) killed(pid);
     for (const release of this.#claims) release();
     await Promise.all(this.#mounted.map((home) => run('umount', ['--lazy', home])));
     await rm(this.root, { recursive: true, force: true, maxRetries: 5 });
