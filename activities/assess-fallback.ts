@@ -1,6 +1,7 @@
 import { RolloutError } from '../model/failures.js';
 import { eachNode } from '../model/in-parallel.js';
 import { compareNumbers, release } from '../model/release.js';
+import { streamSince } from '../model/restore.js';
 import { allNodes, type TopologyView } from '../model/topology.js';
 import type { FallbackActivities, FallbackAssessment, StandbyNow } from '../model/work.js';
 import { pendingAmong, readShardNow, readWhole } from './assess.js';
@@ -8,7 +9,9 @@ import { newestBackup } from './backup.js';
 import { readOrigin } from './before.js';
 import { contextFor, heartbeating, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
+import { readInfo } from '../redis/node.js';
 import { placeOf } from './places.js';
+import { readRestores, unfinishedOf } from './restore-registry.js';
 import { hasSlots, seeStandbys } from './see-standbys.js';
 import { readRegistry, type StandbyEntry } from './standby-registry.js';
 
@@ -24,7 +27,9 @@ export function fallbackActivities(
         const entries = await readRegistry(context.deploymentFolder);
         const seeing = await withServing(context, entries);
         const { topology: whole, away } = await readWhole(seeing);
-        const topology = onlyShards(whole, input.shards);
+        const unfinished = unfinishedOf(await readRestores(context.deploymentFolder));
+        // Who serves a shard whose restore was interrupted may be down: that one goes on before anything else is looked at.
+        const topology = unfinished.length > 0 ? whole : onlyShards(whole, input.shards);
         const { name, policy } = deployment;
         const releases = allNodes(topology).map((node) => node.release);
         const to = await releaseBefore(context, { topology, entries });
@@ -33,7 +38,10 @@ export function fallbackActivities(
           pending: await pendingAmong(seeing, topology),
           ...(away ? { away } : {}),
           ...{ searchable: dependencies.searchable, artefacts: folder, standbys: entries.map(nowOf) },
-          backups: (await newestBackup(deployment)).map(({ shard, node, at }) => ({ shard, node, at })),
+          backups: await backupsOf(context, topology, to),
+          ...(unfinished.length === 0
+            ? {}
+            : { unfinished: unfinished.map(({ shard, primary, to, backup }) => ({ shard, primary, to, backup })) }),
         } satisfies FallbackAssessment;
       }),
 
@@ -56,6 +64,22 @@ export function fallbackActivities(
         );
       }),
   };
+}
+
+/** Each shard's backup, and how far its stream has gone on since. */
+async function backupsOf(
+  context: Context,
+  { shards }: TopologyView,
+  to: string,
+): Promise<FallbackAssessment['backups']> {
+  const backups = await newestBackup(context.deployment, to);
+  return eachNode(backups, async (backup) => {
+    const primary = shards.find(({ name }) => name === backup.shard)?.primary.address;
+    if (primary === undefined) return backup;
+    await using connection = await context.connect(primary);
+    const streamBytes = streamSince(backup, await readInfo(connection, 'replication'));
+    return { ...backup, ...(streamBytes === undefined ? {} : { streamBytes }) };
+  });
 }
 
 const nowOf = ({ shard, address, state, release: its }: StandbyEntry): StandbyNow => ({

@@ -4,11 +4,12 @@ import { chooseBackupSource } from '../model/backup-source.js';
 import type { Deployment } from '../model/deployment.js';
 import type { BackupRecord } from '../model/evidence.js';
 import { RolloutError } from '../model/failures.js';
+import { satisfies } from '../model/release.js';
 import type { NodeView } from '../model/topology.js';
 import type { EvidenceActivities } from '../model/work.js';
 import { at, type NodeConnection } from '../redis/connection.js';
 import { readInfo } from '../redis/node.js';
-import { pullSnapshot } from '../redis/snapshot.js';
+import { pullSnapshot, releaseFromAux } from '../redis/snapshot.js';
 import { nodeView } from '../redis/account.js';
 import { contextFor, heartbeating } from './context.js';
 import type { Dependencies } from './dependencies.js';
@@ -40,7 +41,8 @@ export function backupActivities(
           onProgress: ({ bytes, total }) => progress({ bytes, total }),
           signal,
         });
-        const record: BackupRecord = { shard, ...snapshot };
+        const release = releaseFromAux(summary.aux);
+        const record: BackupRecord = { shard, ...snapshot, ...(release === undefined ? {} : { release }) };
         await writeWhole(manifest, { ...record, deployment: deployment.name, databases: summary.databases });
         return record;
       }),
@@ -117,20 +119,27 @@ export async function prune(all: string, own: string, keep: number): Promise<voi
     await rm(path, { recursive: true, force: true });
 }
 
-/** The newest backup that is complete, each shard's by its manifest; none where there is none. */
-export async function newestBackup(deployment: Deployment): Promise<BackupRecord[]> {
+/**
+ * The newest backup that is complete and of this release, each shard's by its manifest; none where there is none. Of a way
+ * in hops there is one before each.
+ */
+export async function newestBackup(deployment: Deployment, of: string): Promise<BackupRecord[]> {
   const all = allBackups(deployment);
   const names = await readdir(all).catch(() => []);
   const complete = await Promise.all(
     names.map(async (name) => ({ name, at: (await stat(join(all, name, COMPLETE)).catch(() => undefined))?.mtimeMs })),
   );
-  const [newest] = complete.filter(({ at }) => at !== undefined).sort((a, b) => (b.at ?? 0) - (a.at ?? 0));
-  if (!newest) return [];
-  const folder = join(all, newest.name);
-  const { shards } = JSON.parse(await readFile(join(folder, COMPLETE), 'utf8')) as { shards: string[] };
-  return Promise.all(
-    shards.map(async (shard) => JSON.parse(await readFile(join(folder, `${shard}.json`), 'utf8')) as BackupRecord),
-  );
+  const newestFirst = complete.filter(({ at }) => at !== undefined).sort((a, b) => (b.at ?? 0) - (a.at ?? 0));
+  for (const { name } of newestFirst) {
+    const folder = join(all, name);
+    const { shards } = JSON.parse(await readFile(join(folder, COMPLETE), 'utf8')) as { shards: string[] };
+    const records = await Promise.all(
+      shards.map(async (shard) => JSON.parse(await readFile(join(folder, `${shard}.json`), 'utf8')) as BackupRecord),
+    );
+    // Manifests of earlier versions don't say it: the file is looked at before it is restored.
+    if (records.every(({ release }) => release === undefined || satisfies(release, of))) return records;
+  }
+  return [];
 }
 
 async function writeWhole(path: string, content: unknown): Promise<void> {

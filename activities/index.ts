@@ -9,6 +9,7 @@ import { handoverActivities } from './handover.js';
 import { nodeActivities } from './nodes.js';
 import { probeActivities } from './probe.js';
 import { writeReport } from './report.js';
+import { restoreShardActivity } from './restore-shard.js';
 import { returnNodeActivity } from './return-node.js';
 import { standbyActivities } from './standby.js';
 import { compareReplica } from './verify.js';
@@ -28,6 +29,7 @@ export function createActivities(dependencies: Dependencies): Activities {
     ...fallbackActivities(dependencies),
     follow: followActivity(dependencies),
     cutOver: cutOverActivity(dependencies),
+    restoreShard: restoreShardActivity(dependencies),
     returnNode: returnNodeActivity(dependencies),
     compareReplica: compareReplica(dependencies),
     writeReport: writeReport(dependencies),

@@ -4,7 +4,7 @@ import { link, readFile, rename, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RolloutError } from '../model/failures.js';
-import type { LedgerResult, ProbeReport } from '../model/evidence.js';
+import type { GivenUp, LedgerResult, ProbeReport } from '../model/evidence.js';
 import { SLOTS, slotCount, type ShardView } from '../model/topology.js';
 import type { EvidenceActivities } from '../model/work.js';
 import { startProbe } from '../redis/probe/process.js';
@@ -17,6 +17,8 @@ import { readNamed, type Reading } from './shard-names.js';
 const PROBE_FOLDER = 'probe';
 export const PROBE_REPORT = 'probe-report.json';
 const LEDGER = 'ledger.json';
+/** In the operation's folder: what restores have given up meanwhile. */
+export const GIVEN_UP = 'given-up.json';
 /** How often a report of the running operation gets new figures, ms. */
 const REPORT_EVERY_MS = 5000;
 /** How often the gates get new figures, ms: as often as the probe's process tells them. */
@@ -57,7 +59,10 @@ export function probeActivities(dependencies: Dependencies): Pick<EvidenceActivi
     readLedger: (input) =>
       heartbeating(async (progress) => {
         const { deployment, endpoint, folder } = await contextFor(dependencies, input);
-        const ledger = { seeds: deployment.seeds, endpoint, folder: join(folder, PROBE_FOLDER), onProgress: progress };
+        const ledger = {
+          ...{ seeds: deployment.seeds, endpoint, folder: join(folder, PROBE_FOLDER), onProgress: progress },
+          givenUp: await readGivenUp(folder),
+        };
         if (!existsSync(ledger.folder)) return undefined;
         const file = join(folder, LEDGER);
         // Read before its keys are removed, and never again after: a second attempt would find them all lost. So would
@@ -86,6 +91,11 @@ export async function wholeCluster(context: Reading): Promise<ShardView[]> {
     'Unreachable',
     `the probe begins when every slot has a primary that can be read, found ${covered} of ${SLOTS} slots: ${disagreements.slice(0, 3).join('; ')}`,
   );
+}
+
+async function readGivenUp(folder: string): Promise<GivenUp[]> {
+  const text = await readFile(join(folder, GIVEN_UP), 'utf8').catch(() => '[]');
+  return JSON.parse(text) as GivenUp[];
 }
 
 /** With the ledger once it is read back: a probe whose worker hung until then must not take it out again. */

@@ -1,20 +1,19 @@
-import { isAbsolute, join } from 'node:path';
 import { olderLine } from '../model/compatibility/release-lines.js';
 import { carryOver } from '../model/configuration.js';
 import { splitAddress } from '../model/endpoint.js';
 import { RolloutError } from '../model/failures.js';
-import { satisfies } from '../model/release.js';
 import type { FallbackActivities, NodePlace } from '../model/work.js';
 import type { NodeConnection } from '../redis/connection.js';
 import { releaseFromInfo } from '../redis/info.js';
 import { forgetAsNewer } from '../redis/known-as-newer.js';
 import { readInfo } from '../redis/node.js';
 import { servingPrimary } from '../redis/roles.js';
-import { clusterFile, ownLine } from '../redis/standby/cluster-file.js';
+import { busPortOf, clusterFile, ownLine } from '../redis/standby/cluster-file.js';
 import { backlogArguments } from './backlog.js';
-import { forgetBefore, isPending, readBefore, readOrigin, UNTRUSTED, writeBefore, type Before } from './before.js';
+import { forgetBefore, isPending, readBefore, UNTRUSTED, writeBefore, type Before } from './before.js';
 import { contextFor, fenceAll, heartbeating, platformNode, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
+import { datasetFiles, originOf, ownEntry } from './origin.js';
 import { mustBeItself } from './own-folder.js';
 import { rejoin, syncBaseline } from './rejoin.js';
 import { whileItRuns } from './running.js';
@@ -75,47 +74,25 @@ export async function returnNode(
   });
 }
 
-/** How it ran before the upgrade. What is known of its dataset then is of no use any more. */
-async function originOf(context: Context, place: NodePlace, to: string): Promise<Before> {
-  const known = (await readOrigin(context, place)) ?? (await readBefore(context, place));
-  if (!known)
-    throw new RolloutError(
-      'Stopped',
-      `nothing is known of ${place.address} as it was before the upgrade: its folder ${place.home} was changed by somebody else`,
-    );
-  if (!satisfies(known.release, to))
-    throw new RolloutError('Stopped', `${place.address} ran ${known.release} before the upgrade, and not ${to}`);
-  const { release, file, running, acl, aclFile } = known;
-  return { release, file, running, acl, snapshot: false, ...(aclFile ? { aclFile } : {}) };
-}
-
 async function startEmpty(
   context: Context,
   { place, origin, upstream }: { place: NodePlace; origin: Before; upstream: NodeConnection },
 ): Promise<void> {
   const { release, file, running, acl } = origin;
-  const clusterPath = isAbsolute(place.clusterFile) ? place.clusterFile : join(place.home, place.clusterFile);
   await end(context, place);
   const node = platformNode(place);
-  const own = await context.platform.readFile(node, { path: clusterPath });
-  const { owner: id } = own === undefined ? { owner: undefined } : ownLine(withoutVariables(own));
-  if (id === undefined)
-    throw new RolloutError('Stopped', `${place.address} has no ${clusterPath}: who it is in the cluster is not known`);
+  const { path, id } = await ownEntry(context, place);
   const { host, port } = splitAddress(place.address);
   const nodes = String(await upstream.call('CLUSTER', 'NODES'));
   const { text } = clusterFile({
     ...{ nodes, primaryHost: splitAddress(upstream.address).host, release, replica: true },
     self: { id, host, port, busPort: busPortOf(nodes, id) ?? port + 10_000 },
   });
-  const files = [place.datasetFile, running['appendfilename'] ?? '', running['appenddirname'] ?? '', 'appendonlydir'];
-  await context.platform.setAside(node, context.token, {
-    label: UNTRUSTED,
-    files: [...new Set(files.filter((name) => name !== ''))],
-  });
+  await context.platform.setAside(node, context.token, { label: UNTRUSTED, files: datasetFiles(place, origin) });
   await context.platform.start(node, context.token, {
     release,
     configuration: carryOver({ file, running, acl, from: release, to: release, cluster: true }).file,
-    files: [...(origin.aclFile ? [origin.aclFile] : []), { path: clusterPath, text }],
+    files: [...(origin.aclFile ? [origin.aclFile] : []), { path, text }],
     arguments: [...outOfElection, ...(await backlogArguments(context, place))],
   });
 }
@@ -133,18 +110,6 @@ async function servesNothing(context: Context, place: NodePlace): Promise<boolea
   const [role] = (await connection.call('ROLE')) as [string];
   const { ranges } = ownLine(String(await connection.call('CLUSTER', 'NODES')));
   return role === 'master' && ranges.length === 0;
-}
-
-const withoutVariables = (text: string): string =>
-  text
-    .split('\n')
-    .filter((line) => line !== '' && !line.startsWith('vars '))
-    .join('\n');
-
-function busPortOf(nodes: string, id: string): number | undefined {
-  const place = nodes.split('\n').find((line) => line.startsWith(`${id} `));
-  const port = Number(/@(\d+)/.exec(place ?? '')?.[1]);
-  return port > 0 ? port : undefined;
 }
 
 async function giveBack(context: Context, place: NodePlace, origin: Before): Promise<void> {

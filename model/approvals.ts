@@ -12,7 +12,7 @@ export interface ApprovalDesk {
   /** Every asking, oldest first; one that expired stays, as the record of it. */
   records: readonly ApprovalRecord[];
   /** By approval name: what its policy adds to the record. */
-  rules: Readonly<Record<string, { selfApproval: boolean; expiresMs: number }>>;
+  rules: Readonly<Record<string, { selfApproval: boolean; expiresMs: number; askedBy?: string }>>;
 }
 
 export interface Refused {
@@ -26,6 +26,8 @@ export interface AskInput {
   question: string;
   policy: ApprovalPolicy;
   now: Instant;
+  /** Whose wish it is, where that is not the wish of who started the operation: then it is this person who doesn't count. */
+  askedBy?: string;
 }
 
 export interface AnswerInput {
@@ -60,8 +62,12 @@ export const openRecords = (desk: ApprovalDesk): ApprovalRecord[] =>
 /** Who may approve it, each once: the starter only where the policy says so. */
 export function approversOf(desk: ApprovalDesk, record: ApprovalRecord): string[] {
   const people = [...new Set(record.roles.flatMap((role) => desk.roles[role] ?? []))];
-  return desk.rules[record.approval]?.selfApproval ? people : people.filter((person) => person !== desk.startedBy);
+  return desk.rules[record.approval]?.selfApproval
+    ? people
+    : people.filter((person) => person !== wishOf(desk, record.approval));
 }
+
+const wishOf = (desk: ApprovalDesk, approval: string): string => desk.rules[approval]?.askedBy ?? desk.startedBy;
 
 /**
  * Are there enough people for the quorum once the starter doesn't count? Asked before anything is touched: a question
@@ -85,12 +91,18 @@ export function mayReachQuorum(
 const later = (now: Instant, ms: number): Instant => new Date(Date.parse(now) + ms).toISOString();
 
 /** Puts a question. Asking again what is open or decided changes nothing, so that a replayed step asks once. */
-export function ask(desk: ApprovalDesk, { approval, question, policy, now }: AskInput): ApprovalDesk {
+export function ask(desk: ApprovalDesk, { approval, question, policy, now, askedBy }: AskInput): ApprovalDesk {
   const current = expire(desk, now);
   if (recordOf(current, approval)) return current;
   return {
     ...current,
-    rules: { ...current.rules, [approval]: { selfApproval: policy.selfApproval, expiresMs: policy.expires } },
+    rules: {
+      ...current.rules,
+      [approval]: {
+        ...{ selfApproval: policy.selfApproval, expiresMs: policy.expires },
+        ...(askedBy === undefined ? {} : { askedBy }),
+      },
+    },
     records: [
       ...current.records,
       {
@@ -151,9 +163,9 @@ export function answer(desk: ApprovalDesk, input: AnswerInput): ApprovalDesk | R
   const role = record.roles.find((it) => desk.roles[it]?.includes(by));
   if (role === undefined) return { refused: wrongRole(current, record, by) };
   // Who started it may well say no to it.
-  if (decision === 'approve' && by === desk.startedBy && !desk.rules[record.approval]?.selfApproval)
+  if (decision === 'approve' && by === wishOf(desk, record.approval) && !desk.rules[record.approval]?.selfApproval)
     return {
-      refused: `${by} started this operation and doesn't count for '${record.approval}' (selfApproval is off); ${whoMay(current, record)}`,
+      refused: `${by} ${desk.rules[record.approval]?.askedBy === undefined ? 'started this operation' : 'asked for this'} and doesn't count for '${record.approval}' (selfApproval is off); ${whoMay(current, record)}`,
     };
 
   const answers = [...record.answers, { by, role, decision, at: now, ...(comment === undefined ? {} : { comment }) }];

@@ -243,6 +243,11 @@ const policy = z.strictObject({
       start: approval.optional().describe('Before anything is changed.'),
       handover: handoverApproval.optional().describe('Before a primary is handed over.'),
       finalize: approval.optional().describe('After the soak, before the upgrade is ended.'),
+      restore: approval
+        .optional()
+        .describe(
+          'Before a shard without a standby is restored from its backup, and what was written since is given up. Always asked: where it is left out, one person of any role decides.',
+        ),
     })
     .prefault({})
     .describe('Questions to people; what is left out is not asked.'),

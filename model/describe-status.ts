@@ -49,10 +49,11 @@ export function describeStatus(status: OperationStatus): string {
 /** What it could be taken back with, and how far the standbys are. */
 function describeFallback({ fallback, result, deployment }: OperationStatus): string[] {
   if (!fallback || result !== undefined) return [];
-  const { class: its, reason, standbys } = fallback;
+  const { class: its, reason, standbys, restore = [] } = fallback;
   const rows = standbys.slice(0, MOST_SHARDS).map((it) => `- **${it.shard}** ${standbyText(it)}`);
   const follows = standbys.some(({ state }) => state === 'frozen');
   const how = follows ? ` Taken back with \`rollout fallback ${deployment} --reason "…"\`.` : '';
+  rows.push(...restore.slice(0, MOST_SHARDS).map((text) => `- ${text}`));
   return [`**Fallback**: ${its}, ${reason}.${how}`, ...(rows.length === 0 ? [] : [rows.join('\n')])];
 }
 

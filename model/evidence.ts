@@ -39,6 +39,8 @@ export interface LedgerResult {
   /** Read back and found as written. */
   found: number;
   lost: number;
+  /** Neither found nor lost: acknowledged after the backup from which their shard was restored, as people had approved. */
+  givenUp?: number;
   /** First hundred that were lost: key, what was written, what was found. */
   examples: { key: string; type: string; expected: string; found: string }[];
   byType: Record<string, { acknowledged: number; lost: number }>;
@@ -171,9 +173,53 @@ export interface IncidentRecord {
   endedAt?: string;
   /** What going back would lose when it began. */
   class: 'lossless' | 'lossless-except' | 'restore-only';
-  /** Each shard that was taken back: how long it took, ms, how many nodes it gave back, and how long writes were held. */
-  shards: { shard: string; ms: number; nodes: number; cutoverGapMs?: number }[];
+  /** Each shard that was taken back: how, how long it took, ms, how many nodes it gave back, and how long writes were held. */
+  shards: {
+    shard: string;
+    /** `restored`: from its backup, `lossWindow` being what that cost. */
+    way?: 'reverted' | 'cut over' | 'restored';
+    ms: number;
+    nodes: number;
+    cutoverGapMs?: number;
+    lossWindow?: LossWindow;
+  }[];
 }
+
+/** What a restore gives up: every write of a shard after its backup. */
+export interface LossWindow {
+  /** When the backup was begun, and when writes ended; before that, when it was looked at. */
+  from: string;
+  until: string;
+  ms: number;
+  /** Of the replication stream, where the backup is of the same history: writes, and some pings. */
+  streamBytes?: number;
+}
+
+/** A shard's writes that a restore has given up: those acknowledged in between. */
+export interface GivenUp {
+  shard: string;
+  from: string;
+  until: string;
+}
+
+/** A shard that was restored from its backup. */
+export interface RestoreRecord {
+  shard: string;
+  node: string;
+  release: string;
+  backup: RestorePoint;
+  lossWindow: LossWindow;
+  /** The newer dataset, the only copy of what was written after the backup. */
+  keptAside: { node: string; at: string; replid?: string; offset?: number; keys: number; bytes: number };
+  /** From when writes ended until it was served again, ms. */
+  awayMs: number;
+  /** Its other nodes, back on the same release and synced from it. */
+  replicas: (ResyncRecord & { verified: VerifyResult })[];
+  verified: { keys: number; expired: number; compared: number; different: number };
+}
+
+/** A shard's backup as what it could be restored from. */
+export type RestorePoint = Omit<BackupRecord, 'rdbVersion'>;
 
 export interface BackupRecord {
   shard: string;
@@ -183,6 +229,8 @@ export interface BackupRecord {
   keys: number;
   sha256: string;
   rdbVersion: number;
+  /** That wrote it. */
+  release?: string;
   replid: string;
   offset: number;
   at: string;

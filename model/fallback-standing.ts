@@ -2,16 +2,23 @@ import { formatDuration } from './duration.js';
 import type { OperationStatus } from './operation.js';
 import type { Running } from './standing.js';
 
+const RESTORED = /^\S+: restored at /;
+
 /** Where everything stands at the end of a fallback, and what to do now. */
 export function fallbackStanding(
-  { deployment, to, result, progress, shards, startedBy }: OperationStatus,
+  { deployment, to, result, progress, shards, startedBy, fallback }: OperationStatus,
   reason: string,
   untouched: boolean,
   running?: Running,
 ): string {
   const names = shards.map(({ shard }) => shard);
+  // Said when it was asked, it is what a restore would give up; once one is done, what it has.
+  const restored = (fallback?.restore ?? []).filter((it) => RESTORED.test(it));
   if (result === 'completed')
-    return `${names.join(', ')} of ${deployment} ${names.length === 1 ? 'is' : 'are'} back on ${to}: all ${progress.nodes} nodes, as ${startedBy} asked for. Other shards, if there are any, stay as they are.`;
+    return [
+      `${names.join(', ')} of ${deployment} ${names.length === 1 ? 'is' : 'are'} back on ${to}: all ${progress.nodes} nodes, as ${startedBy} asked for. Other shards, if there are any, stay as they are.`,
+      ...restored,
+    ].join('\n');
   if (untouched) return `${deployment} did not fall back: ${reason}\nNothing was touched.`;
   const left = shards.filter(({ state }) => state !== 'upgraded').map(({ shard }) => shard);
   const on = running ? [...running.releases.values()].filter((release) => release === to).length : progress.upgraded;
@@ -19,8 +26,9 @@ export function fallbackStanding(
     `The fallback of ${deployment} was ${result === 'aborted' ? 'aborted' : 'stopped'}: ${reason.replace(/\.$/, '')}.`,
     `${on} of ${progress.nodes} nodes run ${to}.`,
     ...(running?.away ?? []).map((address) => `${address} does not answer.`),
+    ...restored,
     ...(left.length === 0 ? [] : [`Not back yet: ${left.join(', ')}. Each serves from where its primary is now.`]),
-    `To go on where it stands: rollout fallback ${deployment} --reason "…"`,
+    `To go on where it stands: rollout fallback ${deployment}${fallback?.restore ? ' --restore' : ''} --reason "…"`,
   ].join('\n');
 }
 

@@ -9,6 +9,8 @@ export type NextInFallback =
   /** Isolated for an upgrade that went no further: it serves on, and may be promoted again. */
   | { kind: 'release primary' }
   | { kind: 'cut over'; standby: string }
+  /** People have approved that its backup takes the place of what it serves. */
+  | { kind: 'restore' }
   /** The standby serves, and every other node is back. */
   | { kind: 'hand over'; successor: NodeView }
   | { kind: 'await link'; node: NodeView }
@@ -24,16 +26,26 @@ export interface FallbackInShard {
   pending: readonly string[];
   /** Who was primary before the standby: the role goes back to it where it may. */
   before?: string;
+  /** Was it approved that it is restored from its backup? */
+  restore?: boolean;
 }
 
 /**
  * Decides from what is seen now, whoever brought it there: a fallback that was interrupted anywhere is started again and
  * goes on. Undefined when nothing is left to do.
  */
-export function nextInFallback({ shard, to, standby, pending, before }: FallbackInShard): NextInFallback | undefined {
+export function nextInFallback({
+  shard,
+  to,
+  standby,
+  pending,
+  before,
+  restore = false,
+}: FallbackInShard): NextInFallback | undefined {
   const { primary, replicas } = shard;
   if (!satisfies(primary.release, to)) {
     if (standby && standby.state !== 'syncing') return { kind: 'cut over', standby: standby.address };
+    if (restore) return { kind: 'restore' };
     return {
       kind: 'refused',
       reason: `${primary.address} serves ${shard.name} on ${primary.release}, and there is no standby of ${to}${standby ? ' that was frozen before it' : ''}`,

@@ -48,6 +48,12 @@ export const upgradeShardInput = z.strictObject({
 
 const reason = z.string().min(1, 'expected a reason: it goes on record');
 
+const restore = z
+  .boolean()
+  .describe(
+    'Shards that were handed over and have no standby are restored from their backup: people are asked first, in the approval restore, which says what is lost. Without it such a fallback is refused.',
+  );
+
 /** Input of the `fallback` workflow, where no upgrade runs that could be told to fall back. */
 export const fallbackInput = z.strictObject({
   deployment,
@@ -55,6 +61,7 @@ export const fallbackInput = z.strictObject({
   reason: reason.describe('Why; goes on record, and into the report.'),
   shards: z.array(shard).default([]).describe('These shards only; the others stay as they are. None named: all.'),
   gate: z.string().optional().describe('The gate that asked for it, where no person did.'),
+  restore: restore.default(false),
 });
 
 const by = z.string().min(1).describe('Who: as policy.roles of the deployment file name them.');
@@ -76,6 +83,7 @@ const fallbackControl = z.strictObject({
   by,
   reason: reason.describe('Goes on record, and into the report.'),
   shard: shard.optional().describe('This shard only; the others stay as they are.'),
+  restore: restore.optional(),
 });
 
 export const workflowSchemas = {

@@ -22,6 +22,7 @@ export type OperationPhase =
   | 'reverting'
   | 'falling back'
   | 'cutting over'
+  | 'restoring'
   | 'paused'
   | 'completed'
   | 'stopped'
@@ -63,7 +64,7 @@ export interface ApprovalAnswer {
 
 /** A question to people: asked, answered by a quorum, rejected, or expired and asked anew. */
 export interface ApprovalRecord {
-  /** `start`, `handover`, `handover:shard-2`, `finalize`. */
+  /** `start`, `handover`, `handover:shard-2`, `finalize`, `restore`. */
   approval: string;
   question: string;
   roles: string[];
@@ -122,6 +123,8 @@ export interface FallbackStatus extends FallbackOutlook {
   /** Since when the class is this. */
   since: Instant;
   standbys: StandbyStatus[];
+  /** What is to be restored, or was, and what that gives up, one sentence a shard. */
+  restore?: string[];
   /** For how long the primaries' backlogs held what a standby has to be given, at the rate that was measured, ms. */
   backlogMs?: number;
 }

@@ -5,6 +5,7 @@ import type {
   HandoverRecord,
   IncidentRecord,
   ProbeReport,
+  RestoreRecord,
   ResyncRecord,
   VerifyResult,
 } from './evidence.js';
@@ -28,6 +29,8 @@ export interface ReportData {
   /** Absent where there were none. */
   cutovers?: CutoverRecord[];
   incidents?: IncidentRecord[];
+  /** Shards that were restored from their backups. */
+  restores?: RestoreRecord[];
   /** What each shard's follower came to. */
   followers?: FollowState[];
   retries: Retries;
@@ -60,7 +63,7 @@ export interface Retries {
 /** The answer of the `record` query: what one workflow's steps found. */
 export type OperationRecord = Pick<
   ReportData,
-  'verify' | 'configuration' | 'releases' | 'resyncs' | 'handovers' | 'backups' | 'cutovers' | 'incidents'
+  'verify' | 'configuration' | 'releases' | 'resyncs' | 'handovers' | 'backups' | 'cutovers' | 'incidents' | 'restores'
 >;
 
 /** All that one workflow knows of itself. */

@@ -4,6 +4,8 @@ import type {
   CutoverRecord,
   HandoverRecord,
   LedgerResult,
+  RestorePoint,
+  RestoreRecord,
   ResyncRecord,
   VerifyResult,
 } from './evidence.js';
@@ -192,8 +194,19 @@ export interface StandbyNow {
 /** A deployment that is to go back, `to` the release that it ran before. */
 export interface FallbackAssessment extends Assessment {
   standbys: StandbyNow[];
-  /** The newest backup of each shard that is complete. */
-  backups: Pick<BackupRecord, 'shard' | 'node' | 'at'>[];
+  /** Of the newest backup that is complete and that the release can load; how far each stream has gone on since, bytes. */
+  backups: (RestorePoint & { streamBytes?: number })[];
+  /** Restores that somebody approved and that were interrupted: whoever serves the shard may be down. */
+  unfinished?: ShardRestore[];
+}
+
+/** A shard to be restored from its backup, as it was approved. */
+export interface ShardRestore {
+  shard: string;
+  /** Who serves it: the node that the backup goes to. */
+  primary: string;
+  to: string;
+  backup: RestorePoint;
 }
 
 export interface FallbackActivities {
@@ -205,6 +218,12 @@ export interface FallbackActivities {
   seeStandbys(input: Order): Promise<StandbySeen[]>;
   /** Gives the shard's slots to its standby, once that has every write that was acknowledged; safe to run again. */
   cutOver(input: Order & { shard: string; primary: string; standby: string }): Promise<CutoverRecord>;
+  /**
+   * Gives up what a shard was written after its backup: its primary's dataset is saved and kept aside, and the backup served
+   * in its place, by the release `to`; then its replicas come back to that, as by `returnNode`. Goes on from wherever an
+   * earlier attempt got to.
+   */
+  restoreShard(input: Order & ShardRestore): Promise<RestoreRecord>;
   /**
    * Brings a node of the shard back to the release that it ran before the upgrade, as a replica of whoever serves the shard
    * (`primary`, or who took over from it): emptied, synced in full, compared, and given back. `to`: that release.

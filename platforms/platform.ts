@@ -77,6 +77,10 @@ export interface Platform {
     token: FencingToken,
     input: { label: string; files: readonly string[] },
   ): Promise<string[]>;
+  /** Puts a file of the worker's in the node's folder, all of it or nothing, in the place of what is there under that name. */
+  bringIn(node: PlatformNode, token: FencingToken, input: { from: string; file: string }): Promise<void>;
+  /** Where what was kept under a label is, for people, and for who reads it: a folder. */
+  keptAt(node: PlatformNode, input: { label: string }): string;
   /** Drops what was kept under a label. */
   drop(node: PlatformNode, token: FencingToken, input: { label: string }): Promise<void>;
   /** Keeps a small private document beside the node (mode 0600), replacing what was under the name. */

@@ -74,6 +74,23 @@ export async function shutDownReplica(connection: NodeConnection): Promise<void>
 }
 
 /**
+ * Has a primary write its dataset and end, in one step: what it acknowledged is in the file, and nothing is acknowledged
+ * after it. The connection must be open for as long as that takes.
+ *
+ * @throws RolloutError BackupFailed when it could not be written: then it serves on
+ */
+export async function shutDownSaving(connection: NodeConnection): Promise<void> {
+  await connection.call('SHUTDOWN', 'SAVE').catch((error: unknown) => {
+    // The connection ends without a reply when the server does as it is told.
+    if (!(error instanceof Error) || !/^(ERR|NOPERM)/.test(error.message)) return;
+    throw new RolloutError(
+      /^NOPERM/.test(error.message) ? 'MissingPermission' : 'BackupFailed',
+      `${connection.address}: SHUTDOWN SAVE: ${error.message} It serves on; its log says why (often a full disk)`,
+    );
+  });
+}
+
+/**
  * Connects as soon as the node answers at all; LOADING counts as an answer.
  *
  * @param options.onMiss called after each try that failed; what it throws ends the waiting

@@ -95,6 +95,11 @@ async function infoOf(from: Endpoint, timeoutMs: number): Promise<Record<string,
   return parseInfo(String(await node.call('INFO')));
 }
 
+/** The release that wrote a file, as it says itself. */
+export function releaseFromAux(aux: Readonly<Record<string, string>>): string | undefined {
+  return aux['valkey-ver'] === undefined ? aux['redis-ver'] : `valkey-${aux['valkey-ver']}`;
+}
+
 export interface CheckedFile {
   file: string;
   bytes: number;

@@ -47,6 +47,7 @@ export async function collectReport(client: WorkflowClient, workflowId: string, 
   const records = members.map(({ record }) => record);
   const cutovers = once(records.flatMap((it) => it.cutovers ?? []));
   const incidents = once(records.flatMap((it) => it.incidents ?? []));
+  const restores = once(records.flatMap((it) => it.restores ?? []));
   const followers = await readFollowers(status);
   return {
     generatedAt: new Date().toISOString(),
@@ -62,6 +63,7 @@ export async function collectReport(client: WorkflowClient, workflowId: string, 
     backups: once(records.flatMap(({ backups }) => backups)),
     ...(cutovers.length === 0 ? {} : { cutovers }),
     ...(incidents.length === 0 ? {} : { incidents }),
+    ...(restores.length === 0 ? {} : { restores }),
     ...(followers.length === 0 ? {} : { followers }),
     retries,
   };

@@ -14,8 +14,11 @@ export function mergeStatuses(root: OperationStatus, children: readonly Operatio
     for (const shard of known) shards.set(shard.shard, operation === 'upgradeShard' ? { ...shard, phase } : shard);
   const merged = [...shards.values()].sort((a, b) => a.shard.localeCompare(b.shard, 'en', { numeric: true }));
   const upgraded = merged.flatMap(({ nodes }) => nodes).filter(({ state }) => state === 'upgraded').length;
+  // The fallback of an upgrade is a child of it, and what is said there is what people decide on.
+  const restore = all.flatMap((it) => it.fallback?.restore ?? []);
   return {
     ...root,
+    ...(root.fallback && restore.length > 0 ? { fallback: { ...root.fallback, restore } } : {}),
     progress: { ...root.progress, upgraded: Math.max(root.progress.upgraded, upgraded) },
     // The family passes questions up, so that the root knows them too: each is shown once.
     waiting:

@@ -22,6 +22,8 @@ export interface Asked {
   question: string;
   policy: ApprovalPolicy;
   shard?: string;
+  /** Whose wish it is, where that is not who started the operation. */
+  askedBy?: string;
 }
 export interface Answered {
   approval: string;

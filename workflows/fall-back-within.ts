@@ -21,7 +21,7 @@ export function askedToFallBack(run: Run, error: unknown): FallbackAsked | undef
  * come to that.
  */
 export async function fallBackWithin(run: Run, asked: FallbackAsked): Promise<unknown> {
-  const { by, reason, shard, gate } = asked;
+  const { by, reason, shard, gate, restore = false } = asked;
   const { deployment } = run.status;
   run.fallbackAsked = asked;
   run.aborted = undefined;
@@ -29,7 +29,7 @@ export async function fallBackWithin(run: Run, asked: FallbackAsked): Promise<un
   delete run.status.asked;
   run.phase('falling back', `asked for by ${by}: ${reason}`, shard === undefined ? {} : { shard });
   const input: FallbackInput = {
-    ...{ deployment, startedBy: by, reason, shards: shard === undefined ? [] : [shard] },
+    ...{ deployment, startedBy: by, reason, restore, shards: shard === undefined ? [] : [shard] },
     ...(gate === undefined ? {} : { gate }),
   };
   try {

@@ -1,10 +1,11 @@
-import type { IncidentRecord } from '../model/evidence.js';
+import type { IncidentRecord, RestorePoint } from '../model/evidence.js';
 import { nextInFallback } from '../model/fallback-steps.js';
 import { satisfies } from '../model/release.js';
 import type { NodeView, ShardView } from '../model/topology.js';
 import type { NodePlace, StandbyNow } from '../model/work.js';
 import { messageOf, stopped } from './failure.js';
 import { act } from './proxies.js';
+import { restoreShard } from './restore-shard.js';
 import type { Run } from './run.js';
 import { noteComparison } from './validate.js';
 
@@ -13,12 +14,20 @@ interface GoingBack {
   /** The release to go back to. */
   to: string;
   incident: IncidentRecord;
+  /** That it may be restored from: people have approved what that gives up. */
+  backup?: RestorePoint;
 }
 
 /** One shard to the release that it ran before. Each step is decided on the shard as it is now; a worker may die anywhere. */
-export async function fallBackShard(run: Run, { shard: name, to, incident }: GoingBack): Promise<void> {
+export async function fallBackShard(run: Run, { shard: name, to, incident, backup }: GoingBack): Promise<void> {
   const begun = Date.now();
-  const done: IncidentRecord['shards'][number] = { shard: name, ms: 0, nodes: 0 };
+  // One that was interrupted is done by now.
+  const earlier = run.record.restores?.find((it) => it.shard === name);
+  const done: IncidentRecord['shards'][number] = {
+    ...{ shard: name, way: earlier ? 'restored' : 'reverted', ms: 0 },
+    nodes: earlier ? 1 + earlier.replicas.length : 0,
+    ...(earlier ? { lossWindow: earlier.lossWindow } : {}),
+  };
   const status = run.status.shards.find((it) => it.shard === name);
   if (status) status.state = 'in progress';
   let before: string | undefined;
@@ -32,12 +41,24 @@ export async function fallBackShard(run: Run, { shard: name, to, incident }: Goi
         ...{ shard, to, pending },
         ...(standby ? { standby } : {}),
         ...(before === undefined ? {} : { before }),
+        restore: backup !== undefined,
       });
       if (next === undefined) break;
       switch (next.kind) {
         case 'cut over':
+          done.way = 'cut over';
           before = oldOwner(shard, next.standby, to);
           done.cutoverGapMs = await cutOver(run, { shard: name, primary: before, standby: next.standby, to });
+          break;
+        case 'restore':
+          // Without a backup it is never the next step.
+          if (backup) {
+            const primary = shard.primary.address;
+            done.way = 'restored';
+            const { lossWindow, replicas } = await restoreShard(run, { shard: name, primary, to, backup });
+            done.lossWindow = lossWindow;
+            done.nodes += 1 + replicas.length;
+          }
           break;
         case 'return':
           await returnNode(run, { shard: name, node: next.node, primary: shard.primary.address, to });

@@ -40,6 +40,8 @@ export interface FallbackAsked {
   shard?: string;
   /** That asked for it by policy.fallbackWhen. */
   gate?: string;
+  /** May people be asked whether shards without a standby are restored from their backups? */
+  restore?: boolean;
 }
 
 /**

@@ -65,7 +65,12 @@ export class People {
   }
 
   /** Asks, and waits for the quorum; throws Aborted when it is rejected. */
-  async approval(name: string, policy: ApprovalPolicy, question: string, shard?: string): Promise<void> {
+  async approval(
+    name: string,
+    policy: ApprovalPolicy,
+    question: string,
+    { shard, askedBy }: { shard?: string; askedBy?: string } = {},
+  ): Promise<void> {
     const { operation, family } = this;
     const asked: Asked = {
       from: family.id,
@@ -73,6 +78,7 @@ export class People {
       question,
       policy,
       ...(shard === undefined ? {} : { shard }),
+      ...(askedBy === undefined ? {} : { askedBy }),
     };
     if (family.isRoot) this.#ask(asked);
     else {
@@ -173,7 +179,7 @@ export class People {
     };
   }
 
-  #ask({ from, approval, question, policy, shard }: Asked): void {
+  #ask({ from, approval, question, policy, shard, askedBy }: Asked): void {
     const known = this.#answers.get(approval);
     if (known) {
       void this.family.tell(familySignals.answer, known, from);
@@ -182,7 +188,8 @@ export class People {
     if (from !== this.family.id) this.#askers.set(approval, new Set([...(this.#askers.get(approval) ?? []), from]));
     if (recordOf(this.#desk, approval)) return;
     const { operation } = this;
-    this.#show(ask(this.#desk, { approval, question, policy, now: operation.now() }));
+    const now = operation.now();
+    this.#show(ask(this.#desk, { approval, question, policy, now, ...(askedBy === undefined ? {} : { askedBy }) }));
     operation.note('approval', `${approval} asked: ${question}`, shard === undefined ? {} : { shard });
     // An abort ends it, too.
     void CancellationScope.nonCancellable(() => this.#renew(approval)).catch(() => undefined);
@@ -272,7 +279,7 @@ export class People {
   }
 
   /** Ends what is under way as an abort does; the operation then goes back, and does not end with it. */
-  #fallBack({ by, reason, shard }: z.output<typeof controlSchemas.fallback>): Outcome {
+  #fallBack({ by, reason, shard, restore }: z.output<typeof controlSchemas.fallback>): Outcome {
     const { operation, family } = this;
     if (!family.isRoot) return { refused: `a fallback is asked for at ${family.rootId}` };
     const { fallbackAsked, pointOfNoReturn } = operation;
@@ -287,7 +294,11 @@ export class People {
       done: `falling back, asked for by ${by}: ${what}, as soon as the node in hand is back`,
       act: () => {
         operation.note('control', `fallback of ${what} by ${by}: ${reason}`, shard === undefined ? {} : { shard });
-        operation.fallbackAsked = { by, reason, ...(shard === undefined ? {} : { shard }) };
+        operation.fallbackAsked = {
+          ...{ by, reason },
+          ...(shard === undefined ? {} : { shard }),
+          ...(restore === undefined ? {} : { restore }),
+        };
         operation.aborted ??= { by, reason };
         operation.status.asked = { what: 'fallback', by, reason, since: operation.now() };
         operation.publish();

@@ -23,6 +23,7 @@ import { Operation } from './operation.js';
 import { People } from './people.js';
 import { act, look, lookBack } from './proxies.js';
 import { readRunning } from './read-running.js';
+import { finishRestore } from './restore-shard.js';
 
 type InputOf<Type extends WorkflowType> = z.output<(typeof workflowSchemas)[Type]>;
 
@@ -166,10 +167,16 @@ export class Run extends Operation {
     const [summary, input] = [`assess the fallback of ${what}`, { ...this.order, shards }];
     const first = this.family.isRoot && this.untouched;
     const found = await (first ? lookBack(summary, input) : act('assessFallback', summary, input));
-    if (first) {
-      await expectEarlierEnded(this.family, found, this.status.startedBy);
-      if (found.away && (await this.#bringBack(found.away))) return this.assessFallback(shards);
+    if (first) await expectEarlierEnded(this.family, found, this.status.startedBy);
+    if (found.unfinished) {
+      for (const restore of found.unfinished) {
+        const { shard } = restore;
+        this.note('note', `${shard}: its restore was approved and interrupted, and goes on first`, { shard });
+        await finishRestore(this, restore);
+      }
+      return this.assessFallback(shards);
     }
+    if (first && found.away && (await this.#bringBack(found.away))) return this.assessFallback(shards);
     this.adopt(found);
     const { from, to, topology, standbys, pending, policy } = found;
     Object.assign(this.status, { from, to, artefacts: found.artefacts });
@@ -230,7 +237,8 @@ export class Run extends Operation {
   /** A question that nobody can answer would hold an upgrade for ever. */
   #mayBeDecided({ policy: { approvals, roles } }: Assessment): void {
     for (const [name, asked] of Object.entries(approvals)) {
-      if (asked === undefined) continue;
+      // Of a fallback's alone, and of who asks for that.
+      if (asked === undefined || name === 'restore') continue;
       const verdict = mayReachQuorum(name, asked, this.status.startedBy, roles);
       if (verdict.state !== 'pass') throw stopped(`${verdict.reason}: ${verdict.clears}`, undefined, 'BadInput');
     }
@@ -289,7 +297,7 @@ export class Run extends Operation {
       approvalName(name, { ...(this.#isHop ? { hop: this.status.to } : {}), ...(each ? { shard } : {}) }),
       policy,
       each ? question : overall(name, this.status),
-      shard,
+      shard === undefined ? {} : { shard },
     );
     Object.assign(this.status, { phase, reason });
     this.publish();

@@ -9,7 +9,13 @@ import { sign, table, type Cell, type Sign } from './table.js';
 const classSign: Record<string, Sign> = { lossless: 'good', 'lossless-except': 'caution', 'restore-only': 'bad' };
 
 /** What it could be, or was, taken back with: the class, the followers' figures, and each fallback with what it cost. */
-export function fallbackSection({ status, incidents = [], cutovers = [], followers = [] }: ReportData): Markup {
+export function fallbackSection({
+  status,
+  incidents = [],
+  cutovers = [],
+  restores = [],
+  followers = [],
+}: ReportData): Markup {
   const { fallback } = status;
   return section('fallback', 'Fallback', [
     fallback
@@ -39,7 +45,10 @@ export function fallbackSection({ status, incidents = [], cutovers = [], followe
         reason,
         `${from} → ${to}`,
         sign(classSign[its] ?? 'caution', its),
-        shards.map(({ shard, ms, nodes }) => html`${shard}: ${nodes} nodes in ${formatDuration(ms)}<br />`),
+        shards.map(
+          ({ shard, way, ms, nodes }) =>
+            html`${shard}${way === undefined ? '' : `, ${way}`}: ${nodes} nodes in ${formatDuration(ms)}<br />`,
+        ),
       ]),
     }),
     table({
@@ -61,6 +70,30 @@ export function fallbackSection({ status, incidents = [], cutovers = [], followe
         to,
         already ? html`<span class="muted">an earlier attempt</span>` : { content: latency(gapMs), sort: gapMs },
         { content: latency(drainedMs), sort: drainedMs },
+      ]),
+    }),
+    table({
+      caption: 'Each shard that was restored from its backup, and the writes that were given up for it',
+      empty: 'Nothing was restored.',
+      columns: [
+        { head: 'Shard' },
+        { head: 'At', code: true },
+        { head: 'Backup' },
+        { head: 'Given up' },
+        { head: 'Kept aside', code: true },
+        { head: 'Compared' },
+        { head: 'Away', numeric: true },
+      ],
+      rows: restores.map(({ shard, node, backup, lossWindow: lost, keptAside, verified, awayMs }) => [
+        shard,
+        node,
+        html`${when(backup.at)}, of ${backup.node}: ${count(backup.keys)} keys, ${formatSize(backup.bytes)}`,
+        html`${when(lost.from)} to ${when(lost.until)}: ${formatDuration(lost.ms)},
+        ${lost.streamBytes === undefined ? 'bytes not known' : formatSize(lost.streamBytes)}`,
+        keptAside.at,
+        html`${count(verified.compared)} keys, ${count(verified.different)} different, ${count(verified.expired)}
+        expired since`,
+        formatDuration(awayMs),
       ]),
     }),
     table({

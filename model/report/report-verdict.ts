@@ -2,6 +2,7 @@ import { formatDuration } from '../duration.js';
 import { failures } from '../failures.js';
 import type { OperationStatus } from '../operation.js';
 import type { ReportData } from '../report.js';
+import { lossText } from '../restore.js';
 import { startCommand } from '../standing.js';
 import { parseRelease } from '../release.js';
 import { count, countOf, fromTo, latency } from './quantities.js';
@@ -156,6 +157,15 @@ function findingsOf(data: ReportData, totals: Totals): string[] {
   if (totals.lost)
     found.push(
       `${countOf(totals.lost, 'acknowledged write was', 'acknowledged writes were')} lost: see the ledger. ${failures.Lost.next}`,
+    );
+  const { givenUp = 0 } = data.probe?.ledger ?? {};
+  if (givenUp > 0)
+    found.push(
+      `${countOf(givenUp, 'acknowledged write')} of the probe ${givenUp === 1 ? 'was' : 'were'} given up by the restore, as was approved.`,
+    );
+  for (const { shard, lossWindow, keptAside } of data.restores ?? [])
+    found.push(
+      `${shard} was restored from its backup: lost is ${lossText(lossWindow)}; kept aside at ${keptAside.at}.`,
     );
   if (totals.different)
     found.push(

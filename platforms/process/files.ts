@@ -32,7 +32,12 @@ export async function copyTree(from: string, to: string): Promise<void> {
   // file system can.
   if (from.endsWith('.rdb') && (await shares(from, to))) return;
   await copyFile(from, to, constants.COPYFILE_FICLONE);
-  const file = await open(to, 'r');
+  await syncFile(to);
+}
+
+/** What was written to a file, or a folder's names, is on disk. */
+export async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r');
   try {
     await file.sync();
   } finally {
@@ -40,14 +45,7 @@ export async function copyTree(from: string, to: string): Promise<void> {
   }
 }
 
-export async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
+export const syncFolder = syncFile;
 
 export async function exists(path: string): Promise<boolean> {
   return lstat(path).then(

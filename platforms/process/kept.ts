@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { lstat, mkdir, readdir, readlink, rename, rm, symlink } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { copyFile, lstat, mkdir, readdir, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, normalize } from 'node:path';
 import { RolloutError } from '../../model/failures.js';
 import type { FencingToken, PlatformNode } from '../platform.js';
 import { fenced, ourFolder } from './fence.js';
-import { copyTree, exists, syncFolder } from './files.js';
+import { copyTree, exists, syncFile, syncFolder } from './files.js';
 import { stillRuns, viewProcess } from './processes.js';
 
 interface Kept {
@@ -82,6 +83,28 @@ export async function setFilesAside(
   return kept;
 }
 
+/** A copy, since a server may write in place what it was given; under its name only when it is whole. */
+export async function bringFileIn(
+  node: PlatformNode,
+  token: FencingToken,
+  { from, file }: { from: string; file: string },
+): Promise<void> {
+  await fenced(node, token, () => sweep(node));
+  const staging = join(ourFolder(node), `staging-${await ownName()}-${randomUUID()}`);
+  await mkdir(staging, { mode: 0o700 });
+  try {
+    // Not by copyTree, which would have the two share what a file ending in .rdb has.
+    await copyFile(from, join(staging, 'file'), constants.COPYFILE_FICLONE);
+    await syncFile(join(staging, 'file'));
+    await fenced(node, token, async () => {
+      await rename(join(staging, 'file'), join(node.home, inside(file)));
+      await syncFolder(node.home);
+    });
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
+}
+
 export async function dropKept(node: PlatformNode, token: FencingToken, label: string): Promise<void> {
   await fenced(node, token, async () => {
     await rm(labelPath(node, label), { force: true });
@@ -127,7 +150,7 @@ async function isFolder(path: string): Promise<boolean> {
   );
 }
 
-function labelPath(node: PlatformNode, label: string): string {
+export function labelPath(node: PlatformNode, label: string): string {
   if (!/^[a-z0-9][a-z0-9.-]{0,62}$/.test(label) || /^(lock|kept-|staging-|started|documents)/.test(label))
     throw new RolloutError(
       'BadInput',

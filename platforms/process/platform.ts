@@ -6,7 +6,7 @@ import type { Platform, PlatformNode, PlatformState } from '../platform.js';
 import { makeHome, removeHome, siteBeside } from './created.js';
 import { forget, recall, remember } from './documents.js';
 import { fenced } from './fence.js';
-import { dropKept, keepFiles, restoreFiles, setFilesAside } from './kept.js';
+import { bringFileIn, dropKept, keepFiles, labelPath, restoreFiles, setFilesAside } from './kept.js';
 import { logTail } from './log.js';
 import { executableOf } from './processes.js';
 import { findServers } from './servers.js';
@@ -45,6 +45,8 @@ export function processPlatform(options: ProcessPlatform): Platform {
     keep: (node, token, input) => onItsDisk(node, () => keepFiles(node, token, input)),
     setAside: (node, token, input) => onItsDisk(node, () => setFilesAside(node, token, input)),
     restore: (node, token, input) => onItsDisk(node, () => restoreFiles(node, token, input)),
+    bringIn: (node, token, input) => onItsDisk(node, () => bringFileIn(node, token, input)),
+    keptAt: (node, { label }) => labelPath(node, label),
     drop: (node, token, { label }) => onItsDisk(node, () => dropKept(node, token, label)),
     remember: (node, token, { name, text }) => onItsDisk(node, () => remember(node, token, name, text)),
     recall: (node, { name }) => recall(node, name),

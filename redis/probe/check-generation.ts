@@ -1,4 +1,4 @@
-import type { LedgerResult } from '../../model/evidence.js';
+import type { GivenUp, LedgerResult } from '../../model/evidence.js';
 import { entryOf, TTL_SECONDS, typeOf, type Entry, type EntryType } from './entry.js';
 import { readLedgerFile, type LedgerFile, type LedgerRecord } from './ledger.js';
 import type { ProbeClient } from './raw-client.js';
@@ -9,6 +9,8 @@ export interface Lost {
   type: EntryType;
   expected: string;
   found: string;
+  /** When it was acknowledged, Unix ms; of a counter, its last increment that was. */
+  at: number;
 }
 
 export interface GenerationResult {
@@ -16,6 +18,8 @@ export interface GenerationResult {
   lost: Lost[];
   /** Of counters more writes may be lost than there are examples to name. */
   lostCount: number;
+  /** Of those that are not there, how many a restore has given up. */
+  givenUp?: number;
 }
 
 export interface CheckOptions {
@@ -142,8 +146,9 @@ function checkCounter(pairs: readonly Pair[], final: number): { lost: number; ex
   const last = pairs.at(-1);
   if (lost === 0 || last === undefined) return { lost: 0 };
   const { key, type } = last.entry;
+  const { at } = last.record;
   const expected = `every answer of INCR above the one before, and at least ${high} now`;
-  return { lost, example: { key, type, expected, found: `${final} now, and ${lost} increments missing` } };
+  return { lost, example: { key, type, at, expected, found: `${final} now, and ${lost} increments missing` } };
 }
 
 const show = (value: Reply): string => (value === null ? 'no such key' : String(value));
@@ -151,12 +156,29 @@ const show = (value: Reply): string => (value === null ? 'no such key' : String(
 const lostOf = ({ record, entry }: Pair, found: string): Lost => ({
   key: entry.key,
   type: entry.type,
+  at: record.at,
   expected: `${entry.value}, acknowledged at ${new Date(record.at).toISOString()}`,
   found,
 });
 
+/**
+ * Takes out what was acknowledged between a shard's backup and the end of its writes: a restore has given it up. Of a
+ * counter that goes on from the backup's value no one increment can be told from another: where its writes reach into
+ * that time, all that is missing of it is of that time.
+ */
+export function withoutGivenUp(result: GenerationResult, { from, until }: Omit<GivenUp, 'shard'>): GenerationResult {
+  const within = ({ at, type }: Lost): boolean =>
+    at >= Date.parse(from) && (type === 'counter' || at <= Date.parse(until));
+  const lost = result.lost.filter((it) => !within(it));
+  const increments = result.lostCount - result.lost.filter(({ type }) => type !== 'counter').length;
+  const kept = lost.filter(({ type }) => type !== 'counter').length;
+  const lostCount = kept + (lost.some(({ type }) => type === 'counter') ? increments : 0);
+  return { ...result, lost, lostCount, givenUp: result.lostCount - lostCount };
+}
+
 /** Adds one generation to the sum; the first hundred losses are kept as examples. */
-export function addGeneration(sum: LedgerResult, { acknowledged, lost, lostCount }: GenerationResult): void {
+export function addGeneration(sum: LedgerResult, result: GenerationResult): void {
+  const { acknowledged, lost, lostCount, givenUp = 0 } = result;
   const named = new Map<string, number>();
   for (const { type } of lost) named.set(type, (named.get(type) ?? 0) + 1);
   // A counter has one example, however many of its increments are missing.
@@ -168,6 +190,8 @@ export function addGeneration(sum: LedgerResult, { acknowledged, lost, lostCount
     sum.acknowledged += count;
   }
   sum.lost += lostCount;
-  sum.found = sum.acknowledged - sum.lost;
-  sum.examples.push(...lost.slice(0, Math.max(0, 100 - sum.examples.length)));
+  if (givenUp > 0) sum.givenUp = (sum.givenUp ?? 0) + givenUp;
+  sum.found = sum.acknowledged - sum.lost - (sum.givenUp ?? 0);
+  const examples = lost.slice(0, Math.max(0, 100 - sum.examples.length));
+  sum.examples.push(...examples.map(({ key, type, expected, found }) => ({ key, type, expected, found })));
 }

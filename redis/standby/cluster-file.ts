@@ -11,6 +11,8 @@ export interface NewMember {
   release: string;
   /** As a replica of the primary, in place of a member without slots. */
   replica?: true;
+  /** As that primary itself, with its slots and its epoch: what others know of it stays true. */
+  primary?: true;
 }
 
 export interface Ownership {
@@ -40,7 +42,7 @@ interface Line {
  * The epoch is one that no node has: two primaries of one epoch make one of them bump it for the whole cluster
  * (clusterHandleConfigEpochCollision), in which others may be voting.
  */
-export function clusterFile({ nodes, primaryHost, self, release, replica }: NewMember): ClusterFile {
+export function clusterFile({ nodes, primaryHost, self, release, replica, primary }: NewMember): ClusterFile {
   const all = linesOf(nodes);
   const lines = all.filter(
     ({ id, flags }) => id !== self.id && !flags.includes('handshake') && !flags.includes('noaddr'),
@@ -69,9 +71,12 @@ export function clusterFile({ nodes, primaryHost, self, release, replica }: NewM
   const marks = ranges.flatMap(([from, to]) =>
     Array.from({ length: to - from + 1 }, (_, n) => `[${from + n}-<-${owner}]`),
   );
+  const slots = all.find(({ id }) => id === self.id)?.slots ?? [];
   const own = replica
     ? [self.id, place, 'myself,slave', owner, 0, 0, epoch, 'connected'].join(' ')
-    : [self.id, place, 'myself,master', '-', 0, 0, epoch, 'connected', ...marks].join(' ');
+    : primary
+      ? [self.id, place, 'myself,master', '-', 0, 0, epoch, 'connected', ...slots].join(' ')
+      : [self.id, place, 'myself,master', '-', 0, 0, epoch, 'connected', ...marks].join(' ');
   const current = Math.max(highest, epoch);
   // It has no vote yet; in an epoch that it was not there for it is not to have one either.
   const vars = `vars currentEpoch ${current} lastVoteEpoch ${current}`;
@@ -91,6 +96,13 @@ export function ownLine(nodes: string): Ownership {
     return [Number(from), Number(to)];
   });
   return { owner: own.id, ranges };
+}
+
+/** Of a node's line, its bus port; undefined where it is not among them. */
+export function busPortOf(nodes: string, id: string): number | undefined {
+  const place = nodes.split('\n').find((line) => line.startsWith(`${id} `));
+  const port = Number(/@(\d+)/.exec(place ?? '')?.[1]);
+  return port > 0 ? port : undefined;
 }
 
 /** What others say of its health, it finds out for itself. */

@@ -12,6 +12,7 @@ import { viewProcess } from '../../platforms/process/processes.js';
 import { bundleFile } from './bundle.js';
 import type { Sandbox } from './cluster.js';
 import { startTemporal, type TemporalServer } from '../setup/temporal.js';
+import type { fallback } from '../../workflows/fallback.js';
 import type { Ended } from '../../workflows/run.js';
 import type { upgrade, UpgradeResult } from '../../workflows/upgrade.js';
 import type { upgradeShard } from '../../workflows/upgrade-shard.js';
@@ -204,6 +205,19 @@ export class Stage implements AsyncDisposable {
       workflowId: operationId(deployment),
       taskQueue: TASK_QUEUE,
       args: [{ deployment, to, via, startedBy }],
+    });
+    return new Operation(this.client.workflow, handle.workflowId, handle.firstExecutionRunId);
+  }
+
+  /** Starts a fallback by itself, as `rollout fallback` does where no upgrade runs. */
+  async startFallback(
+    deployment: string,
+    input: { reason: string; shards?: string[]; restore?: boolean; startedBy?: string },
+  ): Promise<Operation> {
+    const handle = await this.client.workflow.start<typeof fallback>('fallback', {
+      workflowId: operationId(deployment),
+      taskQueue: TASK_QUEUE,
+      args: [{ deployment, startedBy: 'olu', ...input }],
     });
     return new Operation(this.client.workflow, handle.workflowId, handle.firstExecutionRunId);
   }

@@ -204,6 +204,7 @@ export class SimulatedDeployment extends Attempts implements Activities {
   readStandbys = () => Promise.resolve([...this.#standbys.values()]);
   cutOver = ({ shard }: InShard): Promise<never> => notSimulated(shard);
   returnNode = ({ shard }: InShard): Promise<never> => notSimulated(shard);
+  restoreShard = ({ shard }: InShard): Promise<never> => notSimulated(shard);
   assessFallback = ({ deployment }: Order): Promise<never> => notSimulated(deployment);
   lookBack = ({ shard }: InShard): Promise<never> => notSimulated(shard);
   seeStandbys = () => Promise.resolve([]);

@@ -17,7 +17,9 @@ import { expectWhole, readNodes } from './stage/nodes.js';
 type Activity = keyof Activities;
 
 /** Activities that only these upgrades come by; all others occur in every one, and are killed in the first. */
-const special: Partial<Record<Activity, 'with a sibling' | 'taken back' | 'brought back' | 'there and back'>> = {
+const special: Partial<
+  Record<Activity, 'with a sibling' | 'taken back' | 'brought back' | 'there and back' | 'restored'>
+> = {
   compareReplica: 'with a sibling',
   revert: 'taken back',
   bringBack: 'brought back',
@@ -31,6 +33,8 @@ const special: Partial<Record<Activity, 'with a sibling' | 'taken back' | 'broug
   lookBack: 'there and back',
   cutOver: 'there and back',
   returnNode: 'there and back',
+  // In fallback-restore.test.ts.
+  restoreShard: 'restored',
 };
 
 /** The moments worth more than any others: killed right before this is done to the world. */

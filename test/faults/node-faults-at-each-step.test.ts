@@ -58,6 +58,7 @@ const steps: Record<Activity, readonly Struck[]> = {
   follow: [],
   cutOver: [],
   returnNode: [],
+  restoreShard: [],
   // At no node.
   completeBackup: [],
   writeReport: [],

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { splitAddress } from '../../model/endpoint.js';
 import type { FailureType } from '../../model/failures.js';
@@ -166,6 +168,34 @@ export function platformContract(name: string, make: () => Promise<ContractSubje
       const input = { release: '4.0.14', configuration: await platform.readConfiguration(node), arguments: [] };
       expect(await refusal(platform.start(node, token(1), input), 'MissingServer')).toContain('npm run setup');
       expect(await platform.releases()).toEqual(expect.arrayContaining(['5.0.6', '8.0.6']));
+    });
+
+    test('a file of the worker’s is put in the node’s folder whole, and is its own from then on', async () => {
+      await using subject = await make();
+      const { platform, node } = subject;
+      await using connection = await subject.connect();
+      await connection.call('SET', 'k', 'of the backup');
+      await connection.call('SAVE');
+      await platform.keep(node, token(1), { label: 'backup', files: ['dump.rdb'] });
+      const from = join(platform.keptAt(node, { label: 'backup' }), 'dump.rdb');
+      const before = await readFile(from);
+      await connection.call('SET', 'k', 'newer');
+      await connection.call('SAVE');
+      await platform.stop(node, token(1), { terminate: true });
+      expect(await refusal(platform.bringIn(node, token(0), { from, file: 'dump.rdb' }), 'Fenced')).toContain(
+        'attempt-1',
+      );
+      expect(await refusal(platform.bringIn(node, token(1), { from, file: '../dump.rdb' }), 'BadInput')).toContain(
+        '..',
+      );
+      for (let n = 0; n < 2; n++) await platform.bringIn(node, token(1), { from, file: 'dump.rdb' });
+      const configuration = await platform.readConfiguration(node);
+      await platform.start(node, token(1), { release: '8.0.6', configuration, arguments: [] });
+      await using now = await subject.connect();
+      expect(await now.call('GET', 'k')).toBe('of the backup');
+      await now.call('SET', 'k', 'later');
+      await now.call('SAVE');
+      expect((await readFile(from)).equals(before)).toBe(true);
     });
 
     test('what was kept comes back, however often, and is dropped at the end', async () => {

@@ -16,6 +16,7 @@ interface FallbackOptions extends WatchOptions {
   as?: string;
   reason: string;
   shard?: string;
+  restore?: true;
   watch?: true;
 }
 
@@ -26,16 +27,22 @@ export function fallbackCommand(): Command {
       'Takes an upgrade back to the release of before, at any step of it until it is finalized. A running upgrade ends at ' +
       'its next safe point and goes back within the same operation; where none runs, the fallback is started by itself. ' +
       'Shards that were not handed over yet get their replicas back; of the others the standby takes over (policy.fallback: ' +
-      'standby). Where there is none, nothing is done, and what a restore would lose is said.',
+      'standby). Where there is none, nothing is done, and what a restore would lose is said; with --restore people are asked ' +
+      'whether the backup is to be restored (the approval restore), and nothing is touched before.',
     examples: [
       ['rollout fallback orders --reason "checkout is slower"', 'every shard'],
       ['rollout fallback orders --shard shard-2 --reason "odd latency"', 'one; the others stay as they are'],
+      [
+        'rollout fallback orders --restore --reason "it corrupts carts"',
+        'without standbys: ask for a restore of the backup',
+      ],
       ['rollout fallback orders --as ana --reason "drill" --watch', 'and follow it to its end'],
     ],
   })
     .argument('<deployment>', 'name of the deployment')
     .requiredOption('--reason <text>', 'why; goes on record, and into the report')
     .option('--shard <name>', 'this shard only')
+    .option('--restore', 'shards without a standby: ask people whether their backups are to be restored')
     .addOption(shared.as())
     .option('--watch', 'follow it, as `rollout watch` does')
     .option('--exit-when-waiting', 'with --watch: leave with exit code 6 when it waits for a person')
@@ -44,7 +51,7 @@ export function fallbackCommand(): Command {
 }
 
 async function fallback(deployment: string, options: FallbackOptions): Promise<void> {
-  const { reason, shard } = options;
+  const { reason, shard, restore } = options;
   const workflowId = workflowIdOf(deployment);
   if (workflowId !== operationId(deployment))
     throw new Complaint('usage', `'${deployment}' is the id of an operation: expected the name of a deployment`, [
@@ -53,6 +60,7 @@ async function fallback(deployment: string, options: FallbackOptions): Promise<v
   const control = controlSchemas.fallback.safeParse({
     ...{ by: identity(options.as), reason },
     ...(shard === undefined ? {} : { shard }),
+    ...(restore === undefined ? {} : { restore }),
   });
   if (!control.success)
     throw new Complaint('usage', `fallback can't be sent:\n${inputProblems(control.error, { reason, shard })}`);
@@ -97,10 +105,10 @@ async function tellRunning(
 async function start(
   temporal: TemporalAccess,
   deployment: string,
-  { by, reason, shard }: Control,
+  { by, reason, shard, restore = false }: Control,
 ): Promise<{ runId: string; input: unknown; worker: boolean }> {
   const { WorkflowExecutionAlreadyStartedError } = await import('@temporalio/client');
-  const raw = { deployment, startedBy: by, reason, shards: shard === undefined ? [] : [shard] };
+  const raw = { deployment, startedBy: by, reason, restore, shards: shard === undefined ? [] : [shard] };
   const input = workflowSchemas.fallback.safeParse(raw);
   if (!input.success)
     throw new Complaint('usage', `the fallback can't be started:\n${inputProblems(input.error, raw)}`);

@@ -15,6 +15,8 @@ interface World {
   standby: { address: string; state: string } | undefined;
   pending: string[];
   before: string | undefined;
+  /** Was it approved that it is restored from its backup? */
+  restore?: true;
 }
 
 /** As the cluster shows it: a standby is seen once it serves, or follows as a replica. */
@@ -34,6 +36,7 @@ const seen = (world: World): FallbackInShard => ({
   ...{ shard: shardOf(world), to: OLD, pending: world.pending },
   ...(world.standby ? { standby: world.standby } : {}),
   ...(world.before === undefined ? {} : { before: world.before }),
+  ...(world.restore ? { restore: true } : {}),
 });
 
 /** Does what the step says, and expects that it was allowed. */
@@ -49,6 +52,14 @@ function carryOut(world: World): World | undefined {
         ...world,
         nodes: world.nodes.map((it) => (it.address === next.node.address ? { ...it, release: OLD } : it)),
         pending: world.pending.filter((it) => it !== next.node.address),
+      };
+    case 'restore':
+      expect(world.restore).toBe(true);
+      expect(primary?.release).toBe(NEW);
+      expect(world.standby?.state).not.toBe('frozen');
+      return {
+        ...world,
+        nodes: world.nodes.map((it) => (it.address === world.primary ? { ...it, release: OLD } : it)),
       };
     case 'release primary':
       return { ...world, pending: world.pending.filter((it) => it !== world.primary) };
@@ -100,11 +111,16 @@ const anyWorld = fc
       before: before === undefined ? undefined : nodes[before % nodes.length]?.address,
     };
   })
-  // Handed over with nothing to go back to is refused, and a standby that handed the role on did so to an older node.
-  .filter((world) => {
-    const primary = world.nodes.find(({ address }) => address === world.primary);
-    return primary?.release === OLD || world.standby?.state === 'frozen';
+  // Handed over with nothing to go back to is refused unless people say so, and a standby that handed the role on did so to
+  // an older node.
+  .filter(({ standby, nodes, primary }) => standby?.state !== 'serving' || releaseOf(nodes, primary) === OLD)
+  .map((world): World => {
+    const bare = releaseOf(world.nodes, world.primary) === NEW && world.standby?.state !== 'frozen';
+    return bare ? { ...world, restore: true } : world;
   });
+
+const releaseOf = (nodes: World['nodes'], at: string): string | undefined =>
+  nodes.find(({ address }) => address === at)?.release;
 
 test('from whatever an interruption left, it ends with every node on the previous release and no standby', () =>
   fc.assert(

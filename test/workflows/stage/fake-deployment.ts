@@ -17,6 +17,7 @@ import type {
   GateResult,
   NodePlace,
   ShardNow,
+  ShardRestore,
   StandbyNow,
 } from '../../../model/work.js';
 
@@ -65,6 +66,8 @@ export class FakeDeployment implements Activities {
   readonly notRepresentable = new Map<string, NotRepresentable[]>();
   /** Shards that the newest complete backup has, and when it was taken. */
   backedUp: { shards: string[]; at: string } | undefined;
+  /** Restores that were begun and not ended. */
+  readonly unfinished: ShardRestore[] = [];
   ledger: LedgerResult | undefined;
   /** Keys that no comparison could decide on. */
   unsettled = 0;
@@ -300,7 +303,33 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
       ...{ name, policy, from: this.releases().includes(NEW) ? NEW : OLD, to: OLD, way: [OLD], facts: { nodes: {} } },
       ...{ topology: { ...topology, shards }, pending: this.#pendingIn(shards), searchable: this.#searchable },
       ...{ artefacts: `/state/${operation}`, standbys: [...this.standbys.values()] },
-      backups: backedUp.map((shard) => ({ shard, node: this.#nodesOf(shard)[0]?.address ?? '', at })),
+      backups: backedUp.map((shard) => ({
+        ...{ shard, node: this.#nodesOf(shard)[0]?.address ?? '', at, file: `/backups/${shard}.rdb`, bytes: 1000 },
+        ...{ keys: 10, sha256: 'a'.repeat(64), replid: 'b'.repeat(40), offset: 1, streamBytes: 999 },
+      })),
+      ...(this.unfinished.length === 0 ? {} : { unfinished: [...this.unfinished] }),
+    };
+  };
+  restoreShard = async (input: Parameters<Activities['restoreShard']>[0]) => {
+    const { shard, primary, to, backup } = input;
+    if (!this.unfinished.some((it) => it.shard === shard)) this.unfinished.push({ shard, primary, to, backup });
+    await this.#do(`restoreShard ${shard}`);
+    const node = this.#node(primary);
+    if (!node.primary) throw new RolloutError('Stopped', `${primary} does not serve ${shard}`);
+    const replicas = this.#nodesOf(shard)
+      .filter((it) => it !== node)
+      .map(({ address }) => ({
+        ...{ node: address, shard, kind: 'full' as const, ms: 1 },
+        verified: this.#compared({ shard, primary, replica: address }),
+      }));
+    for (const it of this.#nodesOf(shard)) Object.assign(it, { release: to });
+    this.unfinished.splice(0, this.unfinished.length, ...this.unfinished.filter((it) => it.shard !== shard));
+    const until = new Date().toISOString();
+    return {
+      ...{ shard, node: primary, release: to, backup, awayMs: 900, replicas },
+      lossWindow: { from: backup.at, until, ms: Date.parse(until) - Date.parse(backup.at), streamBytes: 1234 },
+      keptAside: { node: primary, at: `/nodes/${primary}/.rollout/given-up`, keys: 12, bytes: 1200, offset: 1235 },
+      verified: { keys: 10, expired: 0, compared: 10, different: 0 },
     };
   };
   lookBack = async ({ shard }: { shard: string }) => {

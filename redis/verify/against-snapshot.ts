@@ -1,0 +1,192 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { RolloutError } from '../../model/failures.js';
+import { connect, type Endpoint, type NodeConnection } from '../connection.js';
+import { readDump } from '../rdb/dump.js';
+import type { Elements } from '../rdb/elements.js';
+import { RdbReader } from '../rdb/reader.js';
+
+export interface SnapshotComparison {
+  /** Keys in the file, and those of them that had expired by now. */
+  keys: number;
+  expired: number;
+  /** Whose values were compared. */
+  compared: number;
+  /** Missing, of another value, or not in the file at all. */
+  different: number;
+  missing: number;
+  /** Some of them. */
+  examples: string[];
+}
+
+interface ComparingInput {
+  /** An RDB file of the node's own release. */
+  file: string;
+  /** How many keys it has. */
+  keys: number;
+  /** A node that was started on it, and takes no writes. */
+  node: Endpoint;
+  /** Compares about this many in place of all; that each key is there is looked at all the same. */
+  sample?: number;
+  onProgress?: (keys: number) => void;
+  signal?: AbortSignal;
+}
+
+/** A key as the file has it. */
+interface Wanted {
+  key: Buffer;
+  expiresAt?: number;
+  /** Absent where only its presence is looked at. */
+  digest?: string;
+}
+
+const BATCH = 200;
+const EXAMPLES = 20;
+/** A node may expire a key when its own clock says so, which is not ours, ms. */
+const CLOCK_MS = 2000;
+
+/**
+ * Compares what a node has with the file that it was started on, value by value, whatever their encodings: each is decoded
+ * here, the node's from DUMP. Memory is bounded.
+ *
+ * @throws RolloutError BackupFailed where the file is damaged; Unreachable, NodeHung
+ */
+export async function compareWithSnapshot(input: ComparingInput): Promise<SnapshotComparison> {
+  const { file, node, keys, sample, onProgress, signal } = input;
+  await using connection = await connect(node, { timeoutMs: 60_000 });
+  const found: SnapshotComparison = { keys: 0, expired: 0, compared: 0, different: 0, missing: 0, examples: [] };
+  const every = sample === undefined ? 1 : Math.max(1, Math.floor(keys / sample));
+  const reader = new RdbReader({});
+  let batch: Wanted[] = [];
+  let digest = new ValueDigest();
+  const flush = async (): Promise<void> => {
+    signal?.throwIfAborted();
+    await compareBatch(connection, batch, found);
+    batch = [];
+    onProgress?.(found.keys);
+  };
+  for await (const chunk of createReadStream(file, { highWaterMark: 256 * 1024 }) as AsyncIterable<Buffer>)
+    for (const record of reader.read(chunk)) {
+      if (record.kind !== 'key') continue;
+      if (record.first) digest = new ValueDigest();
+      const wanted = found.keys % every === 0;
+      if (wanted) digest.add(record.part);
+      if (!record.last) continue;
+      const { key, expiresAt } = record;
+      const value = wanted ? digest.value() : undefined;
+      batch.push({
+        key: Buffer.from(key),
+        ...(expiresAt === undefined ? {} : { expiresAt }),
+        ...(value === undefined ? {} : { digest: value }),
+      });
+      found.keys++;
+      if (batch.length >= BATCH) await flush();
+    }
+  await flush();
+  reader.end();
+  // One that has expired may be counted for a while yet.
+  const more = Number(await connection.call('DBSIZE')) - (found.keys - found.missing);
+  if (more > 0) note(found, `${more} keys that are not in the file`, more);
+  return found;
+}
+
+async function compareBatch(
+  connection: NodeConnection,
+  batch: readonly Wanted[],
+  found: SnapshotComparison,
+): Promise<void> {
+  const asked = batch.map(({ key, digest }) => (digest === undefined ? ['EXISTS', key] : ['DUMP', key]));
+  const replies = await connection.pipeline(asked, { buffers: true });
+  for (const [i, { key, expiresAt, digest }] of batch.entries()) {
+    const reply = replies[i];
+    if (reply instanceof Error) {
+      // For another try: only that its slot is not here says something about the key.
+      if (!/^(MOVED|ASK) /.test(reply.message))
+        throw new RolloutError('Unreachable', `${connection.address}: ${reply.message}`);
+      note(found, `${printable(key)} is of another shard by now`);
+      continue;
+    }
+    const isThere = digest === undefined ? Number(reply) === 1 : reply !== null;
+    if (!isThere) {
+      if (expiresAt !== undefined && expiresAt <= Date.now() + CLOCK_MS) found.expired++;
+      else {
+        found.missing++;
+        note(found, `${printable(key)} is missing`);
+      }
+      continue;
+    }
+    if (digest === undefined) continue;
+    found.compared++;
+    const own = new ValueDigest();
+    for (const part of readDump(reply as Buffer)) own.add(part);
+    if (own.value() !== digest) note(found, `${printable(key)} has another value`);
+  }
+}
+
+function note(found: SnapshotComparison, what: string, count = 1): void {
+  found.different += count;
+  if (found.examples.length < EXAMPLES) found.examples.push(what);
+}
+
+const printable = (key: Buffer): string => JSON.stringify(key.toString('latin1').slice(0, 100));
+
+/** A value's digest, piece by piece; in whichever order a set, a hash or a sorted set comes. */
+class ValueDigest {
+  readonly #ordered = createHash('sha1');
+  readonly #sum = Buffer.alloc(20);
+  #comparable = true;
+  #begun = false;
+
+  add(part: Elements): void {
+    if (!this.#begun) this.#ordered.update(part.type);
+    this.#begun = true;
+    switch (part.type) {
+      case 'string':
+        this.#ordered.update(part.value);
+        break;
+      case 'list':
+        for (const element of part.elements) this.#ordered.update(framed(element));
+        break;
+      case 'set':
+        for (const element of part.elements) this.#mix(element);
+        break;
+      case 'zset':
+        for (const [i, member] of part.elements.entries()) this.#mix(framed(member), String(part.scores[i]));
+        break;
+      case 'hash':
+        // A field may have expired meanwhile.
+        if (part.expiries) this.#comparable = false;
+        for (let i = 0; i < part.elements.length; i += 2)
+          this.#mix(framed(part.elements[i] ?? none), part.elements[i + 1] ?? none);
+        break;
+      case 'stream':
+        // Where its pieces are parted depends on how it is kept.
+        if (part.piece === 'entries') for (const entry of part.entries) this.#ordered.update(JSON.stringify(entry));
+        else this.#ordered.update(JSON.stringify(part));
+        break;
+      case 'module':
+        this.#comparable = false;
+    }
+  }
+
+  /** Undefined where no two of them could be compared. */
+  value(): string | undefined {
+    if (!this.#comparable) return undefined;
+    return this.#ordered.copy().update(this.#sum).digest('hex');
+  }
+
+  #mix(...pieces: (Buffer | string)[]): void {
+    const hash = createHash('sha1');
+    for (const piece of pieces) hash.update(piece);
+    const digest = hash.digest();
+    for (let i = 0; i < digest.length; i++) this.#sum[i] = (this.#sum[i] ?? 0) ^ (digest[i] ?? 0);
+  }
+}
+
+const none = Buffer.alloc(0);
+
+function framed(bytes: Buffer): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(bytes.length);
+  return Buffer.concat([length, bytes]);
+}

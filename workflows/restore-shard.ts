@@ -1,0 +1,50 @@
+import type { RestoreRecord } from '../model/evidence.js';
+import { lossText } from '../model/restore.js';
+import type { ShardRestore } from '../model/work.js';
+import { act } from './proxies.js';
+import type { Run } from './run.js';
+import { noteComparison } from './validate.js';
+
+/**
+ * Puts a shard's backup in the place of what it serves. From here on it is approved: whatever interrupts it, the next
+ * fallback goes on with it.
+ */
+export async function restoreShard(run: Run, input: ShardRestore): Promise<RestoreRecord> {
+  const { shard, primary, to, backup } = input;
+  const where = { shard, node: primary };
+  run.phase('restoring', `${shard}: ${primary} to ${to}, on the backup of ${backup.at}`, where);
+  await run.gates.hold(['topology'], `before ${shard} is restored`, { shard });
+  return finishRestore(run, input);
+}
+
+/** As restoreShard, of one that was interrupted: its primary may be down, and no gate would pass. */
+export async function finishRestore(run: Run, input: ShardRestore): Promise<RestoreRecord> {
+  const { shard, primary, to } = input;
+  const where = { shard, node: primary };
+  run.untouched = false;
+  const record = await run.step(`restore on ${to}`, { ...where, kind: 'swap' }, () =>
+    act('restoreShard', `restore ${shard} at ${primary}`, { ...run.order, ...input }),
+  );
+  (run.record.restores ??= []).push(record);
+  const { fallback } = run.status;
+  const said = restored(record);
+  if (fallback) fallback.restore = [...(fallback.restore ?? []).filter((it) => !isAbout(it, shard)), said];
+  run.note('note', said, where);
+  for (const { verified, ...resync } of record.replicas) {
+    run.record.resyncs.push({ ...resync, release: to });
+    run.record.verify.push(verified);
+    noteComparison(run, verified);
+  }
+  const addresses = [primary, ...record.replicas.map(({ node }) => node)];
+  for (const node of addresses) run.record.releases.push({ node, before: run.node(node)?.release ?? '', after: to });
+  run.family.tellNodes({ addresses, release: to, state: 'reverted' });
+  return record;
+}
+
+/** What it came to, for whoever has to do without those writes. */
+function restored({ shard, node, release, lossWindow, keptAside }: RestoreRecord): string {
+  return `${shard}: restored at ${node} on ${release}. Lost is ${lossText(lossWindow)}; the only copy of it is kept aside: ${keptAside.at}`;
+}
+
+/** Of what was said of the shards, each beginning with its name. */
+const isAbout = (text: string, shard: string): boolean => text.startsWith(`${shard},`) || text.startsWith(`${shard}:`);
