@@ -28,7 +28,7 @@ describe('where no operation runs, a fallback is started under the id that is th
   test('of every shard, told as JSON: what it was started with', async () => {
     const { code, stdout, stderr } = await rollout(['fallback', 'ended', ...because('--json')], options);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    const input = { deployment: 'ended', startedBy: 'ana', reason: 'checkout is slower', shards: [] };
+    const input = { deployment: 'ended', startedBy: 'ana', reason: 'checkout is slower', shards: [], restore: false };
     expect(json(stdout)).toMatchObject({ workflowId: 'redis/ended', input, worker: true });
     const status = json((await rollout(['status', 'ended', '--json'], options)).stdout);
     expect(status).toMatchObject({ status: { operation: 'fallback', startedBy: 'ana', result: 'completed' } });
