@@ -53,7 +53,7 @@ test.each([
       },
     });
     const upgrade = await stage.start(name, to);
-    await upgrade.until('it soaks', ({ phase }) => phase === 'soaking', 120_000);
+    await upgrade.until('it soaks', ({ phase }) => phase === 'soaking', 300_000);
     await write(cluster);
 
     await upgrade.tell('fallback', { by: 'ana', reason: 'it corrupts carts' });
@@ -67,7 +67,7 @@ test.each([
     await stage.faults.draw(...faults);
     stage.keepWorker(2);
     const back = await stage.startFallback(name, { reason: 'it corrupts carts', restore: true, startedBy: 'ana' });
-    const { status } = await back.waits('approval', 'restore', 60_000);
+    const { status } = await back.waits('approval', 'restore', 300_000);
     expect(status.approvals.at(-1)?.question).toMatch(/shard-3, served by .* on 8\.0\.6: from the backup of 20/);
     expect(new Set((await readNodes(cluster)).map(({ release }) => release))).toEqual(new Set([to]));
     // What this operation's own clients write until then is given up, too.
@@ -78,7 +78,7 @@ test.each([
       return recent.length > 0 && recent.every(({ operations, failed }) => operations > failed + 20);
     });
     expect(await back.tell('approve', { by: 'ben' })).toHaveProperty('done');
-    await back.until('it has ended', ({ result }) => result !== undefined, 120_000);
+    await back.until('it has ended', ({ result }) => result !== undefined, 300_000);
     const outcome = await back.result();
 
     expect(outcome.result).toBe('completed');
@@ -104,7 +104,7 @@ test.each([
     for (const { address } of cluster.nodes)
       for (const key of keys) expect(await cluster.ask(address, 'CLUSTER', 'COUNTKEYSINSLOT', keySlot(key))).toBe(0);
   },
-  300_000,
+  900_000,
 );
 
 /** Of slots that nothing else is written to. */

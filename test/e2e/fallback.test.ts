@@ -62,7 +62,7 @@ test.each(pairs)(
       ...(asUser ? { credentials: { username: 'rollout', password: 'env:ROLLOUT_PASSWORD' } } : {}),
     });
     const upgrade = await stage.start(name, to);
-    const { status } = await upgrade.until('it soaks', ({ phase }) => phase === 'soaking', 120_000);
+    const { status } = await upgrade.until('it soaks', ({ phase }) => phase === 'soaking', 300_000);
     expect(status.fallback).toMatchObject({ class: 'lossless', policy: 'standby' });
     const shards = Array.from({ length: primaries }, (_, i) => `shard-${i + 1}`);
     expect(status.fallback?.standbys.map(({ shard, state }) => `${shard} ${state}`)).toEqual(
@@ -86,7 +86,7 @@ test.each(pairs)(
         );
 
     expect(await upgrade.tell('fallback', { by: 'ana', reason: 'a drill' })).toHaveProperty('done');
-    await upgrade.until('it has ended', ({ result }) => result !== undefined, 120_000);
+    await upgrade.until('it has ended', ({ result }) => result !== undefined, 300_000);
     const outcome = await upgrade.result();
 
     expect(outcome.statement).toContain(`back on ${from}: all ${2 * primaries} nodes`);
@@ -102,7 +102,7 @@ test.each(pairs)(
     expect(report.followers?.every(({ commands }) => commands > 0)).toBe(true);
     expect(report.followers?.map(({ comparison }) => comparison?.found)).toEqual(shards.map(() => 0));
   },
-  300_000,
+  900_000,
 );
 
 async function seen({ client, workflowId, runId }: Operation) {

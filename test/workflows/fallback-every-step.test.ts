@@ -42,7 +42,7 @@ async function holdIn(
   const release = fake.hold(step);
   held.push(release);
   const operation = await stage.start(name);
-  await until(`${step} is begun`, () => Promise.resolve(fake.begun.has(step)), 60_000);
+  await until(`${step} is begun`, () => Promise.resolve(fake.begun.has(step)), 100_000);
   return { fake, operation, release };
 }
 
@@ -93,7 +93,7 @@ test.concurrent.each(fallbackSteps.map((step, i) => [step, i] as const))(
     const release = fake.hold(step);
     held.push(release);
     const first = await stage.start(name, { reason: 'an incident' }, 'fallback');
-    await until(`${step} is begun`, () => Promise.resolve(fake.begun.has(step)), 60_000);
+    await until(`${step} is begun`, () => Promise.resolve(fake.begun.has(step)), 100_000);
     await stage.handle(first.workflowId).terminate('interrupted');
     release();
     const second = await stage.start(name, { reason: 'an incident, once more' }, 'fallback');

@@ -161,11 +161,11 @@ test('what was approved and interrupted goes on first, whoever starts the fallba
   const first = await stage.start('interrupted', { reason: 'an incident', restore: true }, 'fallback');
   await first.waits('approval', 'restore');
   await first.tell('approve', { by: 'ben' });
-  await until('it is being restored', () => Promise.resolve(fake.begun.has('restoreShard shard-1')), 60_000);
+  await until('it is being restored', () => Promise.resolve(fake.begun.has('restoreShard shard-1')), 100_000);
   await stage.handle(first.workflowId).terminate('interrupted');
   fake.begun.clear();
   const second = await stage.start('interrupted', { reason: 'once more' }, 'fallback');
-  await until('it goes on', () => Promise.resolve(fake.begun.has('restoreShard shard-1')), 60_000);
+  await until('it goes on', () => Promise.resolve(fake.begun.has('restoreShard shard-1')), 100_000);
   release();
   expect(await second.result()).toMatchObject({ result: 'completed' });
   expectAllBack(fake);
@@ -195,7 +195,7 @@ test.concurrent.each(steps.map((step, i) => [step, i] as const))(
     };
     const first = await stage.start(name, { reason: 'an incident', restore: true }, 'fallback');
     const begun = (): boolean => fake.begun.has(step);
-    await Promise.all([until(`${step} is begun`, begun, 60_000), approve(first, begun)]);
+    await Promise.all([until(`${step} is begun`, begun, 100_000), approve(first, begun)]);
     await stage.handle(first.workflowId).terminate('interrupted');
     release();
     const second = await stage.start(name, { reason: 'once more', restore: true }, 'fallback');
