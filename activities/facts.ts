@@ -3,6 +3,7 @@ import { eachNode } from '../model/in-parallel.js';
 import type { ClientFacts, NodeFacts, PlanFacts } from '../model/planning/facts.js';
 import { allNodes, type TopologyView } from '../model/topology.js';
 import { readClock } from '../redis/clock.js';
+import { datasetBytes } from '../redis/info.js';
 import { getDirective, readInfo } from '../redis/node.js';
 import type { NodeConnection } from '../redis/connection.js';
 import type { Context } from './context.js';
@@ -70,7 +71,7 @@ async function factsOf(
   const modules = await connection.call('MODULE', 'LIST').then(moduleNames, () => undefined);
   const facts = {
     clock,
-    datasetBytes: Number(info['used_memory_dataset'] ?? info['used_memory'] ?? 0),
+    datasetBytes: datasetBytes(info),
     expiringKeys: Number(/expires=(\d+)/.exec(info['db0'] ?? '')?.[1] ?? 0),
     appendOnly: (await getDirective(connection, 'appendonly')) === 'yes',
     savePoints: (await getDirective(connection, 'save')) ?? '',

@@ -4,7 +4,7 @@ import type { ConfigurationDifference } from '../model/evidence.js';
 import type { NodeActivities, NodePlace, Order } from '../model/work.js';
 import { readConfiguration } from '../redis/configuration.js';
 import { isSilent, type NodeConnection } from '../redis/connection.js';
-import { releaseFromInfo } from '../redis/info.js';
+import { datasetBytes, releaseFromInfo } from '../redis/info.js';
 import { backgroundSave, getDirective, noFailover, readInfo, setDirective } from '../redis/node.js';
 import { poll } from '../redis/roles.js';
 import { BACKLOG_SIZE, grownBacklog, growBacklog, putBackBacklog } from './backlog.js';
@@ -136,7 +136,7 @@ async function save(context: Context, place: NodePlace): Promise<{ bytes: number
   const before = await needBefore(context, place);
   await using connection = await context.connectToAct(place);
   const info = await readInfo(connection);
-  const bytes = Number(info['used_memory_dataset'] ?? 0);
+  const bytes = datasetBytes(info);
   if (releaseFromInfo(info) !== before.release) return { bytes, taken: before.snapshot };
   if (await followsNewer(context, info, before.release)) return { bytes, taken: before.snapshot };
   // Whatever it saved by itself later on could be missing what a newer primary sends.

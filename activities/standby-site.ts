@@ -7,6 +7,7 @@ import type { NodePlace } from '../model/work.js';
 import type { StartInput } from '../platforms/platform.js';
 import { readConfiguration } from '../redis/configuration.js';
 import type { NodeConnection } from '../redis/connection.js';
+import { datasetBytes } from '../redis/info.js';
 import { readInfo } from '../redis/node.js';
 import { readAccounts } from '../redis/topology.js';
 import { readOrigin } from './before.js';
@@ -192,7 +193,7 @@ async function roomFor(
   entries: readonly StandbyEntry[],
 ): Promise<number> {
   const bytes = Math.ceil(Number(info['used_memory'] ?? 0) * MEMORY_FACTOR);
-  const file = Number(info['used_memory_dataset'] ?? info['used_memory'] ?? 0) * DATASET_FILES;
+  const file = datasetBytes(info) * DATASET_FILES;
   const { host } = splitAddress(place.address);
   const promised = entries
     .filter((it) => it.state === 'syncing' && splitAddress(it.address).host === host)

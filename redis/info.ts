@@ -17,3 +17,14 @@ export function releaseFromInfo(info: Record<string, string>): string {
     return `valkey-${info['valkey_version']}`;
   return info['redis_version'] ?? '';
 }
+
+/**
+ * Bytes of the dataset. Of a node with next to nothing the overheads are estimated to be more than is in use, and the
+ * difference wraps round to some 2^64 (getMemoryOverheadData in object.c): then, and where it isn't told, all that is in
+ * use.
+ */
+export function datasetBytes(info: Record<string, string>): number {
+  const used = Number(info['used_memory'] ?? 0);
+  const dataset = Number(info['used_memory_dataset'] ?? used);
+  return dataset > used ? used : dataset;
+}

@@ -3,7 +3,7 @@ import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { compareWithSnapshot } from '../../../redis/verify/against-snapshot.js';
-import { Sandbox } from '../../../scripts/sandbox/cluster.js';
+import { Sandbox, until } from '../../../scripts/sandbox/cluster.js';
 import { everyType } from './every-type.js';
 
 test.each(['5.0.6', '8.0.6'])(
@@ -34,6 +34,7 @@ test.each(['5.0.6', '8.0.6'])(
     await copyFile(file, join(server.home, 'dump.rdb'));
     await sandbox.start(server);
     await using again = await sandbox.connect();
+    await until('one key has expired', async () => (await again.call('EXISTS', 'short-lived')) === 0);
     expect(await compare()).toMatchObject({ keys, different: 0, expired: 1 });
     expect(await compare(100)).toMatchObject({ keys, different: 0 });
 
