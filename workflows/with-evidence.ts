@@ -121,10 +121,13 @@ async function backUp(run: Run, { shards }: TopologyView, hop?: string): Promise
   );
   const order = { ...run.order, ...(hop === undefined ? {} : { hop }) };
   const atOnce = Math.max(BACKUPS_AT_ONCE, run.assessment.policy.parallelShards);
-  await inParallel(shards, atOnce, async ({ name: shard, primary, replicas }) => {
-    await run.checkpoint();
+  const stillOfUse = (): void => {
     const hopeless = run.gates.hopeless?.();
     if (hopeless) throw hopeless;
+  };
+  await inParallel(shards, atOnce, async ({ name: shard, primary, replicas }) => {
+    await run.checkpoint();
+    stillOfUse();
     const record = await run.step('back up', { shard }, () =>
       act('backUpShard', `back up ${shard}`, {
         ...order,
@@ -135,6 +138,8 @@ async function backUp(run: Run, { shards }: TopologyView, hop?: string): Promise
     );
     run.record.backups.push(record);
   });
+  // Older ones are removed for it.
+  stillOfUse();
   await act('completeBackup', 'keep the newest backups', { ...order, shards: shards.map(({ name }) => name) });
 }
 
