@@ -67,7 +67,8 @@ test.concurrent.each(upgradeSteps.map((step, i) => [step, i] as const))(
     if (i % 2 === 0) expect(await operation.tell('fallback', person)).toHaveProperty('done');
     else {
       await stage.handle(operation.workflowId).signal('fallback', person);
-      if (!step.startsWith('checkGates'))
+      // What goes on beside the steps doesn't hold them up: it may be taken back by then.
+      if (!/^(checkGates|runProbe|follow)/.test(step))
         await operation.until('it is shown within the step', ({ asked }) => asked?.what === 'fallback');
     }
     release();
