@@ -91,7 +91,7 @@ test.each(pairs)(
 
     expect(outcome.statement).toContain(`back on ${from}: all ${2 * primaries} nodes`);
     expect(outcome.result).toBe('fell back');
-    await expectWhole(cluster, { release: from, before });
+    await expectWhole(cluster, { release: from, before, closed: true });
     await dataset.expectSame(10_000);
     const report = await readReport(outcome);
     expect(report.probe?.ledger).toMatchObject({ lost: 0 });

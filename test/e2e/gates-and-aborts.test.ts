@@ -33,7 +33,10 @@ test('gates that block say why, since when and what clears them, and are overrid
     },
   });
   const operation = await stage.start('orders', '8.0');
-  const { status } = await operation.waits('gate', 'checkout-works');
+  await operation.waits('gate', 'checkout-works');
+  const { status } = await operation.until('the probe has measured', ({ waiting }) =>
+    waiting.some(({ name, reason }) => name === 'latency' && reason.includes('percentile')),
+  );
   const blocking = Object.fromEntries(status.waiting.map((it) => [it.name, it]));
   expect(blocking).toMatchObject({
     latency: {

@@ -37,7 +37,7 @@ test.each(pairs)(
     const nodes = 3 * (1 + replicasEach);
     expectCompleted(outcome);
     expect(outcome).toMatchObject({ to: reached, nodes });
-    await expectWhole(cluster, { release: reached, before });
+    await expectWhole(cluster, { release: reached, before, closed: true });
     await dataset.expectSame(10_000);
     const report = await readReport(outcome);
     expectUnnoticed(report);

@@ -43,7 +43,7 @@ test('5.0.6 → 7.0 → 7.2 as one operation, stopped in the first hop and taken
 
   expectCompleted(outcome);
   expect(outcome).toMatchObject({ from: '5.0.6', to: '7.2.4', nodes: 4 });
-  await expectWhole(cluster, { release: '7.2.4', before });
+  await expectWhole(cluster, { release: '7.2.4', before, closed: true });
   await dataset.expectSame(10_000);
   const report = await readReport(outcome);
   expectUnnoticed(report);
