@@ -1,4 +1,3 @@
-import { isAbsolute, join } from 'node:path';
 import { namesOf } from '../model/configuration.js';
 import type { ConfigurationDifference } from '../model/evidence.js';
 import { RolloutError } from '../model/failures.js';
@@ -9,6 +8,7 @@ import { releaseFromInfo } from '../redis/info.js';
 import { noFailover, readInfo } from '../redis/node.js';
 import { BACKLOG_SIZE, grownBacklog } from './backlog.js';
 import { platformNode, type Context } from './context.js';
+import { inHome } from './places.js';
 import { readRegistry } from './standby-registry.js';
 
 /**
@@ -64,9 +64,13 @@ export async function rememberOrigin(context: Context, place: NodePlace): Promis
   const standbys = await readRegistry(context.deploymentFolder);
   if (origin && (isPending(before) || standbys.some(({ release }) => release === origin.release)))
     if (origin.release !== before.release || isPending(before)) return;
-  const { release, file, running, acl, aclFile } = before;
-  const kept: Before = { release, file, running, acl, snapshot: false, ...(aclFile ? { aclFile } : {}) };
-  await context.platform.remember(platformNode(place), context.token, { name: ORIGIN, text: JSON.stringify(kept) });
+  const text = JSON.stringify(settingsOf(before));
+  await context.platform.remember(platformNode(place), context.token, { name: ORIGIN, text });
+}
+
+/** What stays true of a node whatever becomes of its dataset. */
+export function settingsOf({ release, file, running, acl, aclFile }: Before): Before {
+  return { release, file, running, acl, snapshot: false, ...(aclFile ? { aclFile } : {}) };
 }
 
 /** What a fallback brings the node back to; undefined where no upgrade with a fallback has begun on it. */
@@ -132,6 +136,6 @@ export async function rememberBefore(
 
 async function readAclFile(context: Context, place: NodePlace, name: string): Promise<Before['aclFile']> {
   if (name === '') return undefined;
-  const path = isAbsolute(name) ? name : join(place.home, name);
+  const path = inHome(place, name);
   return { path, text: (await context.platform.readFile(platformNode(place), { path })) ?? '' };
 }

@@ -4,7 +4,7 @@ import type { BroughtBack, NodePlace } from '../model/work.js';
 import type { NodeAccount } from '../redis/account.js';
 import { poll } from '../redis/roles.js';
 import { readAccounts, readTopology } from '../redis/topology.js';
-import { readBefore, writeBefore, type Before } from './before.js';
+import { readBefore, settingsOf, writeBefore, type Before } from './before.js';
 import { platformNode, type Context } from './context.js';
 import { placeBeside } from './neighbours.js';
 import { startAnother, startAsBefore } from './server.js';
@@ -97,8 +97,8 @@ async function startOnce(context: Context, place: NodePlace, primaryRuns: string
       `nothing is known of it as it was before: start its server by hand, of ${primaryRuns} or older`,
     );
   // Something is done to it now, so it is compared and given back anew.
-  const { release, file, running, acl, aclFile, snapshot } = before;
-  const left: Before = { release, file, running, acl, snapshot, ...(aclFile ? { aclFile } : {}) };
+  const { release, snapshot } = before;
+  const left: Before = { ...settingsOf(before), snapshot };
   // One that was given back and died later ran what was started there last.
   const ran = before.released ? ((await context.platform.inspect(platformNode(place))).release ?? release) : release;
   await writeBefore(context, place, left);

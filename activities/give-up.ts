@@ -1,11 +1,14 @@
 import { join } from 'node:path';
 import { formatSize } from '../model/duration.js';
+import { splitAddress } from '../model/endpoint.js';
 import { RolloutError } from '../model/failures.js';
 import { satisfies } from '../model/release.js';
 import type { NodePlace } from '../model/work.js';
-import { isSilent, type NodeConnection } from '../redis/connection.js';
+import { parseClusterNodes } from '../redis/cluster-nodes.js';
+import { isSilent } from '../redis/connection.js';
 import { noFailover, readInfo, setDirective, shutDownSaving } from '../redis/node.js';
 import { poll } from '../redis/roles.js';
+import { missingForRestore } from '../redis/permissions.js';
 import { checkSnapshot, releaseFromAux } from '../redis/snapshot.js';
 import { ownLine } from '../redis/standby/cluster-file.js';
 import { forgetBefore, isPending, readBefore, writeBefore, type Before } from './before.js';
@@ -75,34 +78,18 @@ async function mayEnd(context: Context, { place, origin, entry: { backup, to } }
   const [role] = (await connection.call('ROLE')) as [string];
   if (role !== 'master')
     throw new RolloutError('Stopped', `${place.address} serves no more: start again, with whoever serves now`);
-  await mustBeAllowed(connection);
+  const refused = await missingForRestore(connection);
+  if (refused.length > 0)
+    throw new RolloutError(
+      'MissingPermission',
+      `${connection.address}: a restore needs ${refused.join(', ')}; nothing was done`,
+    );
   const needed = Number((await readInfo(connection, 'memory'))['used_memory'] ?? 0) + backup.bytes;
   const { diskFree } = await platform.resources(platformNode(place));
   if (diskFree < needed)
     throw new RolloutError(
       'NoSpace',
       `${place.address}: ${formatSize(diskFree)} free on the disk of ${place.home}; ${formatSize(needed)} are needed for what it has, which is kept, beside its backup`,
-    );
-}
-
-/** What comes after the end can't be asked for then: rights are checked before anything else, and none of it does harm. */
-async function mustBeAllowed(connection: NodeConnection): Promise<void> {
-  const asked = [
-    ...[['EXISTS', 'redis-rollout-asks'], ['DUMP', 'redis-rollout-asks'], ['DBSIZE']],
-    ...[
-      ['CLUSTER', 'FORGET', 'redis-rollout-asks'],
-      ['CLUSTER', 'MEET', 'redis-rollout-asks', 'redis-rollout-asks'],
-    ],
-  ];
-  const replies = await connection.pipeline(asked);
-  const refused = asked.filter((_, i) => {
-    const reply = replies[i];
-    return reply instanceof Error && reply.message.startsWith('NOPERM');
-  });
-  if (refused.length > 0)
-    throw new RolloutError(
-      'MissingPermission',
-      `${connection.address}: a restore needs ${refused.map(([command = '', sub]) => (command === 'CLUSTER' ? `${command} ${sub}` : command)).join(', ')}; nothing was done`,
     );
 }
 
@@ -153,9 +140,12 @@ type Held = NodePlace & { answers: boolean };
 /** Of whom nobody may be elected while the primary is away; one that does not answer is ended, and comes back empty. */
 async function holdReplicas(context: Context, { place, entry }: GivingUp): Promise<Held[]> {
   await using primary = await context.connect(place.address);
-  const replicas = replicasIn(String(await primary.call('CLUSTER', 'NODES')));
+  const nodes = String(await primary.call('CLUSTER', 'NODES'));
+  const { owner } = ownLine(nodes);
+  const members = parseClusterNodes(nodes, splitAddress(place.address).host);
+  const replicas = members.filter(({ primaryId }) => primaryId === owner);
   const held: Held[] = [];
-  for (const address of replicas) {
+  for (const { address } of replicas) {
     const known = await whereItIs(context, address).catch(async (error: unknown) => {
       const beside = await placeBeside(context, place.address, address);
       if (!beside) throw error;
@@ -185,14 +175,6 @@ async function letGo(context: Context, replicas: readonly Held[]): Promise<void>
     await setDirective(acting, noFailover, before?.running[noFailover] ?? 'no');
     await forgetBefore(context, place);
   }
-}
-
-function replicasIn(nodes: string): string[] {
-  const { owner: id } = ownLine(nodes);
-  return nodes.split('\n').flatMap((line) => {
-    const [, address = '', , primaryId] = line.split(' ');
-    return primaryId === id ? [address.replace(/@.*$/, '')] : [];
-  });
 }
 
 /** The file that it wrote at its end, and nothing older. */

@@ -1,12 +1,12 @@
-import { isAbsolute, join } from 'node:path';
 import { RolloutError } from '../model/failures.js';
 import { satisfies } from '../model/release.js';
 import type { NodePlace } from '../model/work.js';
 import { ownLine } from '../redis/standby/cluster-file.js';
 import { meetAnew } from '../redis/standby/meet-anew.js';
 import { readAccounts } from '../redis/topology.js';
-import { readBefore, readOrigin, type Before } from './before.js';
+import { readBefore, readOrigin, settingsOf, type Before } from './before.js';
 import { platformNode, type Context } from './context.js';
+import { inHome } from './places.js';
 
 /** How it ran before the upgrade. What is known of its dataset then is of no use any more. */
 export async function originOf(context: Context, place: NodePlace, to: string): Promise<Before> {
@@ -18,8 +18,7 @@ export async function originOf(context: Context, place: NodePlace, to: string): 
     );
   if (!satisfies(known.release, to))
     throw new RolloutError('Stopped', `${place.address} ran ${known.release} before the upgrade, and not ${to}`);
-  const { release, file, running, acl, aclFile } = known;
-  return { release, file, running, acl, snapshot: false, ...(aclFile ? { aclFile } : {}) };
+  return settingsOf(known);
 }
 
 /** Others hear it, and it hears them, on the release that it went back to. */
@@ -45,7 +44,7 @@ export async function ownEntry(
   { platform }: Context,
   place: NodePlace,
 ): Promise<{ path: string; id: string; nodes: string }> {
-  const path = isAbsolute(place.clusterFile) ? place.clusterFile : join(place.home, place.clusterFile);
+  const path = inHome(place, place.clusterFile);
   const text = await platform.readFile(platformNode(place), { path });
   const nodes = (text ?? '')
     .split('\n')

@@ -25,8 +25,8 @@ export async function placeOf(connection: NodeConnection): Promise<Omit<NodePlac
   return {
     address: connection.address,
     home,
-    configurationFile: isAbsolute(configurationFile) ? configurationFile : join(home, configurationFile),
-    ...(log === '' ? {} : { logFile: isAbsolute(log) ? log : join(home, log) }),
+    configurationFile: inHome({ home }, configurationFile),
+    ...(log === '' ? {} : { logFile: inHome({ home }, log) }),
     datasetFile,
     // Not to be asked for before 7.0; the default is what nearly everyone has.
     clusterFile:
@@ -39,3 +39,7 @@ export async function placeOf(connection: NodeConnection): Promise<Omit<NodePlac
     ...(pid > 0 ? { pid } : {}),
   };
 }
+
+/** Where a file is that a server knows by this name: what isn't absolute is in its folder. */
+export const inHome = ({ home }: Pick<NodePlace, 'home'>, name: string): string =>
+  isAbsolute(name) ? name : join(home, name);

@@ -1,9 +1,6 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { RestoreRecord } from '../model/evidence.js';
-import { RolloutError } from '../model/failures.js';
 import type { ShardRestore } from '../model/work.js';
-import { locked } from '../platforms/process/lock.js';
+import { sharedList } from './shared-list.js';
 
 /** A restore that was approved and has not come to its end: whoever goes on finds here how far it is. */
 export interface RestoreEntry extends ShardRestore {
@@ -25,21 +22,10 @@ export interface RestoreEntry extends ShardRestore {
   done?: RestoreRecord;
 }
 
-const FILE = 'restores.json';
+// Taken for empty, a shard would be left without whoever serves it.
+const { read, change } = sharedList<RestoreEntry>('restores', 'which restores are under way');
 
-/** @param folder of the deployment, `<state>/<deployment>` */
-export async function readRestores(folder: string): Promise<RestoreEntry[]> {
-  const path = join(folder, FILE);
-  try {
-    return JSON.parse(await readFile(path, 'utf8')) as RestoreEntry[];
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    // Taken for empty, a shard would be left without whoever serves it.
-    throw new RolloutError('Unreadable', `${path} can't be read: put it right, it says which restores are under way`, {
-      cause,
-    });
-  }
-}
+export const readRestores = read;
 
 /** Those that can't be left as they are: a primary was told to end, and the backup does not serve yet. */
 export const unfinishedOf = (entries: readonly RestoreEntry[]): RestoreEntry[] =>
@@ -53,14 +39,3 @@ export async function noteRestore(folder: string, entry: RestoreEntry): Promise<
 
 export const dropRestore = (folder: string, shard: string): Promise<void> =>
   change(folder, (entries) => entries.filter((it) => it.shard !== shard));
-
-/** Changes the list while nobody else does; shards are worked on side by side. */
-async function change(folder: string, changed: (entries: RestoreEntry[]) => RestoreEntry[]): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  await locked(join(folder, '.restores'), async () => {
-    const path = join(folder, FILE);
-    const entries = changed(await readRestores(folder));
-    await writeFile(`${path}.partial`, `${JSON.stringify(entries, null, 2)}\n`, { mode: 0o600 });
-    await rename(`${path}.partial`, path);
-  });
-}

@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { carryOver } from '../model/configuration.js';
 import { splitAddress } from '../model/endpoint.js';
 import type { GivenUp, RestoreRecord } from '../model/evidence.js';
 import { RolloutError } from '../model/failures.js';
@@ -13,7 +12,6 @@ import { appendOnlyAgain, readInfo } from '../redis/node.js';
 import { poll } from '../redis/roles.js';
 import { busPortOf, clusterFile } from '../redis/standby/cluster-file.js';
 import { compareWithSnapshot } from '../redis/verify/against-snapshot.js';
-import { backlogArguments } from './backlog.js';
 import { forgetBefore, isPending, readBefore, UNTRUSTED, type Before } from './before.js';
 import { contextFor, fenceAll, heartbeating, platformNode, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
@@ -24,7 +22,7 @@ import { returnNode } from './return-node.js';
 import { GIVEN_UP, replace } from './probe.js';
 import { noteRestore, readRestores, type RestoreEntry } from './restore-registry.js';
 import { whileItRuns } from './running.js';
-import { outOfElection } from './server.js';
+import { outOfElection, startWithSettings } from './server.js';
 import { loaded, take } from './standby-standing.js';
 import { putBackRunning } from './take-back.js';
 import { forgetWhereItIs, whereItIs } from './whereabouts.js';
@@ -73,7 +71,7 @@ export async function restoreShard(context: Context, input: ShardRestore, tell: 
     entry = await giveUp(context, { place, origin, entry, tell }, running);
     await noteGivenUp(context, entry);
     // Once it was written to, what it has is the truth, and the backup is not.
-    if (entry.verified) await startAgain(context, { place, origin });
+    if (entry.verified) await startWithSettings(context, place, origin, { files: [], arguments: [] });
     else await startOnBackup(context, { place, origin, entry });
   } else if (!entry.kept)
     throw new RolloutError('Stopped', `${primary} runs ${running} already, and was not restored: nothing was done`);
@@ -136,35 +134,19 @@ async function startOnBackup(
   context: Context,
   { place, origin, entry }: { place: NodePlace; origin: Before; entry: RestoreEntry },
 ): Promise<void> {
-  const { release, file, running, acl, aclFile } = origin;
   const { platform, token } = context;
   const node = platformNode(place);
   const { path, id, nodes } = await ownEntry(context, place);
   const { host, port } = splitAddress(place.address);
   const { text } = clusterFile({
-    ...{ nodes, primaryHost: host, release, primary: true },
+    ...{ nodes, primaryHost: host, release: origin.release, primary: true },
     self: { id, host, port, busPort: busPortOf(nodes, id) ?? port + 10_000 },
   });
   // With an append-only file there, of the newer release's making, no server would look at the backup.
   await platform.setAside(node, token, { label: UNTRUSTED, files: datasetFiles(place, origin) });
   await platform.bringIn(node, token, { from: entry.backup.file, file: place.datasetFile });
-  await platform.start(node, token, {
-    release,
-    configuration: carryOver({ file, running, acl, from: release, to: release, cluster: true }).file,
-    files: [...(aclFile ? [aclFile] : []), { path, text }],
-    arguments: [...outOfElection, ...noWrites, ...(await backlogArguments(context, place))],
-  });
-}
-
-/** It ended by itself after it was served: on what it has. */
-async function startAgain(context: Context, { place, origin }: { place: NodePlace; origin: Before }): Promise<void> {
-  const { release, file, running, acl, aclFile } = origin;
-  await context.platform.start(platformNode(place), context.token, {
-    release,
-    configuration: carryOver({ file, running, acl, from: release, to: release, cluster: true }).file,
-    files: aclFile ? [aclFile] : [],
-    arguments: await backlogArguments(context, place),
-  });
+  const files = [{ path, text }];
+  await startWithSettings(context, place, origin, { files, arguments: [...outOfElection, ...noWrites] });
 }
 
 /** Every key of the backup, by our own reading of both; or a sample of them, where the policy compares one. */

@@ -1,5 +1,4 @@
 import { olderLine } from '../model/compatibility/release-lines.js';
-import { carryOver } from '../model/configuration.js';
 import { splitAddress } from '../model/endpoint.js';
 import { RolloutError } from '../model/failures.js';
 import type { FallbackActivities, NodePlace } from '../model/work.js';
@@ -9,7 +8,6 @@ import { forgetAsNewer } from '../redis/known-as-newer.js';
 import { readInfo } from '../redis/node.js';
 import { servingPrimary } from '../redis/roles.js';
 import { busPortOf, clusterFile, ownLine } from '../redis/standby/cluster-file.js';
-import { backlogArguments } from './backlog.js';
 import { forgetBefore, isPending, readBefore, UNTRUSTED, writeBefore, type Before } from './before.js';
 import { contextFor, fenceAll, heartbeating, platformNode, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
@@ -17,7 +15,7 @@ import { datasetFiles, originOf, ownEntry } from './origin.js';
 import { mustBeItself } from './own-folder.js';
 import { rejoin, syncBaseline } from './rejoin.js';
 import { whileItRuns } from './running.js';
-import { endProcess, outOfElection, runs } from './server.js';
+import { endProcess, outOfElection, runs, startWithSettings } from './server.js';
 import { putBackRunning } from './take-back.js';
 import { verifyNode } from './verify.js';
 import { forgetWhereItIs, whereItIs } from './whereabouts.js';
@@ -78,23 +76,17 @@ async function startEmpty(
   context: Context,
   { place, origin, upstream }: { place: NodePlace; origin: Before; upstream: NodeConnection },
 ): Promise<void> {
-  const { release, file, running, acl } = origin;
   await end(context, place);
   const node = platformNode(place);
   const { path, id } = await ownEntry(context, place);
   const { host, port } = splitAddress(place.address);
   const nodes = String(await upstream.call('CLUSTER', 'NODES'));
   const { text } = clusterFile({
-    ...{ nodes, primaryHost: splitAddress(upstream.address).host, release, replica: true },
+    ...{ nodes, primaryHost: splitAddress(upstream.address).host, release: origin.release, replica: true },
     self: { id, host, port, busPort: busPortOf(nodes, id) ?? port + 10_000 },
   });
   await context.platform.setAside(node, context.token, { label: UNTRUSTED, files: datasetFiles(place, origin) });
-  await context.platform.start(node, context.token, {
-    release,
-    configuration: carryOver({ file, running, acl, from: release, to: release, cluster: true }).file,
-    files: [...(origin.aclFile ? [origin.aclFile] : []), { path, text }],
-    arguments: [...outOfElection, ...(await backlogArguments(context, place))],
-  });
+  await startWithSettings(context, place, origin, { files: [{ path, text }], arguments: outOfElection });
 }
 
 /** A replica; or a primary whose slots were taken from it, since it could not hear of who has them now. */

@@ -1,9 +1,9 @@
-import { isAbsolute, join } from 'node:path';
 import { knownLine, olderLine } from '../model/compatibility/release-lines.js';
 import { carryOver } from '../model/configuration.js';
 import { RolloutError } from '../model/failures.js';
 import { formatSize } from '../model/duration.js';
 import type { NodePlace } from '../model/work.js';
+import type { StartInput } from '../platforms/platform.js';
 import { isSilent } from '../redis/connection.js';
 import { releaseFromInfo } from '../redis/info.js';
 import { connectWhenUp, noFailover, readInfo, shutDownReplica } from '../redis/node.js';
@@ -13,6 +13,7 @@ import { backlogArguments } from './backlog.js';
 import { SNAPSHOT, UNTRUSTED, type Before } from './before.js';
 import { platformNode, type Context } from './context.js';
 import { mustBeItself } from './own-folder.js';
+import { inHome } from './places.js';
 
 /** Arguments of a start: not promotable until released, and the dataset from the RDB, which knows the offset. */
 export const outOfElection = ['--appendonly', 'no', `--${noFailover}`, 'yes'];
@@ -79,13 +80,23 @@ export async function startAsBefore(context: Context, place: NodePlace, before: 
       label: SNAPSHOT,
       files: [place.datasetFile, place.clusterFile],
     });
-  // What ran, whatever the file says: it may have been set on the command line, or while it ran.
-  const { running, acl, file, release } = before;
-  await context.platform.start(node, context.token, {
+  const files = await readableNodes(context, place, before.release);
+  await startWithSettings(context, place, before, { files, arguments: outOfElection });
+}
+
+/** Starts the release of before with the settings of before, on whatever dataset is there. */
+export async function startWithSettings(
+  context: Context,
+  place: NodePlace,
+  { release, file, running, acl, aclFile }: Before,
+  extra: Required<Pick<StartInput, 'files' | 'arguments'>>,
+): Promise<void> {
+  await context.platform.start(platformNode(place), context.token, {
     release,
+    // What ran, whatever the file says: it may have been set on the command line, or while it ran.
     configuration: carryOver({ file, running, acl, from: release, to: release, cluster: true }).file,
-    files: [...(before.aclFile ? [before.aclFile] : []), ...(await readableNodes(context, place, release))],
-    arguments: [...outOfElection, ...(await backlogArguments(context, place))],
+    files: [...(aclFile ? [aclFile] : []), ...extra.files],
+    arguments: [...extra.arguments, ...(await backlogArguments(context, place))],
   });
 }
 
@@ -99,7 +110,7 @@ async function readableNodes(
   release: string,
 ): Promise<{ path: string; text: string }[]> {
   if (knownLine(release)?.refusesTwoShardIds !== true) return [];
-  const path = isAbsolute(place.clusterFile) ? place.clusterFile : join(place.home, place.clusterFile);
+  const path = inHome(place, place.clusterFile);
   const text = await platform.readFile(platformNode(place), { path });
   const readable = text === undefined ? undefined : agreeOnShardIds(text);
   return readable === undefined || readable === text ? [] : [{ path, text: readable }];

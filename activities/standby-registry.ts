@@ -1,9 +1,7 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { RolloutError } from '../model/failures.js';
 import type { NodePlace } from '../model/work.js';
-import { locked } from '../platforms/process/lock.js';
 import type { FollowPoint } from '../redis/standby/point.js';
+import { sharedList } from './shared-list.js';
 
 /** A standby as the worker's state folder knows it: the only place that tells it from a member without slots. */
 export interface StandbyEntry extends Omit<NodePlace, 'pending' | 'pid'>, Partial<FollowPoint> {
@@ -18,41 +16,11 @@ export interface StandbyEntry extends Omit<NodePlace, 'pending' | 'pid'>, Partia
   serveWith: Record<string, string>;
 }
 
-const FILE = 'standbys.json';
+// Taken for empty, the standbys would be seen as nodes of the cluster, and be in the way.
+const list = sharedList<StandbyEntry>('standbys', 'which nodes are standbys');
 
-/** @param folder of the deployment, `<state>/<deployment>` */
-export async function readRegistry(folder: string): Promise<StandbyEntry[]> {
-  const path = join(folder, FILE);
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
-  try {
-    return JSON.parse(text) as StandbyEntry[];
-  } catch (cause) {
-    // Taken for empty, the standbys would be seen as nodes of the cluster, and be in the way.
-    throw new RolloutError('Unreadable', `${path} is no JSON: put it right, it says which nodes are standbys`, {
-      cause,
-    });
-  }
-}
-
-/** Changes the list while nobody else does; shards are worked on side by side. */
-export async function changeRegistry(
-  folder: string,
-  change: (entries: StandbyEntry[]) => StandbyEntry[] | Promise<StandbyEntry[]>,
-): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  await locked(join(folder, '.standbys'), async () => {
-    const path = join(folder, FILE);
-    const changed = await change(await readRegistry(folder));
-    await writeFile(`${path}.partial`, `${JSON.stringify(changed, null, 2)}\n`, { mode: 0o600 });
-    await rename(`${path}.partial`, path);
-  });
-}
+export const readRegistry = list.read;
+export const changeRegistry = list.change;
 
 export async function findStandby(folder: string, shard: string): Promise<StandbyEntry | undefined> {
   return (await readRegistry(folder)).find((entry) => entry.shard === shard);
@@ -61,7 +29,7 @@ export async function findStandby(folder: string, shard: string): Promise<Standb
 /** @throws RolloutError StandbyLost where the shard has none */
 export async function needStandby(folder: string, shard: string): Promise<StandbyEntry> {
   const entry = await findStandby(folder, shard);
-  if (!entry) throw new RolloutError('StandbyLost', `${shard} has no standby by ${join(folder, FILE)}`);
+  if (!entry) throw new RolloutError('StandbyLost', `${shard} has no standby by ${folder}/standbys.json`);
   return entry;
 }
 

@@ -1,15 +1,7 @@
-import { formatDuration, formatSize } from './duration.js';
+import { formatDuration, formatMoment, formatSize } from './duration.js';
 import type { ComparedKeys } from './follow-state.js';
 import { operationId } from './names.js';
-import type {
-  ApprovalRecord,
-  Instant,
-  NodeStatus,
-  OperationStatus,
-  ShardStatus,
-  StandbyStatus,
-  Waiting,
-} from './operation.js';
+import type { ApprovalRecord, NodeStatus, OperationStatus, ShardStatus, StandbyStatus, Waiting } from './operation.js';
 
 /** The Temporal UI shows 20 kB of details at most, and nobody reads more shards than these. */
 const MOST_SHARDS = 20;
@@ -29,7 +21,7 @@ export function describeStatus(status: OperationStatus): string {
   if (statement === undefined) paragraphs.push(`**${phase}**: ${reason}`);
   else
     paragraphs.push(
-      `**${phase}** ${moment(endedAt ?? '')}`,
+      `**${phase}** ${formatMoment(endedAt ?? '')}`,
       statement
         .split('\n')
         .map((line) => `- ${line}`)
@@ -74,7 +66,7 @@ export function comparedText(comparison: ComparedKeys): string {
   const { keys, expectedKeys, passes, lastPass, different, found, waitsFor } = comparison;
   const times = passes === 1 ? 'once' : `${passes} times`;
   const far = lastPass
-    ? `every key compared ${times}, last at ${moment(new Date(lastPass.at).toISOString())}`
+    ? `every key compared ${times}, last at ${formatMoment(new Date(lastPass.at).toISOString())}`
     : `${keys} of ${Math.max(keys, expectedKeys)} keys compared`;
   const differed =
     found === 0 ? '' : `; ${found} differed, ${different === 0 ? 'and were put right' : `${different} of them still`}`;
@@ -110,7 +102,7 @@ function describeWait(wait: Wait, { deployment, approvals }: OperationStatus): s
   const { kind, name, shards, reason, since, clears, command } = wait;
   const where = shards.length === 0 ? '' : ` (${shards.join(', ')})`;
   const lines = [
-    `**Waiting** for ${kind}${kind === 'pause' ? ' to end' : ` **${name}**`}${where} since ${moment(since)}: ${reason}`,
+    `**Waiting** for ${kind}${kind === 'pause' ? ' to end' : ` **${name}**`}${where} since ${formatMoment(since)}: ${reason}`,
     `Goes on when ${clears}.${kind === 'approval' ? answersTo(approvals.findLast((it) => it.approval === name)) : ''}`,
   ];
   const signal = signalFor(wait);
@@ -135,7 +127,7 @@ function answersTo(record: ApprovalRecord | undefined): string {
   if (!record) return '';
   const { answers, expiresAt } = record;
   const so = answers.length === 0 ? '' : ` So far: ${answers.map(({ by, role }) => `${by} (${role})`).join(', ')}.`;
-  return `${so} Asked anew at ${moment(expiresAt)}.`;
+  return `${so} Asked anew at ${formatMoment(expiresAt)}.`;
 }
 
 /** What a person without `rollout` would send; a soak ends by itself. */
@@ -163,6 +155,3 @@ function describeShards(shards: readonly ShardStatus[]): string[] {
 
 const describeNode = ({ address, release, state, step }: NodeStatus): string =>
   `${address} on ${release} ${step ?? state}`;
-
-/** `2026-11-21 11:35:00 UTC` */
-const moment = (at: Instant): string => at.replace('T', ' ').replace(/(\.\d+)?Z$/, ' UTC');

@@ -21,6 +21,9 @@ export function formatDuration(ms: number): string {
   return pair(86_400_000, 'd', 3_600_000, 'h');
 }
 
+/** `2026-11-21 11:35:00 UTC`, of an instant as `2026-11-21T11:35:00.123Z`. */
+export const formatMoment = (instant: string): string => instant.replace('T', ' ').replace(/(\.\d+)?Z$/, ' UTC');
+
 const binary = { B: 1, kB: 1024, MB: 1024 ** 2, GB: 1024 ** 3, TB: 1024 ** 4 } as const;
 
 /** `64MB`, `1.5GB` in bytes (powers of 1024, as redis.conf has them); undefined for anything else. */

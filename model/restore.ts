@@ -1,4 +1,4 @@
-import { formatDuration, formatSize } from './duration.js';
+import { formatDuration, formatMoment, formatSize } from './duration.js';
 import type { ApprovalPolicy, Policy } from './deployment.js';
 import type { LossWindow, RestorePoint } from './evidence.js';
 import type { ShardView } from './topology.js';
@@ -60,13 +60,13 @@ export function lossText({ from, until, ms, streamBytes }: LossWindow): string {
     streamBytes === undefined
       ? 'how many bytes is not known, since the backup is of an earlier replication history'
       : `${formatSize(streamBytes)} of the replication stream`;
-  return `every write after ${moment(from)}, which is ${formatDuration(ms)} of them until ${moment(until)} (${bytes})`;
+  return `every write after ${formatMoment(from)}, which is ${formatDuration(ms)} of them until ${formatMoment(until)} (${bytes})`;
 }
 
 /** What would be restored, from what, and what that gives up: said before anybody answers. */
 export function restoreText({ shard, primary, release, backup, lossWindow }: Restorable): string {
   const { node, at, keys, bytes, replid, offset } = backup;
-  return `${shard}, served by ${primary} on ${release}: from the backup of ${moment(at)} (taken of ${node}: ${keys} keys, ${formatSize(bytes)}, replication id ${replid} at offset ${offset}). Lost is ${lossText(lossWindow)}.`;
+  return `${shard}, served by ${primary} on ${release}: from the backup of ${formatMoment(at)} (taken of ${node}: ${keys} keys, ${formatSize(bytes)}, replication id ${replid} at offset ${offset}). Lost is ${lossText(lossWindow)}.`;
 }
 
 /** Who decides where the policy says nothing: one person of any role, and not whoever asked for it. */
@@ -75,5 +75,3 @@ export function restoreApproval({ approvals, roles }: Pick<Policy, 'approvals' |
 }
 
 const DAY_MS = 24 * 3_600_000;
-
-const moment = (at: string): string => at.replace('T', ' ').replace(/(\.\d+)?Z$/, ' UTC');

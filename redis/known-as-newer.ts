@@ -1,6 +1,7 @@
 import { knownLine } from '../model/compatibility/release-lines.js';
 import { RolloutError } from '../model/failures.js';
 import { eachNode } from '../model/in-parallel.js';
+import type { NodeAccount } from './account.js';
 import { at, connect, type Endpoint } from './connection.js';
 import { readAccounts } from './topology.js';
 
@@ -30,21 +31,37 @@ export async function forgetAsNewer({ endpoint, seeds, address, release }: Known
   const { accounts } = await readAccounts(endpoint, seeds);
   const id = accounts.flatMap(({ peers }) => peers).find((it) => it.address === address)?.id;
   if (id === undefined) return [];
-  const newer = accounts.map(({ node }) => node).filter((node) => knownLine(node.release)?.bus === 'ifUnderstood');
-  const forgotten = await eachNode(newer, async (node) => {
-    await using connection = await connect(at(endpoint, node.address));
-    try {
-      await connection.call('CLUSTER', 'FORGET', id);
-      return [node.address];
-    } catch (error) {
-      if (!(error instanceof Error) || error instanceof RolloutError) throw error;
-      if (NOTHING_TO_FORGET.test(error.message)) return [];
-      throw new RolloutError(
-        /^NOPERM/.test(error.message) ? 'MissingPermission' : 'Stopped',
-        `${node.address} can't forget that ${address} ran a newer release: ${error.message}`,
-        { cause: error },
-      );
-    }
-  });
+  const newer = accounts.filter(sendsExtensions).map(({ node }) => node.address);
+  const forgotten = await eachNode(newer, async (member) =>
+    (await forgetAt(endpoint, member, { id, address })) ? [member] : [],
+  );
   return forgotten.flat();
+}
+
+/** Does it send them to whom it believes to understand them? */
+export const sendsExtensions = ({ node }: NodeAccount): boolean => knownLine(node.release)?.bus === 'ifUnderstood';
+
+/**
+ * Has one member forget a node.
+ *
+ * @returns false where it knows nothing of it that it could forget
+ */
+export async function forgetAt(
+  endpoint: Endpoint,
+  member: string,
+  { id, address }: { id: string; address: string },
+): Promise<boolean> {
+  await using connection = await connect(at(endpoint, member));
+  try {
+    await connection.call('CLUSTER', 'FORGET', id);
+    return true;
+  } catch (error) {
+    if (!(error instanceof Error) || error instanceof RolloutError) throw error;
+    if (NOTHING_TO_FORGET.test(error.message)) return false;
+    throw new RolloutError(
+      /^NOPERM/.test(error.message) ? 'MissingPermission' : 'Stopped',
+      `${member} can't forget that ${address} ran a newer release: ${error.message}`,
+      { cause: error },
+    );
+  }
 }

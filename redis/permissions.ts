@@ -68,6 +68,15 @@ const neededOfWrites: readonly (readonly string[])[] = [
   ['RESTORE', nowhere, 'x', 'v'],
 ];
 
+/** For a restore: what comes after its primary has ended can't be asked for then. */
+const neededForRestore: readonly (readonly string[])[] = [
+  ['EXISTS', nowhere],
+  ['DUMP', nowhere],
+  ['DBSIZE'],
+  ['CLUSTER', 'FORGET', nowhere],
+  ['CLUSTER', 'MEET', nowhere, nowhere],
+];
+
 /** What has no harmless form, for ACL DRYRUN. Keys are the probe's own. */
 const neededInEffect = ({ mode, probe, standby }: Undertaking): string[][] => {
   const key = `${probe ?? ''}:{redis-rollout-asks}`;
@@ -149,8 +158,7 @@ export async function missingPermissions(
   const replies = await connection.pipeline([...asked, ...dryRuns]);
   const refused = asked.flatMap((command, i) => {
     const reply = replies[i];
-    // A refused EXEC says that its transaction was discarded, and then why.
-    if (!(reply instanceof Error) || !/^(EXECABORT .*)?NOPERM/.test(reply.message)) return [];
+    if (!isRefused(reply)) return [];
     if (isRefusedKey(reply.message)) return ['~*'];
     return [neededOfWrites.includes(command) ? '@write' : permissionOf(command)];
   });
@@ -163,7 +171,16 @@ export async function missingPermissions(
   return [...new Set([...refused, ...refusedInEffect])];
 }
 
+/** A refused EXEC says that its transaction was discarded, and then why. */
+const isRefused = (reply: unknown): reply is Error =>
+  reply instanceof Error && /^(EXECABORT .*)?NOPERM/.test(reply.message);
 const isRefusedKey = (message: string): boolean => /access (a|one of the) keys?\b/.test(message);
+
+/** As missingPermissions, of those that the restore of a shard needs beside them. */
+export async function missingForRestore(connection: NodeConnection): Promise<string[]> {
+  const replies = await connection.pipeline(neededForRestore);
+  return neededForRestore.filter((_, i) => isRefused(replies[i])).map(permissionOf);
+}
 
 /**
  * Commands that the server doesn't know, of those that a standby needs: `rename-command` has hidden them. Of any release,

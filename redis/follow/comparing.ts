@@ -7,7 +7,7 @@ import { textOf } from '../resp.js';
 import { EXPIRY_MARGIN_MS } from '../standby/point.js';
 import { compareBatch, findExtra } from '../verify/batch.js';
 import { scanKeys, type KeyBatch } from '../verify/keys.js';
-import { factsOf } from '../verify/node-facts.js';
+import { databasesOf, factsOf, keysOf } from '../verify/node-facts.js';
 import { paced } from '../verify/paced.js';
 import { Pipe } from '../verify/pipe.js';
 import type { Side, Sides } from '../verify/side.js';
@@ -121,12 +121,8 @@ class Comparing implements Disposable {
     const { point } = comparison;
     const [here, there] = await Promise.all([factsOf(primary), factsOf(standby)]);
     const runIds: [string, string] = [here.runId, there.runId];
-    if (!comparison.underWay || String(point.runIds) !== String(runIds))
-      comparison.begin(
-        runIds,
-        [...here.databases.values()].reduce((sum, keys) => sum + keys, 0),
-      );
-    const databases = [...new Set([0, ...here.databases.keys(), ...there.databases.keys()])].sort((a, b) => a - b);
+    if (!comparison.underWay || String(point.runIds) !== String(runIds)) comparison.begin(runIds, keysOf(here));
+    const databases = databasesOf(here, there);
     for (const stage of ['primary', 'standby'] as const) {
       if (point.stage === 'standby' && stage === 'primary') continue;
       if (point.stage !== stage) Object.assign(point, { stage, db: 0, cursor: '0' });

@@ -1,4 +1,5 @@
 import type { StandbyComparison } from '../../model/follow-state.js';
+import { printable } from '../verify/values.js';
 
 /** What the older release can't hold, by kind, with some of the keys. */
 export interface NotRepresentable {
@@ -64,12 +65,4 @@ export class Losses {
   list(): NotRepresentable[] {
     return [...this.#kinds.values()].map((it) => ({ ...it, examples: [...it.examples] }));
   }
-}
-
-function printable(bytes: Buffer): string {
-  const text = bytes
-    .subarray(0, 100)
-    .toString('latin1')
-    .replace(/[^\x20-\x7e]|\\/g, (it) => `\\x${it.charCodeAt(0).toString(16).padStart(2, '0')}`);
-  return bytes.length > 100 ? `${text}… (${bytes.length} bytes)` : text;
 }

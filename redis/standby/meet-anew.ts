@@ -1,7 +1,7 @@
 import { knownLine } from '../../model/compatibility/release-lines.js';
 import { eachNode } from '../../model/in-parallel.js';
 import type { NodeAccount } from '../account.js';
-import { at, connect } from '../connection.js';
+import { forgetAt, sendsExtensions } from '../known-as-newer.js';
 import { introduce, type Membership } from './membership.js';
 
 /**
@@ -18,18 +18,11 @@ export async function meetAnew(
 ): Promise<void> {
   if (knownLine(release)?.bus !== 'plain') return;
   const members = accounts.filter(
-    ({ node: its, peers }) =>
-      its.id !== node.id &&
-      knownLine(its.release)?.bus === 'ifUnderstood' &&
-      peers.find(({ myself }) => myself)?.primaryId !== node.id,
+    (it) =>
+      it.node.id !== node.id && sendsExtensions(it) && it.peers.find(({ myself }) => myself)?.primaryId !== node.id,
   );
   const addresses = members.map(({ node: its }) => its.address);
-  await eachNode(addresses, async (member) => {
-    await using connection = await connect(at(endpoint, member));
-    await connection.call('CLUSTER', 'FORGET', node.id).catch((error: unknown) => {
-      // An earlier attempt had it forgotten already.
-      if (!(error instanceof Error) || !/^ERR Unknown node/i.test(error.message)) throw error;
-    });
-  });
+  // An earlier attempt may have had it forgotten already.
+  await eachNode(addresses, (member) => forgetAt(endpoint, member, node));
   await introduce({ endpoint, node, members: addresses, ...(signal ? { signal } : {}) });
 }

@@ -13,6 +13,14 @@ export interface NodeFacts {
   hasFieldExpiry: boolean;
 }
 
+/** Of all databases. */
+export const keysOf = ({ databases }: NodeFacts): number =>
+  [...databases.values()].reduce((sum, keys) => sum + keys, 0);
+
+/** That either has keys in, and the first, in order. */
+export const databasesOf = (...nodes: readonly NodeFacts[]): number[] =>
+  [...new Set([0, ...nodes.flatMap(({ databases }) => [...databases.keys()])])].sort((a, b) => a - b);
+
 /** @throws RolloutError Unreachable, Unauthorized, NodeHung, or MissingPermission where INFO is refused */
 export async function factsOf(endpoint: Endpoint): Promise<NodeFacts> {
   await using connection = await connect(endpoint);

@@ -5,7 +5,7 @@ import { compareBatch, findExtra, type BatchResult } from './batch.js';
 import { catchUp } from './catch-up.js';
 import { compareFunctions } from './functions.js';
 import { randomKeys, SAMPLE, scanKeys, type KeyBatch } from './keys.js';
-import { factsOf, type NodeFacts } from './node-facts.js';
+import { databasesOf, factsOf, keysOf, type NodeFacts } from './node-facts.js';
 import { Pipe } from './pipe.js';
 import { ENOUGH, Tally, type VerifyProgress } from './progress.js';
 import type { Side, Sides } from './side.js';
@@ -146,7 +146,7 @@ async function stages(
 ): Promise<void> {
   const { progress, options } = tally;
   let reported = Date.now();
-  const databases = [...new Set([0, ...here.databases.keys(), ...there.databases.keys()])].sort((a, b) => a - b);
+  const databases = databasesOf(here, there);
   for (const stage of ['primary', 'replica'] as const) {
     if (progress.stage === 'done' || (progress.stage === 'replica' && stage === 'primary')) continue;
     for (const db of databases) {
@@ -184,7 +184,7 @@ function beginning(input: VerifyInput, facts: [NodeFacts, NodeFacts]): VerifyPro
   const runIds: VerifyProgress['runIds'] = [facts[0].runId, facts[1].runId];
   if (mode === 'all' && from?.mode === mode && from.runIds[0] === runIds[0] && from.runIds[1] === runIds[1])
     return structuredClone(from);
-  const size = total(facts[0]);
+  const size = keysOf(facts[0]);
   return {
     mode,
     runIds,
@@ -204,8 +204,6 @@ function beginning(input: VerifyInput, facts: [NodeFacts, NodeFacts]): VerifyPro
   };
 }
 
-const total = ({ databases }: NodeFacts): number => [...databases.values()].reduce((sum, keys) => sum + keys, 0);
-
 function source(
   side: Side,
   mode: VerifyResult['mode'],
@@ -215,7 +213,7 @@ function source(
 ): AsyncGenerator<KeyBatch> {
   if (mode === 'all') return scanKeys(side, cursor);
   const facts = side.role === 'primary' ? here : there;
-  const share = (facts.databases.get(db) ?? 0) / Math.max(1, total(facts));
+  const share = (facts.databases.get(db) ?? 0) / Math.max(1, keysOf(facts));
   return randomKeys(side, Math.ceil(SAMPLE * share));
 }
 

@@ -2,9 +2,9 @@
 import { expect, test } from 'vitest';
 import { connect, type Endpoint } from '../../../redis/connection.js';
 import { slotOf } from '../../../redis/follow/margins.js';
-import { markImporting } from '../../../redis/standby/importing.js';
 import { Sandbox, until, type SandboxNode } from '../../../scripts/sandbox/cluster.js';
-import { differences, Follower, freezeEmpty } from './followed.js';
+import { differences, Follower } from './followed.js';
+import { joinToImport } from './shard.js';
 
 /** Of the first of three primaries. */
 const slots: [number, number][] = [[0, 5460]];
@@ -19,14 +19,7 @@ test.each(['FAILOVER', 'killed'])('%s: no acknowledged write is lost', async (ho
   const [first, , , second] = cluster.nodes;
   if (!first || !second) throw new Error('six nodes');
   await using standby = await old.connect();
-  for (const node of cluster.nodes) await standby.call('CLUSTER', 'MEET', '127.0.0.1', node.port);
-  const owner = String(await cluster.ask(first.address, 'CLUSTER', 'MYID'));
-  await until('the standby sees the cluster', async () => {
-    const [nodes, info] = [await standby.call('CLUSTER', 'NODES'), await standby.call('CLUSTER', 'INFO')];
-    return String(nodes).includes(`${owner} `) && String(info).includes('cluster_state:ok');
-  });
-  await markImporting({ standby, ranges: slots, owner });
-  await freezeEmpty(cluster.endpoint(first), standby, slots);
+  await joinToImport({ cluster, primary: first, standby, slots });
   const primaryNow = async (): Promise<Endpoint> => {
     for (const node of [second, first]) if (await isPrimary(cluster, node)) return cluster.endpoint(node);
     throw new Error('neither is primary');

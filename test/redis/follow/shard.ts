@@ -1,5 +1,5 @@
-import type { SlotRange } from '../../../model/topology.js';
-import { type Endpoint } from '../../../redis/connection.js';
+import { formatSlots, type SlotRange } from '../../../model/topology.js';
+import type { Endpoint, NodeConnection } from '../../../redis/connection.js';
 import type { CompareOptions } from '../../../redis/follow/comparing.js';
 import { markImporting } from '../../../redis/standby/importing.js';
 import { Sandbox, until, type SandboxNode } from '../../../scripts/sandbox/cluster.js';
@@ -42,14 +42,7 @@ export class Shard implements AsyncDisposable {
     const [standby] = old.nodes;
     if (!primary || !standby) throw new Error('nodes expected');
     await using connection = await old.connect();
-    for (const node of cluster.nodes) await connection.call('CLUSTER', 'MEET', '127.0.0.1', node.port);
-    const owner = String(await cluster.ask(primary.address, 'CLUSTER', 'MYID'));
-    await until('the standby sees the cluster', async () => {
-      const [nodes, info] = [await connection.call('CLUSTER', 'NODES'), await connection.call('CLUSTER', 'INFO')];
-      return String(nodes).includes('0-16383') && String(info).includes('cluster_state:ok');
-    });
-    await markImporting({ standby: connection, ranges: slots, owner });
-    await freezeEmpty(cluster.endpoint(), connection, slots);
+    await joinToImport({ cluster, primary, standby: connection, slots });
     const who = { primary };
     const follower = new Follower({
       primary: () => Promise.resolve(cluster.endpoint(who.primary)),
@@ -75,4 +68,29 @@ export class Shard implements AsyncDisposable {
     await this.follower.end();
     await Promise.all([this.cluster.stop(), this.old.stop()]);
   }
+}
+
+/** An empty server becomes a member that imports these slots from their primary, which is empty, too. */
+export async function joinToImport({
+  cluster,
+  primary,
+  standby,
+  slots: ranges,
+}: {
+  cluster: Sandbox;
+  primary: SandboxNode;
+  standby: NodeConnection;
+  slots: SlotRange[];
+}): Promise<void> {
+  for (const node of cluster.nodes) await standby.call('CLUSTER', 'MEET', '127.0.0.1', node.port);
+  const owner = String(await cluster.ask(primary.address, 'CLUSTER', 'MYID'));
+  await until('the standby sees the cluster, and whose the slots are', async () => {
+    const [nodes, info] = [await standby.call('CLUSTER', 'NODES'), await standby.call('CLUSTER', 'INFO')];
+    const line = String(nodes)
+      .split('\n')
+      .find((it) => it.startsWith(`${owner} `));
+    return line?.trim().endsWith(` ${formatSlots(ranges)}`) === true && String(info).includes('cluster_state:ok');
+  });
+  await markImporting({ standby, ranges, owner });
+  await freezeEmpty(cluster.endpoint(primary), standby, ranges);
 }

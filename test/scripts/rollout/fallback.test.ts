@@ -1,25 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { until } from '../../../scripts/sandbox/cluster.js';
-import { startTemporal, type TemporalServer } from '../../../scripts/setup/temporal.js';
 import { rollout, startRollout, type CliOptions } from './stage/cli.js';
-import { startWorker } from './stage/worker.js';
+import { RolloutStage } from './stage/rollout-stage.js';
 
 // A process of Node for each command, on machines of any speed.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
-let temporal: TemporalServer;
-let worker: AsyncDisposable;
+let stage: RolloutStage;
 let options: CliOptions;
 
 beforeAll(async () => {
-  temporal = await startTemporal();
-  options = { env: { TEMPORAL_ADDRESS: temporal.address, NO_COLOR: '1' } };
-  worker = await startWorker(temporal.address);
+  stage = await RolloutStage.open();
+  ({ options } = stage);
 });
-afterAll(async () => {
-  await worker[Symbol.asyncDispose]();
-  await temporal.stop();
-});
+afterAll(() => stage[Symbol.asyncDispose]());
 
 const json = (text: string): unknown => JSON.parse(text);
 const because = (...rest: string[]): string[] => ['--as', 'ana', '--reason', 'checkout is slower', ...rest];
@@ -110,7 +104,7 @@ test('its help says when which of the two happens, and what is done where no sta
 
 test('without a worker: a running upgrade gives no answer, and one that is started waits for it', async () => {
   await rollout(['start', 'deserted', '--to', '8.0'], options);
-  await worker[Symbol.asyncDispose]();
+  await stage.stopWorker();
   const [deserted, waiting] = await Promise.all(
     ['deserted', 'waiting'].map((name) => rollout(['fallback', name, ...because()], options)),
   );
@@ -120,6 +114,6 @@ test('without a worker: a running upgrade gives no answer, and one that is start
   expect(deserted?.stderr).not.toContain('--signal');
   expect(waiting).toMatchObject({ code: 0 });
   expect(waiting?.stderr).toContain('No worker has taken it yet');
-  worker = await startWorker(temporal.address);
+  await stage.startWorker();
   await until('it was carried out', async () => (await rollout(['status', 'waiting'], options)).code === 0);
 });

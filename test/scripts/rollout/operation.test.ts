@@ -2,29 +2,23 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { startTemporal, type TemporalServer } from '../../../scripts/setup/temporal.js';
 import { until } from '../../../scripts/sandbox/cluster.js';
 import type { OperationStatus } from '../../../model/operation.js';
 import type { ReportData } from '../../../model/report.js';
 import { rollout, startRollout, type CliOptions } from './stage/cli.js';
-import { startWorker } from './stage/worker.js';
+import { RolloutStage } from './stage/rollout-stage.js';
 
 // A dozen processes of Node one after the other, on machines of any speed.
 vi.setConfig({ testTimeout: 120_000 });
 
-let temporal: TemporalServer;
-let worker: AsyncDisposable;
+let stage: RolloutStage;
 let options: CliOptions;
 
 beforeAll(async () => {
-  temporal = await startTemporal();
-  options = { env: { TEMPORAL_ADDRESS: temporal.address, NO_COLOR: '1' } };
-  worker = await startWorker(temporal.address);
+  stage = await RolloutStage.open();
+  ({ options } = stage);
 });
-afterAll(async () => {
-  await worker[Symbol.asyncDispose]();
-  await temporal.stop();
-});
+afterAll(() => stage[Symbol.asyncDispose]());
 
 const json = (text: string): unknown => JSON.parse(text);
 
@@ -151,7 +145,7 @@ test('Ctrl-C on a watch leaves the view, and the operation goes on', async () =>
 
 test('without a worker: nothing is invented, and a signal is kept for later', async () => {
   await rollout(['start', 'alone', '--to', '8.0'], options);
-  await worker[Symbol.asyncDispose]();
+  await stage.stopWorker();
   const [status, approve, signal] = await Promise.all([
     rollout(['status', 'alone'], options),
     rollout(['approve', 'alone', '--as', 'ana'], options),
@@ -164,7 +158,7 @@ test('without a worker: nothing is invented, and a signal is kept for later', as
   expect(approve.stderr).toContain('so `approve` got no answer');
   expect(approve.stderr).toContain('--signal');
   expect(signal.code).toBe(0);
-  worker = await startWorker(temporal.address);
+  await stage.startWorker();
   await until('the signal was taken', async () =>
     (await rollout(['status', 'alone'], options)).stdout.includes('approved by ana'),
   );
