@@ -34,14 +34,13 @@ async function followShard(context: Context, shard: string, tell: (state: unknow
   const { slots, primary, replicas } = await shardNow(context, shard);
   const before = await readFollow(deploymentFolder, shard);
   const known = before?.standby === address ? before : undefined;
-  let lagMsMax = known?.lagMsMax ?? 0;
   let latest: Following | undefined;
   const measure = followGauges({ deployment: deployment.name, shard });
   const ended = new AbortController();
   const writing = (async () => {
     while (!ended.signal.aborted) {
       if (latest) {
-        lagMsMax = Math.max(lagMsMax, latest.lagMs);
+        const lagMsMax = Math.max(known?.lagMsMax ?? 0, latest.lagMsMax);
         const state = { ...latest, shard, standby: address, lagMsMax, at: Date.now() };
         for (const path of [deploymentFolder, folder]) await replace(followFile(path, shard), JSON.stringify(state));
         tell(forOthers(state));

@@ -157,6 +157,7 @@ function apply(state: FollowState, change: SessionChange, failed: Map<number, st
         dirty: change.dirty,
         lagBytes: change.lagBytes,
         lagMs: change.lagMs,
+        lagMsMax: Math.max(state.lagMsMax, change.lagMs),
       });
       return false;
     case 'landed': {
@@ -171,6 +172,7 @@ function apply(state: FollowState, change: SessionChange, failed: Map<number, st
         exactSlots: change.exactSlots,
         lagBytes: change.lagBytes,
         lagMs: change.lagMs,
+        lagMsMax: Math.max(state.lagMsMax, change.lagMs),
       });
       for (const offset of failed.keys()) if (offset <= batch.to) failed.delete(offset);
       return false;
@@ -186,6 +188,7 @@ const begun = (): FollowState => ({
   primaryOffset: 0,
   lagBytes: 0,
   lagMs: 0,
+  lagMsMax: 0,
   commands: 0,
   rewritten: 0,
   recopied: 0,

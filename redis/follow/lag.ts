@@ -9,6 +9,8 @@ export class Lag implements Disposable {
   /** What was seen, by performance.now(), and not reached yet. */
   #seen: { offset: number; at: number }[] = [];
   #reached = 0;
+  /** How long the latest of it took to be reached. */
+  #took = 0;
   readonly #timer: NodeJS.Timeout;
   #asking = false;
 
@@ -24,15 +26,18 @@ export class Lag implements Disposable {
     this.#reached = offset;
     let passed = 0;
     while (passed < this.#seen.length && (this.#seen[passed]?.offset ?? 0) <= offset) passed++;
-    if (passed > 0) this.#seen.splice(0, passed);
+    const last = this.#seen[passed - 1];
+    if (last) this.#took = performance.now() - last.at;
+    this.#seen.splice(0, passed);
   }
 
   get bytes(): number {
     return Math.max(0, this.primaryOffset - this.#reached);
   }
+  /** Since when the reader hasn't what the primary had, or for how long it was so at the last look; 0 where it had it by then. */
   get ms(): number {
     const [oldest] = this.#seen;
-    return oldest ? Math.round(performance.now() - oldest.at) : 0;
+    return Math.ceil(Math.max(this.#took, oldest ? performance.now() - oldest.at : 0));
   }
 
   [Symbol.dispose](): void {
@@ -48,6 +53,7 @@ export class Lag implements Disposable {
       this.primaryOffset = offset;
       // Sampled less and less densely, so that a lag of hours takes no memory.
       if (offset > this.#reached) this.#seen.push({ offset, at: performance.now() });
+      else this.#took = 0;
       if (this.#seen.length > 1000) this.#seen = this.#seen.filter((_, i) => i % 2 === 0);
       this.onLook();
     } catch {

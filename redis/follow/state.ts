@@ -20,8 +20,9 @@ export interface FollowState {
   offset: number;
   primaryOffset: number;
   lagBytes: number;
-  /** How long ago the primary was where the standby is, ms; known to 100 ms. */
+  /** How long ago the primary was where the standby is, ms, asked ten times a second; and at most so far. */
   lagMs: number;
+  lagMsMax: number;
   /** Commands of the stream that were applied, of them rewritten, and keys that were copied again. */
   commands: number;
   rewritten: number;
