@@ -170,9 +170,13 @@ async function exactTarget({ platform }: Context, to: string): Promise<string> {
 /** Everything that is going to be done must be allowed, and every node must be where the platform can reach it. */
 async function mayAct(context: Context, topology: TopologyView): Promise<void> {
   const { deployment, platform } = context;
-  const refusals = await eachNode(allNodes(topology), async (node) => {
+  const nodes = allNodes(topology);
+  const undertaking = undertakingOf(
+    deployment,
+    nodes.map((it) => it.release),
+  );
+  const refusals = await eachNode(nodes, async (node) => {
     await using connection = await context.connect(node.address);
-    const undertaking = undertakingOf(deployment);
     const missing = await missingPermissions(connection, node.release, undertaking);
     if (missing.length > 0) return `${node.address}: ${missing.join(', ')}`;
     const unknown = await unknownCommands(connection, undertaking);

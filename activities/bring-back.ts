@@ -7,6 +7,7 @@ import { readAccounts, readTopology } from '../redis/topology.js';
 import { readBefore, settingsOf, writeBefore, type Before } from './before.js';
 import { platformNode, type Context } from './context.js';
 import { placeBeside } from './neighbours.js';
+import { heardAgain } from './origin.js';
 import { startAnother, startAsBefore } from './server.js';
 
 /** How long the cluster may take to see what was started, ms: gossip reaches the last node within its next pings. */
@@ -53,12 +54,15 @@ async function bringBackOne(
   if (state !== 'stopped') {
     // An attempt whose reply was lost may have started it a moment ago.
     const release = await answering(context, address);
-    return release === undefined
-      ? { problem: `pid ${pid ?? '?'} serves it and does not answer (${state}): look at it` }
-      : { release };
+    if (release === undefined)
+      return { problem: `pid ${pid ?? '?'} serves it and does not answer (${state}): look at it` };
+    await heardAgain(context, place, release);
+    return { release };
   }
   try {
-    return { release: await startOnce(context, place, primary.node.release) };
+    const release = await startOnce(context, place, primary.node.release);
+    await heardAgain(context, place, release);
+    return { release };
   } catch (error) {
     if (!(error instanceof RolloutError) || error.type === 'Fenced') throw error;
     return { problem: `it could not be started: ${error.message}` };

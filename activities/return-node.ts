@@ -4,14 +4,13 @@ import { RolloutError } from '../model/failures.js';
 import type { FallbackActivities, NodePlace } from '../model/work.js';
 import type { NodeConnection } from '../redis/connection.js';
 import { releaseFromInfo } from '../redis/info.js';
-import { forgetAsNewer } from '../redis/known-as-newer.js';
 import { readInfo } from '../redis/node.js';
 import { servingPrimary } from '../redis/roles.js';
 import { busPortOf, clusterFile, ownLine } from '../redis/standby/cluster-file.js';
 import { forgetBefore, isPending, readBefore, UNTRUSTED, writeBefore, type Before } from './before.js';
 import { contextFor, fenceAll, heartbeating, platformNode, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
-import { datasetFiles, originOf, ownEntry } from './origin.js';
+import { datasetFiles, heardAgain, originOf, ownEntry } from './origin.js';
 import { mustBeItself } from './own-folder.js';
 import { rejoin, syncBaseline } from './rejoin.js';
 import { whileItRuns } from './running.js';
@@ -61,10 +60,9 @@ export async function returnNode(
     await writeBefore(context, place, origin);
     await startEmpty(context, { place, origin, upstream });
   }
-  const { endpoint, deployment } = context;
-  await forgetAsNewer({ endpoint, seeds: deployment.seeds, address: node, release: origin.release });
   await mustBeItself(context, place, origin, origin.release);
   return await whileItRuns(context, place, async () => {
+    await heardAgain(context, place, origin.release);
     const resync = await rejoin(context, { place, primary: serving, baseline, shard, tell: progress });
     const verified = await verifyNode(context, { place, primary: serving, shard }, progress);
     await giveBack(context, place, origin);

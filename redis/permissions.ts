@@ -1,3 +1,4 @@
+import { knownLine } from '../model/compatibility/release-lines.js';
 import { atLeast } from '../model/release.js';
 import type { NodeConnection } from './connection.js';
 
@@ -25,6 +26,11 @@ const needed: readonly (readonly string[])[] = [
 ];
 /** For the coordinated takeover. CLIENT UNPAUSE can't be asked for without lifting somebody else's pause. */
 const neededForFast: readonly (readonly string[])[] = [['CLIENT', 'PAUSE', 'redis-rollout-asks']];
+/** For a node that comes back on a release before 7.0 beside newer ones, which have to meet it anew. */
+const neededToMeetAnew: readonly (readonly string[])[] = [
+  ['CLUSTER', 'FORGET', 'redis-rollout-asks'],
+  ['CLUSTER', 'MEET', 'redis-rollout-asks', 'redis-rollout-asks'],
+];
 /** Up to 6.x a script has the primary say an expiry once more; the time that is none is refused before it is set. */
 const neededForRepair: readonly (readonly string[])[] = [
   ['EVAL', 'return 1', '0'],
@@ -41,8 +47,7 @@ const neededForStandby: readonly (readonly string[])[] = [
   ['SCRIPT', 'LOAD', 'return 1'],
   ['ASKING'],
   ['EXEC'],
-  ['CLUSTER', 'MEET', nowhere, nowhere],
-  ['CLUSTER', 'FORGET', nowhere],
+  ...neededToMeetAnew,
   ['CLUSTER', 'SETSLOT', nowhere, nowhere, nowhere],
   ['CLUSTER', 'ADDSLOTS', nowhere],
   ['CLUSTER', 'DELSLOTS', nowhere],
@@ -73,8 +78,7 @@ const neededForRestore: readonly (readonly string[])[] = [
   ['EXISTS', nowhere],
   ['DUMP', nowhere],
   ['DBSIZE'],
-  ['CLUSTER', 'FORGET', nowhere],
-  ['CLUSTER', 'MEET', nowhere, nowhere],
+  ...neededToMeetAnew,
 ];
 
 /** What has no harmless form, for ACL DRYRUN. Keys are the probe's own. */
@@ -107,28 +111,34 @@ export interface Undertaking {
   ttlRepair?: boolean;
   /** Is each shard to have a standby (policy.fallback)? */
   standby?: boolean;
+  /** May a node come back on a release before 7.0, beside newer ones? */
+  meetAnew?: boolean;
   /** Prefix of the probe's keys; absent where it is switched off. */
   probe?: string;
   /** Who is asked about; the default user where it is absent. */
   username?: string;
 }
 
-/** What the policy is going to need. */
-export const undertakingOf = ({
-  policy,
-  credentials,
-}: {
-  policy: {
-    handover: 'safe' | 'fast';
-    ttlRepair: boolean;
-    fallback: 'standby' | 'backup' | 'none';
-    probe: { enabled: boolean; prefix: string };
-  };
-  credentials: { username?: string | undefined };
-}): Undertaking => ({
+/** What the policy is going to need of nodes that run these releases. */
+export const undertakingOf = (
+  {
+    policy,
+    credentials,
+  }: {
+    policy: {
+      handover: 'safe' | 'fast';
+      ttlRepair: boolean;
+      fallback: 'standby' | 'backup' | 'none';
+      probe: { enabled: boolean; prefix: string };
+    };
+    credentials: { username?: string | undefined };
+  },
+  releases: readonly string[],
+): Undertaking => ({
   mode: policy.handover,
   ttlRepair: policy.ttlRepair,
   standby: policy.fallback === 'standby',
+  meetAnew: releases.some((release) => knownLine(release)?.bus === 'plain'),
   ...(policy.probe.enabled ? { probe: policy.probe.prefix } : {}),
   ...(credentials.username === undefined ? {} : { username: credentials.username }),
 });
@@ -145,11 +155,12 @@ export async function missingPermissions(
   undertaking: Undertaking,
 ): Promise<string[]> {
   if (!atLeast(release, 6, 0)) return [];
-  const { mode, ttlRepair, standby, probe, username } = undertaking;
+  const { mode, ttlRepair, standby, meetAnew, probe, username } = undertaking;
   const inEffect = atLeast(release, 7, 0) ? neededInEffect(undertaking) : [];
   const asked = [
     ...needed,
     ...(standby === true ? [...neededForStandby, ...neededOfWrites] : []),
+    ...(meetAnew === true ? neededToMeetAnew : []),
     ...(mode === 'fast' && atLeast(release, 6, 2) ? neededForFast : []),
     ...(ttlRepair === true && !atLeast(release, 7, 0) ? neededForRepair : []),
     ['ACL', 'LIST'],

@@ -92,10 +92,14 @@ async function looking(deployment: Deployment, folder: string): Promise<Context>
 
 async function permissionWarnings(context: Context, topology: TopologyView): Promise<PlanWarning[]> {
   const { deployment } = context;
+  const nodes = allNodes(topology);
+  const undertaking = undertakingOf(
+    deployment,
+    nodes.map(({ release }) => release),
+  );
   const refused = await Promise.all(
-    allNodes(topology).map(async ({ address, release }) => {
+    nodes.map(async ({ address, release }) => {
       await using connection = await context.connect(address);
-      const undertaking = undertakingOf(deployment);
       const missing = await missingPermissions(connection, release, undertaking);
       return { address, missing, unknown: await unknownCommands(connection, undertaking) };
     }),

@@ -1,11 +1,12 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { findServers } from '../../platforms/process/servers.js';
-import { parseClusterNodes, type ClusterNodesLine } from '../../redis/cluster-nodes.js';
-import { forgetAsNewer } from '../../redis/known-as-newer.js';
-import { clusterFile } from '../../redis/standby/cluster-file.js';
-import { Sandbox, spawnServer, until, type SandboxNode } from '../../scripts/sandbox/cluster.js';
+import { findServers } from '../../../platforms/process/servers.js';
+import { parseClusterNodes, type ClusterNodesLine } from '../../../redis/cluster-nodes.js';
+import { meetAnew } from '../../../redis/standby/meet-anew.js';
+import { clusterFile } from '../../../redis/standby/cluster-file.js';
+import { readAccounts } from '../../../redis/topology.js';
+import { Sandbox, spawnServer, until, type SandboxNode } from '../../../scripts/sandbox/cluster.js';
 
 /** Whom a node takes for dead, or may take for dead. */
 async function lostBy(cluster: Sandbox, node: SandboxNode): Promise<string[]> {
@@ -49,20 +50,42 @@ test('a member that comes back on 5.0 is dead to those who knew it as 8.0, until
     return here.includes(back.address) && there.includes(primary.address) && there.includes(other.address);
   });
 
-  const forgotten = await forgetAsNewer({
-    ...{ endpoint: cluster.endpoint(), seeds: [primary.address], address: back.address, release: '5.0.6' },
-  });
-  expect(forgotten.toSorted()).toEqual([primary.address, other.address].toSorted());
+  await metAnew(cluster, back, '5.0.6');
   await until('it hears both', async () => (await lostBy(cluster, back)).length === 0);
-  for (const node of [primary, other])
-    expect((await linesOf(cluster, node)).map(({ address }) => address)).not.toContain(back.address);
+  for (const node of [primary, other]) {
+    const seen = (await linesOf(cluster, node)).find(({ address }) => address === back.address);
+    expect(seen).toMatchObject({ health: 'ok', linkUp: true });
+  }
+  // A lost reply: what was done is done again, and nothing is lost by it.
+  await metAnew(cluster, back, '5.0.6');
+  await until('it is its primary’s replica again for all', async () => {
+    const roles = await Promise.all(
+      cluster.nodes.map(async (node) => (await linesOf(cluster, node)).find(({ address }) => address === back.address)),
+    );
+    return roles.every((it) => it?.role === 'replica');
+  });
 }, 120_000);
 
 test('nobody has to forget a node of a release that understands them', async () => {
   await using cluster = await Sandbox.cluster({ release: '8.0.6', primaries: 1, replicasEach: 1 });
   const [primary, replica] = cluster.nodes;
   if (!primary || !replica) throw new Error('two nodes');
-  const asked = { endpoint: cluster.endpoint(), seeds: [primary.address], address: replica.address };
-  expect(await forgetAsNewer({ ...asked, release: '7.0.15' })).toEqual([]);
-  expect((await linesOf(cluster, primary)).map(({ address }) => address)).toContain(replica.address);
+  const before = await meetsSent(cluster, primary);
+  await metAnew(cluster, replica, '7.0.15');
+  expect(await meetsSent(cluster, primary)).toEqual(before);
 }, 60_000);
+
+async function metAnew(cluster: Sandbox, node: SandboxNode, release: string): Promise<void> {
+  const endpoint = cluster.endpoint();
+  const { accounts } = await readAccounts(
+    endpoint,
+    cluster.nodes.map(({ address }) => address),
+  );
+  const id = String(await cluster.ask(node.address, 'CLUSTER', 'MYID'));
+  await meetAnew({ endpoint, node: { id, address: node.address } }, { release, accounts });
+}
+
+const meetsSent = async (cluster: Sandbox, node: SandboxNode): Promise<number> =>
+  Number(
+    /cluster_stats_messages_meet_sent:(\d+)/.exec(String(await cluster.ask(node.address, 'CLUSTER', 'INFO')))?.[1] ?? 0,
+  );
