@@ -1,14 +1,11 @@
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { isCancel, select } from '@clack/prompts';
-import { operationId, TASK_QUEUE } from '../model/names.js';
-import type { OperationStatus } from '../model/operation.js';
-import { connectTemporal, type TemporalAccess } from '../workers/client.js';
-import { people, setStage, type Stage } from './demo/stage.js';
-import { summarize, tellSummary } from './demo/summary.js';
-import { follow, type Seen } from './rollout/watch/follow.js';
-import { Lines } from './rollout/watch/lines.js';
+import { connectTemporal } from '../workers/client.js';
+import { setStage, type Stage } from './demo/stage.js';
+import { isSound, summarize, tellSummary } from './demo/summary.js';
+import { Traffic } from './demo/traffic.js';
+import { upgrade } from './demo/upgrade.js';
 import { choose } from './setup/catalogue.js';
 import { Progress } from './setup/progress.js';
 import { setUp } from './setup/set-up.js';
@@ -18,6 +15,7 @@ const TO = '8.0';
 
 const help = `npm run demo -- [OPTIONS]      upgrades a real 3+3 cluster from Redis ${FROM} to ${TO} while clients write and read
 
+  --fallback       then take it all back to ${FROM}, in place, while an application writes that checks every answer
   --yes            approve what the upgrade asks; without it you are asked
   --summary FILE   write the outcome as JSON
   --keep           leave cluster, worker and Temporal's UI up, and say how to reach them
@@ -25,11 +23,13 @@ const help = `npm run demo -- [OPTIONS]      upgrades a real 3+3 cluster from Re
   --help           this text
 
 Everything runs on this machine, on loopback, and is gone afterwards but for the folder.
-Exit code: 0 completed, 3 stopped or aborted, 1 something else went wrong, 2 wrong usage.`;
+Exit code: 0 completed, or back where --fallback asks for it; 3 stopped or aborted; 1 something else went wrong, or
+data is not what was acknowledged; 2 wrong usage.`;
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
+      fallback: { type: 'boolean', default: false },
       yes: { type: 'boolean', default: false },
       summary: { type: 'string' },
       keep: { type: 'boolean', default: false },
@@ -51,16 +51,22 @@ async function main(): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
   const folder = resolve(values.folder, new Date().toISOString().replace(/[:.]/g, '-'));
   await mkdir(folder, { recursive: true });
-  const stage = await setStage(folder, FROM, (line) => console.log(`demo: ${line}`));
+  const tell = (line: string): void => console.log(`demo: ${line}`);
+  const stage = await setStage(folder, { release: FROM, fallback: values.fallback, tell });
+  const traffic = values.fallback ? new Traffic(stage.cluster.nodes.map(({ port }) => port)) : undefined;
   let kept = false;
   try {
     Object.assign(process.env, stage.environment);
     await using temporal = await connectTemporal();
-    const report = await upgrade(temporal, values.yes, interrupted.signal);
+    traffic?.start();
+    const report = await upgrade(temporal, {
+      ...{ from: FROM, to: TO, yes: values.yes, signal: interrupted.signal },
+      ...(traffic ? { back: { traffic, state: stage.environment.ROLLOUT_STATE, tell } } : {}),
+    });
     if (report === undefined) return interrupted.signal.aborted ? 130 : 3;
     const file = join(folder, 'report.html');
     await cp(report, file);
-    const summary = await summarize(report);
+    const summary = await summarize(report, await traffic?.finish());
     const told = { ...summary, report: file };
     console.log(['', ...tellSummary(told)].join('\n'));
     if (values.summary !== undefined) {
@@ -69,8 +75,10 @@ async function main(): Promise<number> {
     }
     kept = values.keep;
     if (kept) console.log(['', ...howToReach(stage)].join('\n'));
-    return summary.result === 'completed' ? 0 : 3;
+    if (summary.result !== (values.fallback ? 'fell back' : 'completed')) return 3;
+    return isSound(summary) ? 0 : 1;
   } finally {
+    traffic?.stop();
     if (!kept) await stage.stop();
   }
 }
@@ -80,55 +88,6 @@ async function haveComponents(): Promise<boolean> {
   const missing = outcomes.filter((it) => it.state === 'missing');
   for (const it of missing) console.error(`demo: ${it.component} is missing: ${it.reason}`);
   return missing.length === 0;
-}
-
-/** Starts the upgrade, follows it, answers its questions; the report's path once it has ended. */
-async function upgrade(temporal: TemporalAccess, yes: boolean, signal: AbortSignal): Promise<string | undefined> {
-  const workflowId = operationId('orders');
-  const handle = await temporal.client.workflow.start('upgrade', {
-    workflowId,
-    taskQueue: TASK_QUEUE,
-    args: [{ deployment: 'orders', to: TO, startedBy: 'demo' }],
-    staticSummary: `orders: Redis ${FROM} → ${TO}, rolling, 3×2 nodes`,
-  });
-  const lines = new Lines();
-  const asked = new Set<string>();
-  const questions: Promise<void>[] = [];
-  const watcher = {
-    seen(view: Seen): void {
-      lines.seen(view);
-      for (const { kind, name } of view.status.waiting)
-        if (kind === 'approval' && !asked.has(name)) {
-          asked.add(name);
-          questions.push(answer(name, view.status));
-        }
-    },
-    blind: (why: string) => lines.blind(why),
-    close: () => lines.close(),
-  };
-  const answer = async (approval: string, status: OperationStatus): Promise<void> => {
-    const record = status.approvals.find((it) => it.approval === approval && it.state === 'open');
-    const by = people[(record?.roles[0] ?? 'engineering') as keyof typeof people];
-    const decision = yes ? 'approve' : await ask(record?.question ?? approval, by);
-    await handle.executeUpdate(decision, { args: [{ by, approval, comment: yes ? 'demo --yes' : 'at the demo' }] });
-  };
-  const followed = await follow(temporal, workflowId, watcher, { intervalMs: 500, exitWhenWaiting: false, signal });
-  await Promise.all(questions);
-  if (followed.end !== 'ended') return undefined;
-  const { statement, artefacts } = followed.view?.status ?? (await handle.query<OperationStatus>('status'));
-  console.log(`\n${statement ?? ''}`);
-  return artefacts === '' ? undefined : join(artefacts, 'report.html');
-}
-
-async function ask(question: string, by: string): Promise<'approve' | 'reject'> {
-  const given = await select({
-    message: `${question} (you answer as ${by})`,
-    options: [
-      { value: 'approve', label: 'approve' },
-      { value: 'reject', label: 'reject: the upgrade stops here, safely' },
-    ],
-  });
-  return isCancel(given) || given === 'reject' ? 'reject' : 'approve';
 }
 
 function howToReach({ environment, temporal, worker, cluster }: Stage): string[] {

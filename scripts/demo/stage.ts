@@ -16,12 +16,19 @@ export interface Stage {
   temporal: TemporalServer;
   worker: ChildProcess;
   /** What `rollout` needs to find it all. */
-  environment: Record<string, string>;
+  environment: Record<'TEMPORAL_ADDRESS' | 'ROLLOUT_DEPLOYMENTS' | 'ROLLOUT_STATE', string>;
   stop(): Promise<void>;
 }
 
+export interface StageOptions {
+  release: string;
+  /** Is the upgrade to be taken back? */
+  fallback: boolean;
+  tell: (line: string) => void;
+}
+
 /** A 3+3 cluster with some data, Temporal with its UI, and a worker: each a process of this machine, on loopback only. */
-export async function setStage(folder: string, release: string, tell: (line: string) => void): Promise<Stage> {
+export async function setStage(folder: string, { release, fallback, tell }: StageOptions): Promise<Stage> {
   const undo: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
     for (const step of undo.splice(0).reverse()) await step();
@@ -43,7 +50,10 @@ export async function setStage(folder: string, release: string, tell: (line: str
       ROLLOUT_STATE: join(folder, 'state'),
     };
     await mkdir(environment.ROLLOUT_DEPLOYMENTS, { recursive: true });
-    await writeFile(join(environment.ROLLOUT_DEPLOYMENTS, 'orders.yaml'), stringify(deployment(cluster, folder)));
+    await writeFile(
+      join(environment.ROLLOUT_DEPLOYMENTS, 'orders.yaml'),
+      stringify(deployment(cluster, folder, fallback)),
+    );
     const worker = await startWorker(folder, environment);
     undo.push(() => ended(worker));
     tell('a worker');
@@ -55,7 +65,7 @@ export async function setStage(folder: string, release: string, tell: (line: str
 }
 
 /** Soaks are seconds here, and days in earnest. */
-function deployment(cluster: Sandbox, folder: string): DeploymentFile {
+function deployment(cluster: Sandbox, folder: string, fallback: boolean): DeploymentFile {
   return {
     name: 'orders',
     topology: 'cluster',
@@ -64,7 +74,8 @@ function deployment(cluster: Sandbox, folder: string): DeploymentFile {
     backup: { directory: join(folder, 'backups') },
     policy: {
       canarySoak: '3s',
-      soak: '5s',
+      // What is taken back is so during its soak, which must not end before.
+      ...(fallback ? { fallback: 'standby', soak: '1h', parallelShards: 3 } : { soak: '5s' }),
       // The handover's own pause is in the window of the next gate, and a laptop has other things to do.
       gates: { maxLatency: '1s' },
       roles: Object.fromEntries(Object.entries(people).map(([role, person]) => [role, [person]])),
