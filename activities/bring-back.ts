@@ -7,7 +7,7 @@ import { readAccounts, readTopology } from '../redis/topology.js';
 import { readBefore, settingsOf, writeBefore, type Before } from './before.js';
 import { platformNode, type Context } from './context.js';
 import { placeBeside } from './neighbours.js';
-import { heardAgain } from './origin.js';
+import { metByAll } from './identity.js';
 import { startAnother, startAsBefore } from './server.js';
 
 /** How long the cluster may take to see what was started, ms: gossip reaches the last node within its next pings. */
@@ -56,12 +56,12 @@ async function bringBackOne(
     const release = await answering(context, address);
     if (release === undefined)
       return { problem: `pid ${pid ?? '?'} serves it and does not answer (${state}): look at it` };
-    await heardAgain(context, place, release);
+    await metByAll(context, place, release);
     return { release };
   }
   try {
     const release = await startOnce(context, place, primary.node.release);
-    await heardAgain(context, place, release);
+    await metByAll(context, place, release);
     return { release };
   } catch (error) {
     if (!(error instanceof RolloutError) || error.type === 'Fenced') throw error;

@@ -8,6 +8,8 @@ export interface RestoreEntry extends ShardRestore {
   label: string;
   /** Who followed it then: they go back after it. */
   replicas?: string[];
+  /** Ids by which the primary went before: all are to forget them. */
+  former?: string[];
   /** INFO replication of the primary before it was told to end: what it saved can't be older. */
   saw?: Record<'master_replid' | 'master_replid2' | 'master_repl_offset' | 'second_repl_offset', string>;
   /** When it was told to, Unix ms. */

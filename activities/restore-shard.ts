@@ -10,13 +10,14 @@ import { at, isSilent } from '../redis/connection.js';
 import { parseInfo, releaseFromInfo } from '../redis/info.js';
 import { appendOnlyAgain, readInfo } from '../redis/node.js';
 import { poll } from '../redis/roles.js';
-import { busPortOf, clusterFile } from '../redis/standby/cluster-file.js';
+import { clusterFile } from '../redis/standby/cluster-file.js';
 import { compareWithSnapshot } from '../redis/verify/against-snapshot.js';
 import { forgetBefore, isPending, readBefore, UNTRUSTED, type Before } from './before.js';
 import { contextFor, fenceAll, heartbeating, platformNode, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
 import { giveUp, hasEnded } from './give-up.js';
-import { datasetFiles, heardAgain, originOf, ownEntry } from './origin.js';
+import { identityFor, metByAll, replacesFormer } from './identity.js';
+import { datasetFiles, originOf } from './origin.js';
 import { mustBeItself } from './own-folder.js';
 import { returnNode } from './return-node.js';
 import { GIVEN_UP, replace } from './probe.js';
@@ -72,13 +73,14 @@ export async function restoreShard(context: Context, input: ShardRestore, tell: 
     await noteGivenUp(context, entry);
     // Once it was written to, what it has is the truth, and the backup is not.
     if (entry.verified) await startWithSettings(context, place, origin, { files: [], arguments: [] });
-    else await startOnBackup(context, { place, origin, entry });
+    else entry = await startOnBackup(context, { place, origin, entry });
   } else if (!entry.kept)
     throw new RolloutError('Stopped', `${primary} runs ${running} already, and was not restored: nothing was done`);
   await mustBeItself(context, place, origin, origin.release);
   return whileItRuns(context, place, async () => {
     (await loaded(context, place, { tell })).close();
-    await heardAgain(context, place, origin.release);
+    await metByAll(context, place, origin.release);
+    await replacesFormer(context, place, entry.former ?? []);
     // From then on it may be written to, and is no more as the backup.
     const verified =
       entry.verified ?? (await whileServed(context, place, tell, () => compare(context, place, entry, tell)));
@@ -133,20 +135,30 @@ async function releaseAt(context: Context, restoring: Restoring): Promise<string
 async function startOnBackup(
   context: Context,
   { place, origin, entry }: { place: NodePlace; origin: Before; entry: RestoreEntry },
-): Promise<void> {
+): Promise<RestoreEntry> {
   const { platform, token } = context;
   const node = platformNode(place);
-  const { path, id, nodes } = await ownEntry(context, place);
+  const { path, id, nodes, busPort, former } = await identityFor(context, place, origin.release);
+  const noted =
+    former === undefined
+      ? entry
+      : await noteRestore(context.deploymentFolder, { ...entry, former: [...(entry.former ?? []), former] });
   const { host, port } = splitAddress(place.address);
   const { text } = clusterFile({
-    ...{ nodes, primaryHost: host, release: origin.release, primary: true },
-    self: { id, host, port, busPort: busPortOf(nodes, id) ?? port + 10_000 },
+    ...{
+      nodes,
+      primaryHost: host,
+      release: origin.release,
+      primary: former === undefined ? 'as it was' : 'under another id',
+    },
+    self: { id, host, port, busPort },
   });
   // With an append-only file there, of the newer release's making, no server would look at the backup.
   await platform.setAside(node, token, { label: UNTRUSTED, files: datasetFiles(place, origin) });
   await platform.bringIn(node, token, { from: entry.backup.file, file: place.datasetFile });
   const files = [{ path, text }];
   await startWithSettings(context, place, origin, { files, arguments: [...outOfElection, ...noWrites] });
+  return noted;
 }
 
 /** Every key of the backup, by our own reading of both; or a sample of them, where the policy compares one. */

@@ -6,11 +6,12 @@ import type { NodeConnection } from '../redis/connection.js';
 import { releaseFromInfo } from '../redis/info.js';
 import { readInfo } from '../redis/node.js';
 import { servingPrimary } from '../redis/roles.js';
-import { busPortOf, clusterFile, ownLine } from '../redis/standby/cluster-file.js';
+import { clusterFile, ownLine } from '../redis/standby/cluster-file.js';
 import { forgetBefore, isPending, readBefore, UNTRUSTED, writeBefore, type Before } from './before.js';
 import { contextFor, fenceAll, heartbeating, platformNode, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
-import { datasetFiles, heardAgain, originOf, ownEntry } from './origin.js';
+import { identityOfReplica, metByAll } from './identity.js';
+import { datasetFiles, originOf } from './origin.js';
 import { mustBeItself } from './own-folder.js';
 import { rejoin, syncBaseline } from './rejoin.js';
 import { whileItRuns } from './running.js';
@@ -62,7 +63,7 @@ export async function returnNode(
   }
   await mustBeItself(context, place, origin, origin.release);
   return await whileItRuns(context, place, async () => {
-    await heardAgain(context, place, origin.release);
+    await metByAll(context, place, origin.release);
     const resync = await rejoin(context, { place, primary: serving, baseline, shard, tell: progress });
     const verified = await verifyNode(context, { place, primary: serving, shard }, progress);
     await giveBack(context, place, origin);
@@ -76,12 +77,12 @@ async function startEmpty(
 ): Promise<void> {
   await end(context, place);
   const node = platformNode(place);
-  const { path, id } = await ownEntry(context, place);
+  const { path, id, busPort } = await identityOfReplica(context, place, origin.release);
   const { host, port } = splitAddress(place.address);
   const nodes = String(await upstream.call('CLUSTER', 'NODES'));
   const { text } = clusterFile({
     ...{ nodes, primaryHost: splitAddress(upstream.address).host, release: origin.release, replica: true },
-    self: { id, host, port, busPort: busPortOf(nodes, id) ?? port + 10_000 },
+    self: { id, host, port, busPort },
   });
   await context.platform.setAside(node, context.token, { label: UNTRUSTED, files: datasetFiles(place, origin) });
   await startWithSettings(context, place, origin, { files: [{ path, text }], arguments: outOfElection });

@@ -12,6 +12,7 @@ import { readAccounts } from '../redis/topology.js';
 import { backlogArguments } from './backlog.js';
 import { SNAPSHOT, UNTRUSTED, type Before } from './before.js';
 import { platformNode, type Context } from './context.js';
+import { identityOfReplica } from './identity.js';
 import { mustBeItself } from './own-folder.js';
 import { inHome } from './places.js';
 
@@ -80,7 +81,8 @@ export async function startAsBefore(context: Context, place: NodePlace, before: 
       label: SNAPSHOT,
       files: [place.datasetFile, place.clusterFile],
     });
-  const files = await readableNodes(context, place, before.release);
+  const { path, text, former } = await identityOfReplica(context, place, before.release);
+  const files = former === undefined ? await readableNodes(context, place, before.release) : [{ path, text }];
   await startWithSettings(context, place, before, { files, arguments: outOfElection });
 }
 

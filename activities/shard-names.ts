@@ -4,6 +4,7 @@ import type { Deployment } from '../model/deployment.js';
 import { membersOf, nameByMembers, type ShardMembers } from '../model/shard-names.js';
 import { eachNode } from '../model/in-parallel.js';
 import { allNodes, type TopologyView } from '../model/topology.js';
+import { locked } from '../platforms/process/lock.js';
 import type { Endpoint } from '../redis/connection.js';
 import { forgotten } from '../redis/seeds.js';
 import { readAccounts, type Accounts } from '../redis/topology.js';
@@ -49,6 +50,20 @@ export async function noteNames({ folder }: Reading, { shards }: TopologyView): 
   // Last what tells that all is there.
   await keep(folder, ADDRESSES, addresses);
   await keep(folder, FILE, membersOf(shards));
+}
+
+/** A member goes by another id from now on, and stays in its shard. */
+export async function adopt(
+  folder: string,
+  { former, id, address }: { former: string; id: string; address: string },
+): Promise<void> {
+  await locked(join(folder, '.shards'), async () => {
+    const known = await readNames(folder);
+    if (!known) return;
+    await keep(folder, ADDRESSES, { ...(await readKept<Record<string, string>>(folder, ADDRESSES)), [id]: address });
+    const entries = Object.entries(known).map(([name, ids]) => [name, ids.includes(former) ? [...ids, id] : ids]);
+    await keep(folder, FILE, Object.fromEntries(entries));
+  });
 }
 
 async function keep(folder: string, name: string, content: unknown): Promise<void> {

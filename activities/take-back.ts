@@ -8,7 +8,7 @@ import { readInfo, setDirective } from '../redis/node.js';
 import { servingPrimary } from '../redis/roles.js';
 import { needBefore, writeBefore, type Before } from './before.js';
 import type { Context } from './context.js';
-import { heardAgain } from './origin.js';
+import { metByAll } from './identity.js';
 import { rejoin, syncBaseline } from './rejoin.js';
 import { runs, startAsBefore } from './server.js';
 
@@ -35,8 +35,7 @@ export async function takeBack(
   const baseline = await syncBaseline(upstream);
   const there = await runs(context, place, before.release);
   if (!there) await startAsBefore(context, place, before);
-  // Shards that are upgraded already knew it on the newer release.
-  if (!there || !before.untouched) await heardAgain(context, place, before.release);
+  await metByAll(context, place, before.release);
   await rejoin(context, { place, primary: serving, baseline, shard: '' });
   if (!there || !before.untouched) {
     await using connection = await context.connectToAct(place);

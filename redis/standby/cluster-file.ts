@@ -11,8 +11,8 @@ export interface NewMember {
   release: string;
   /** As a replica of the primary, in place of a member without slots. */
   replica?: true;
-  /** As that primary itself, with its slots and its epoch: what others know of it stays true. */
-  primary?: true;
+  /** As that primary itself, with its slots. Under another id it takes them from the one before, with an epoch above all. */
+  primary?: 'as it was' | 'under another id';
 }
 
 export interface Ownership {
@@ -52,6 +52,7 @@ export function clusterFile({ nodes, primaryHost, self, release, replica, primar
   const highest = Math.max(0, ...epochs);
   // One that has been a member before keeps its own.
   let epoch = all.find(({ id }) => id === self.id)?.epoch ?? 0;
+  if (primary === 'under another id') epoch = Math.max(highest, epoch) + 1;
   while (epochs.has(epoch)) epoch++;
   const hostnames = atLeast(release, 7, 0);
   const placeOf = ({ place }: Line): string => {
