@@ -102,6 +102,12 @@ export async function startTemporal(options: TemporalOptions = {}): Promise<Temp
   }
 }
 
+/**
+ * How often a second the dev server looks for what is to be handed out: 20 times by default, so that each activity and each
+ * workflow task waits for up to 50 ms before anybody hears of it; an upgrade has over a hundred of them.
+ */
+const looksASecond = ['transfer', 'timer', 'visibility'].map((queue) => `history.${queue}ProcessorMaxPollRPS=1000`);
+
 async function spawnServer(
   program: string,
   at: TemporalOptions & { port: number; uiPort: number | undefined; log: string },
@@ -117,6 +123,7 @@ async function spawnServer(
             ...(at.uiPort === undefined ? ['--headless'] : ['--ui-ip', '127.0.0.1', '--ui-port', String(at.uiPort)]),
             ...(at.dbFile === undefined ? [] : ['--db-filename', at.dbFile]),
             ...Object.values(searchAttributes).flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
+            ...looksASecond.flatMap((value) => ['--dynamic-config-value', value]),
           ],
       { detached: true, stdio: ['ignore', output.fd, output.fd] },
     );
