@@ -71,13 +71,17 @@ test.each(pairs)(
 
     // One that was just frozen is compared for the first time: in one pair it is waited for. It gives way on a busy machine.
     const passes = primaries > 1 ? 1 : 0;
-    await until('each standby is heard of now, and was compared whole', async () => {
-      const { status, description } = await seen(upgrade);
-      const live = withLiveStandbys(status, description, stage.client.workflow).fallback?.standbys ?? [];
-      return (
-        live.length === primaries && live.every((it) => it.live === true && (it.comparison?.passes ?? -1) >= passes)
-      );
-    }, 120_000);
+    await until(
+      'each standby is heard of now, and was compared whole',
+      async () => {
+        const { status, description } = await seen(upgrade);
+        const live = withLiveStandbys(status, description, stage.client.workflow).fallback?.standbys ?? [];
+        return (
+          live.length === primaries && live.every((it) => it.live === true && (it.comparison?.passes ?? -1) >= passes)
+        );
+      },
+      120_000,
+    );
     const scraped = await (await fetch(`http://127.0.0.1:${metrics.port}/metrics`)).text();
     for (const shard of shards)
       for (const figure of ['lag_bytes', 'lag_ms', 'compared_passes'])
