@@ -92,8 +92,7 @@ class Comparing implements Disposable {
         pexpiretime: atLeast(there.release, 7, 0),
         laterByMs: EXPIRY_MARGIN_MS,
       },
-      // Those that were there before the standby was frozen carry no margin.
-      fieldExpiry: false,
+      fieldExpiry: here.knowsFieldExpiry && there.knowsFieldExpiry,
       reach: (timeoutMs) => reach(input, a, timeoutMs),
     });
   }

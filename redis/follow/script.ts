@@ -1,3 +1,5 @@
+import { fieldExpiries, withNames } from '../standby/lua.js';
+
 /**
  * Applies one batch to a standby, whole, and notes in the same step how far it came. It does nothing unless the record
  * says that the standby stands where the batch begins: a batch that is sent twice, or by two followers, counts once.
@@ -18,10 +20,6 @@ export const applyScript = (macros: string, renamed: Readonly<Record<string, str
     ),
     renamed,
   );
-
-/** A script that calls commands by the names that the deployment gives them. */
-export const withNames = (lua: string, renamed: Readonly<Record<string, string>> = {}): string =>
-  lua.replace(/call\('([A-Z]+)'/g, (as, name: string) => (name in renamed ? `call('${renamed[name]}'` : as));
 
 /** They answer 0 where there is no such key, or nothing to be done. */
 const findsNothing = ['PEXPIREAT', 'PEXPIRE', 'PERSIST', 'COPY', 'MOVE', 'RENAMENX'];
@@ -69,9 +67,13 @@ own['@around'] = function(c)
   if db ~= '0' then redis.call('SELECT', db) end
   if not done then error(failure) end
 end
--- Expiries of these keys come earlier (or later) by what the margin shrinks (or grows); none within the new margin.
+-- Expiries of these keys, and of their fields, come earlier (or later) by what the margin shrinks (or grows); none within
+-- the new margin.
+${fieldExpiries}
 local function shift(keys, by, least)
+  local fields = #keys > 0 and fieldsExpire()
   for _, key in ipairs(keys) do
+    if fields then shiftFields(key, by, least) end
     local now, left = expiryOf(key)
     if now then
       local ms = math.max(left + by, least)

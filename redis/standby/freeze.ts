@@ -1,5 +1,6 @@
 import { RolloutError } from '../../model/failures.js';
 import type { Endpoint, NodeConnection } from '../connection.js';
+import { fieldExpiries, withNames } from './lua.js';
 import { EXPIRY_MARGIN_MS, type FollowPoint } from './point.js';
 
 /**
@@ -13,30 +14,32 @@ import { EXPIRY_MARGIN_MS, type FollowPoint } from './point.js';
 const FREEZE = `
 if redis.replicate_commands then pcall(redis.replicate_commands) end
 local margin, standby = tonumber(ARGV[1]), ARGV[2]
-local INFO, DEL, HSET, SCAN, PTTL, PEXPIRE, PEXPIRETIME, PEXPIREAT = unpack(ARGV, 3)
-local info = redis.call(INFO, 'replication')
+${fieldExpiries}
+local info = redis.call('INFO', 'replication')
 if not string.find(info, 'role:master') then return redis.error_reply('it is a replica') end
 local replid = string.match(info, 'master_replid2:(%x+)')
 local offset = tonumber(string.match(info, 'second_repl_offset:(%-?%d+)'))
 if offset < 0 then return redis.error_reply('it has followed nobody') end
-redis.call(DEL, KEYS[1])
-redis.call(HSET, KEYS[1], 'replid', replid, 'offset', string.format('%.0f', offset - 1), 'dirty', '0', 'exact', '', 'standby', standby)
-if string.find(redis.call(INFO, 'keyspace'), 'expires=[1-9]') then
-  local exact = type(redis.pcall(PEXPIRETIME, KEYS[1])) == 'number'
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 'replid', replid, 'offset', string.format('%.0f', offset - 1), 'dirty', '0', 'exact', '', 'standby', standby)
+local fields = fieldsExpire()
+if fields or string.find(redis.call('INFO', 'keyspace'), 'expires=[1-9]') then
+  local exact = type(redis.pcall('PEXPIRETIME', KEYS[1])) == 'number'
   local cursor = '0'
   repeat
-    local page = redis.call(SCAN, cursor, 'COUNT', 1000)
+    local page = redis.call('SCAN', cursor, 'COUNT', 1000)
     cursor = page[1]
     for _, key in ipairs(page[2]) do
-      local left = redis.call(exact and PEXPIRETIME or PTTL, key)
-      if left > 0 then redis.call(exact and PEXPIREAT or PEXPIRE, key, string.format('%.0f', left + margin)) end
+      local left = exact and redis.call('PEXPIRETIME', key) or redis.call('PTTL', key)
+      local later = string.format('%.0f', left + margin)
+      if left > 0 and exact then redis.call('PEXPIREAT', key, later)
+      elseif left > 0 then redis.call('PEXPIRE', key, later) end
+      if fields then shiftFields(key, margin, 0) end
     end
   until cursor == '0'
 end
 return 1
 `;
-
-const commandsOfIt = ['INFO', 'DEL', 'HSET', 'SCAN', 'PTTL', 'PEXPIRE', 'PEXPIRETIME', 'PEXPIREAT'];
 
 /**
  * Makes a replica that belongs to no cluster its own primary, for good, and writes the point that it reached into its
@@ -51,11 +54,10 @@ export async function freeze(
   connection: NodeConnection,
   { endpoint, key, standby }: { endpoint: Pick<Endpoint, 'commands'>; key: string; standby: string },
 ): Promise<FollowPoint> {
-  const names = commandsOfIt.map((name) => endpoint.commands?.[name] ?? name);
   const replies = await connection.pipeline([
     ['MULTI'],
     ['REPLICAOF', 'NO', 'ONE'],
-    ['EVAL', FREEZE, 1, key, EXPIRY_MARGIN_MS, standby, ...names],
+    ['EVAL', withNames(FREEZE, endpoint.commands), 1, key, EXPIRY_MARGIN_MS, standby],
     ['EXEC'],
   ]);
   const refused = [...replies, ...(Array.isArray(replies[3]) ? (replies[3] as unknown[]) : [])].find(

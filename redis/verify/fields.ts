@@ -95,5 +95,11 @@ export const fieldExpiryCommands = (key: Buffer, names: readonly Buffer[]): Comm
 export function fieldDrift(a: Side, left: Reply | undefined, b: Side, right: Reply | undefined, i: number): number {
   const [x, y] = [usable(a, 'HPEXPIRETIME', left), usable(b, 'HPEXPIRETIME', right)];
   if (!Array.isArray(x) || !Array.isArray(y)) return Infinity;
-  return drift(Number(x[i]), Number(y[i]));
+  return drift(fieldExpiryOf(a, x[i]), fieldExpiryOf(b, y[i]));
+}
+
+/** Unix ms when it is to come, or PERSISTENT or MISSING. */
+function fieldExpiryOf(side: Side, reply: Reply | undefined): number {
+  const at = Number(reply);
+  return at < 0 ? at : at - (side.laterByMs ?? 0);
 }

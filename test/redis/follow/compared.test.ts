@@ -62,7 +62,8 @@ test.each([
   ['8.2.3', '6.2.14'],
   ['6.2.14', '5.0.6'],
 ])('%s → %s: nothing is found where clients write all the while', async (source, target) => {
-  await using pair = await TwoServers.start(source, target, [], quickly);
+  // Releases before 7.0 propagate an expiry as time left: it comes later at the standby by whatever that is behind.
+  await using pair = await TwoServers.start(source, target, [], { ...quickly, ttlToleranceMs: 60_000 });
   const primary = pair.a.endpoint();
   await send(primary, everyType());
   pair.follower.start();
