@@ -19,10 +19,15 @@ const late = ['setup', 'simulation', 'scripts', 'e2e', 'faults'];
 /** Half an hour of faults more; only where it is asked for. */
 const thoroughOnly: readonly string[] = ['faults'];
 
-/** How many files at once: each starts servers of its own, and waits for them most of the time. */
+/**
+ * How many files at once: each starts servers of its own, and waits for them most of the time; a browser's tests wait for
+ * it while those of pure functions run.
+ */
 const atOnce: Readonly<Record<string, number>> = {
+  model: 2,
+  docs: 2,
   activities: 2,
-  redis: 3,
+  redis: 4,
   workflows: 2,
   scripts: 2,
   e2e: 3,
