@@ -4,7 +4,7 @@ import { compareNumbers, release } from '../model/release.js';
 import { streamSince } from '../model/restore.js';
 import { allNodes, type TopologyView } from '../model/topology.js';
 import type { FallbackActivities, FallbackAssessment, StandbyNow } from '../model/work.js';
-import { pendingAmong, readShardNow, readWhole } from './assess.js';
+import { mustServe, pendingAmong, readWhole } from './assess.js';
 import { newestBackup } from './backup.js';
 import { readOrigin } from './before.js';
 import { contextFor, heartbeating, type Context } from './context.js';
@@ -13,7 +13,11 @@ import { readInfo } from '../redis/node.js';
 import { placeOf } from './places.js';
 import { readRestores, unfinishedOf } from './restore-registry.js';
 import { hasSlots, seeStandbys } from './see-standbys.js';
+import { awayOf } from './away.js';
+import { lossOf } from './lost-standby.js';
+import { readNamed } from './shard-names.js';
 import { readRegistry, type StandbyEntry } from './standby-registry.js';
+import { readServed } from './unserved.js';
 
 /** What a fallback looks at: each changes nothing. */
 export function fallbackActivities(
@@ -26,8 +30,9 @@ export function fallbackActivities(
         const { deployment, folder } = context;
         const entries = await readRegistry(context.deploymentFolder);
         const seeing = await withServing(context, entries);
-        const { topology: whole, away } = await readWhole(seeing);
         const unfinished = unfinishedOf(await readRestores(context.deploymentFolder));
+        if (unfinished.length === 0) await readServed(seeing, input.shards);
+        const { topology: whole, away } = await readWhole(seeing);
         // Who serves a shard whose restore was interrupted may be down: that one goes on before anything else is looked at.
         const topology = unfinished.length > 0 ? whole : onlyShards(whole, input.shards);
         const { name, policy } = deployment;
@@ -36,8 +41,12 @@ export function fallbackActivities(
         return {
           ...{ name, policy, from: oldestFirst(releases).at(-1) ?? to, to, way: [to], topology, facts: { nodes: {} } },
           pending: await pendingAmong(seeing, topology),
-          ...(away ? { away } : {}),
-          ...{ searchable: dependencies.searchable, artefacts: folder, standbys: entries.map(nowOf) },
+          ...(away ? { away, awayIn: await awayIn(seeing, topology) } : {}),
+          ...{
+            searchable: dependencies.searchable,
+            artefacts: folder,
+            standbys: await eachNode(entries, (it) => nowOf(seeing, whole, it)),
+          },
           backups: await backupsOf(context, topology, to),
           ...(unfinished.length === 0
             ? {}
@@ -50,8 +59,15 @@ export function fallbackActivities(
         const context = await contextFor(dependencies, input);
         const entries = (await readRegistry(context.deploymentFolder)).filter(({ shard }) => shard === input.shard);
         const [entry] = entries;
-        const now = await readShardNow(await withServing(context, entries), input.shard);
-        return { ...now, ...(entry ? { standby: nowOf(entry) } : {}) };
+        const seeing = await withServing(context, entries);
+        const found = await readServed(seeing, [input.shard]);
+        const shard = mustServe(found, input.shard);
+        const away = await awayOf(seeing, found, shard);
+        return {
+          ...{ shard, pending: await pendingAmong(seeing, { ...found.topology, shards: [shard] }) },
+          ...(entry ? { standby: await nowOf(seeing, found.topology, entry) } : {}),
+          ...(away.length > 0 ? { away } : {}),
+        };
       }),
 
     seeStandbys: (input) =>
@@ -82,9 +98,19 @@ async function backupsOf(
   });
 }
 
-const nowOf = ({ shard, address, state, release: its }: StandbyEntry): StandbyNow => ({
-  ...{ shard, address, state, release: its },
-});
+async function nowOf(context: Context, { shards }: TopologyView, entry: StandbyEntry): Promise<StandbyNow> {
+  const { shard, address, state, release: its } = entry;
+  const lost = await lossOf(context, entry, shards.find(({ name }) => name === shard)?.primary);
+  return { ...{ shard, address, state, release: its }, ...(lost === undefined ? {} : { lost }) };
+}
+
+async function awayIn(context: Context, { shards }: TopologyView): Promise<NonNullable<FallbackAssessment['awayIn']>> {
+  const found = await readNamed(context);
+  const each = await eachNode(shards, async (shard) =>
+    (await awayOf(context, found, shard)).map((address) => ({ shard: shard.name, address })),
+  );
+  return each.flat();
+}
 
 /** A standby that took its slots, and whose attempt did not come to write that down, is its shard's primary all the same. */
 async function withServing(context: Context, entries: readonly StandbyEntry[]): Promise<Context> {

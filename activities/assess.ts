@@ -8,7 +8,7 @@ import { evaluateGates } from '../model/gates/evaluate.js';
 import { isNews, pollMs } from '../model/gates/looks.js';
 import { eachNode } from '../model/in-parallel.js';
 import { compareNumbers, release, satisfies } from '../model/release.js';
-import { allNodes, type TopologyView } from '../model/topology.js';
+import { allNodes, type ShardView, type TopologyView } from '../model/topology.js';
 import type { Verdict } from '../model/verdict.js';
 import type { AssessActivities, Assessment, ClusterNow, GateResult, ShardNow } from '../model/work.js';
 import { missingPermissions, undertakingOf, unknownCommands } from '../redis/permissions.js';
@@ -99,13 +99,9 @@ export function assessActivities(dependencies: Dependencies): AssessActivities {
  * @throws RolloutError Unreachable while a member of it can't be read
  */
 export async function readShardNow(context: Context, name: string): Promise<ShardNow> {
-  const { topology, accounts } = await readNamed(context, name);
-  const shard = topology.shards.find((it) => it.name === name);
-  if (!shard)
-    throw new RolloutError(
-      'Unreachable',
-      `${name} has no primary with slots that can be read: ${topology.disagreements.slice(0, 3).join('; ')}`,
-    );
+  const found = await readNamed(context, name);
+  const { topology, accounts } = found;
+  const shard = mustServe(found, name);
   const peers = accounts.find(({ node }) => node.id === shard.primary.id)?.peers ?? [];
   const away = peers.filter(
     (peer) => peer.primaryId === shard.primary.id && !shard.replicas.some((it) => it.id === peer.id),
@@ -116,6 +112,16 @@ export async function readShardNow(context: Context, name: string): Promise<Shar
       `${away.map((peer) => peer.address).join(', ')} of ${shard.name} can't be read: bring it back, or have every node forget it (CLUSTER FORGET)`,
     );
   return { shard, pending: await pendingAmong(context, { ...topology, shards: [shard] }) };
+}
+
+/** @throws RolloutError Unreachable where nobody who can be read serves it */
+export function mustServe({ topology }: Pick<Accounts, 'topology'>, name: string): ShardView {
+  const shard = topology.shards.find((it) => it.name === name);
+  if (shard) return shard;
+  throw new RolloutError(
+    'Unreachable',
+    `${name} has no primary with slots that can be read: ${topology.disagreements.slice(0, 3).join('; ')}`,
+  );
 }
 
 /** With `shard`, as its nodes see it; who is away, of all. */
@@ -135,7 +141,10 @@ type Looking = Parameters<AssessActivities['checkGates']>[0];
 async function judge(context: Context, input: Looking): Promise<GateResult[]> {
   const { gates, handover } = input;
   const observed = await observe(context, input);
-  const results = evaluateGates(observed.observation, context.deployment.policy, gates);
+  const lost = observed.observation.standbys.find((it) => it.lost !== undefined)?.lost;
+  const results = evaluateGates(observed.observation, context.deployment.policy, gates).map((it) =>
+    it.gate === 'standby' && lost !== undefined && input.excuseDown ? { ...it, lost } : it,
+  );
   if (!handover) return results;
   const to = allNodes(observed.observation.topology).find((node) => node.address === handover.candidate)?.release ?? '';
   const shardNow = observed.observation.topology.shards.find((it) =>

@@ -65,12 +65,17 @@ export async function cutOverShard(
     throw new RolloutError('Stopped', `the standby of ${shard} is ${entry.address}, not ${standby}: start again`);
   const old = await whereItIs(context, primary);
   await fenceAll(context, [old]);
+  // Here the standbys are members, and every node is to know this one; others of them may be down, as nodes may be.
+  const whole = await readAccounts({ ...endpoint, standbys: [] }, [primary, ...deployment.seeds]);
+  await mustServeStill(context, { shard, primary, standby });
   const ranges = await slotsOf(context, [primary, standby]);
-  const { memberAddresses: nodes } = await readAccounts(endpoint, [primary, ...deployment.seeds]);
+  const excused = whole.down?.addresses ?? [];
+  const nodes = whole.memberAddresses.filter(
+    (address) => !excused.includes(address) && endpoint.standbys?.includes(address) !== true,
+  );
   const result = await cutOver({
-    // Here the standby is a member, and every node is to know it.
     endpoint: { ...endpoint, standbys: [] },
-    ...{ primary, standby, ranges, nodes, signal },
+    ...{ primary, standby, ranges, nodes, excused, signal },
     record: followKey(ranges),
     confirmWithinMs: CONFIRM_WITHIN_MS,
     connectToAct: (address) => (address === primary ? context.connectToAct(old) : context.connect(address)),
@@ -86,6 +91,16 @@ export async function cutOverShard(
     ...{ shard, from: primary, to: standby, at: new Date(at).toISOString() },
     ...{ gapMs, drainedMs, offset, already },
   };
+}
+
+/** Its replica may have taken over, and then the rest of the stream is to come from that. */
+async function mustServeStill(
+  context: Context,
+  { shard, primary, standby }: { shard: string; primary: string; standby: string },
+): Promise<void> {
+  if (await hasSlots(context, standby)) return;
+  if (await hasSlots(context, primary)) return;
+  throw new RolloutError('HandoverFailed', `${primary} does not serve ${shard} any more: nothing was cut over`);
 }
 
 /** Of whichever of the two has them: both answer before a cutover, and one of them may not after it. */

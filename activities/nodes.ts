@@ -26,6 +26,7 @@ import { forgetNeighbours, rememberNeighbours } from './neighbours.js';
 import { mustBeItself } from './own-folder.js';
 import { placeOf } from './places.js';
 import { rejoin, syncBaseline } from './rejoin.js';
+import { noteWhereabouts } from './whereabouts.js';
 import { whileItRuns } from './running.js';
 import { followsNewer, runs, startAnother } from './server.js';
 import { takeBack } from './take-back.js';
@@ -61,6 +62,8 @@ export function nodeActivities(dependencies: Dependencies): NodeActivities {
         }),
       );
       await rememberNeighbours(context, places);
+      // Until its standby is removed: a fallback may be wanted since one of them doesn't live any more.
+      if (fallback === true) await noteWhereabouts(context, places);
       return places;
     }),
 

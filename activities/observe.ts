@@ -36,11 +36,17 @@ export interface Asked {
   gates: readonly string[];
   shard?: string;
   watchMs?: number;
+  /** Who is down needn't be there. */
+  excuseDown?: boolean;
 }
 
 /** Everything that gates look at, at one moment. With `shard`, its nodes, their machines and its probe only. */
-export async function observe(context: Context, { gates, shard, watchMs = WATCH_MS }: Asked): Promise<Observed> {
-  const { topology, accounts } = await readNamed(context);
+export async function observe(
+  context: Context,
+  { gates, shard, watchMs = WATCH_MS, excuseDown }: Asked,
+): Promise<Observed> {
+  const { topology, accounts, down } = await readNamed(context);
+  const excused = excuseDown === true ? down : undefined;
   const concerned = shard === undefined ? topology.shards : topology.shards.filter((it) => it.name === shard);
   const wants = (name: string): boolean => gates.includes(name);
   const addresses = allNodes({ shards: concerned }).map(({ address }) => address);
@@ -54,7 +60,8 @@ export async function observe(context: Context, { gates, shard, watchMs = WATCH_
   ]);
   return {
     observation: {
-      topology: { ...topology, shards: concerned },
+      topology: { ...topology, ...(excused ? { disagreements: excused.disagreements } : {}), shards: concerned },
+      ...(excused ? { excused: excused.addresses } : {}),
       ...{ resources, clocks, latencies, probe, prometheus, standbys },
     },
     accounts,

@@ -2,7 +2,7 @@ import { olderLine } from '../model/compatibility/release-lines.js';
 import { splitAddress } from '../model/endpoint.js';
 import { RolloutError } from '../model/failures.js';
 import type { FallbackActivities, NodePlace } from '../model/work.js';
-import type { NodeConnection } from '../redis/connection.js';
+import { isSilent, type NodeConnection } from '../redis/connection.js';
 import { releaseFromInfo } from '../redis/info.js';
 import { readInfo } from '../redis/node.js';
 import { servingPrimary } from '../redis/roles.js';
@@ -18,7 +18,7 @@ import { whileItRuns } from './running.js';
 import { endProcess, outOfElection, runs, startWithSettings } from './server.js';
 import { putBackRunning } from './take-back.js';
 import { verifyNode } from './verify.js';
-import { forgetWhereItIs, whereItIs } from './whereabouts.js';
+import { whereItIs } from './whereabouts.js';
 
 type Input = Pick<Parameters<FallbackActivities['returnNode']>[0], 'shard' | 'node' | 'primary' | 'to'>;
 type Returned = Awaited<ReturnType<FallbackActivities['returnNode']>>;
@@ -97,10 +97,16 @@ async function end(context: Context, place: NodePlace): Promise<void> {
 }
 
 async function servesNothing(context: Context, place: NodePlace): Promise<boolean> {
-  await using connection = await context.connectToAct(place);
-  const [role] = (await connection.call('ROLE')) as [string];
-  const { ranges } = ownLine(String(await connection.call('CLUSTER', 'NODES')));
-  return role === 'master' && ranges.length === 0;
+  try {
+    await using connection = await context.connectToAct(place);
+    const [role] = (await connection.call('ROLE')) as [string];
+    const { ranges } = ownLine(String(await connection.call('CLUSTER', 'NODES')));
+    return role === 'master' && ranges.length === 0;
+  } catch (error) {
+    // Of one that says nothing the others are asked before it is ended.
+    if (isSilent(error)) return false;
+    throw error;
+  }
 }
 
 async function giveBack(context: Context, place: NodePlace, origin: Before): Promise<void> {
@@ -109,5 +115,4 @@ async function giveBack(context: Context, place: NodePlace, origin: Before): Pro
     await putBackRunning(connection, origin);
   }
   if (isPending(await readBefore(context, place))) await forgetBefore(context, place);
-  await forgetWhereItIs(context, place.address);
 }

@@ -9,6 +9,7 @@ import { isSilent } from '../redis/connection.js';
 import { readInfo } from '../redis/node.js';
 import { ownLine } from '../redis/standby/cluster-file.js';
 import type { Context } from './context.js';
+import { lossOf } from './lost-standby.js';
 import { readRegistry } from './standby-registry.js';
 
 /**
@@ -20,7 +21,7 @@ export const followFile = (folder: string, shard: string): string => join(folder
 /** The standbys of these shards as they are now, each with what its follower wrote down last. */
 export async function seeStandbys(
   { connect, deploymentFolder }: Pick<Context, 'connect' | 'deploymentFolder'>,
-  shards: readonly Pick<ShardView, 'name'>[],
+  shards: readonly (Pick<ShardView, 'name'> & Partial<Pick<ShardView, 'primary'>>)[],
 ): Promise<StandbySeen[]> {
   const entries = (await readRegistry(deploymentFolder)).filter(({ shard }) =>
     shards.some(({ name }) => name === shard),
@@ -30,9 +31,12 @@ export async function seeStandbys(
     const written = await readFollow(deploymentFolder, shard);
     // Of another standby that the shard once had it says nothing.
     const follow = written?.standby === address ? written : undefined;
+    const primary = shards.find(({ name }) => name === shard)?.primary;
+    const lost = await lossOf({ connect }, { address, state }, primary);
     const synced = info?.['master_link_status'] === 'up' && info['master_sync_in_progress'] === '0';
     return {
       ...{ shard, address, release, state, answers: info !== undefined },
+      ...(lost === undefined ? {} : { lost }),
       ...(state === 'syncing' ? { link: synced ? ('up' as const) : ('down' as const) } : {}),
       ...(follow ? { follow: { ...forOthers(follow), ageMs: Date.now() - follow.at } } : {}),
     };

@@ -30,7 +30,12 @@ export async function readNamed({ endpoint, deployment, folder }: Reading, shard
   const { topology } = accounts;
   const stray = shard === undefined ? await forgottenOf({ endpoint, deployment, folder }, accounts) : [];
   const disagreements = [...topology.disagreements, ...stray];
-  return { ...accounts, topology: { ...topology, disagreements, shards: nameByMembers(topology.shards, known) } };
+  const { down } = accounts;
+  return {
+    ...accounts,
+    ...(down ? { down: { ...down, disagreements: [...down.disagreements, ...stray] } } : {}),
+    topology: { ...topology, disagreements, shards: nameByMembers(topology.shards, known) },
+  };
 }
 
 /** Members from the beginning that nobody knows any more, and that don't know it; seeds are looked after as such. */

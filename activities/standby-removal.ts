@@ -6,6 +6,7 @@ import { forgetOrigin } from './before.js';
 import { platformNode, type Context } from './context.js';
 import { placeOf } from './places.js';
 import { readNamed } from './shard-names.js';
+import { forgetWhereItIs } from './whereabouts.js';
 import { dropStandby, placeOfStandby, readRegistry, type StandbyEntry } from './standby-registry.js';
 
 /** Forgotten by all, ended, its folder gone, and its entry last. Done where there is none. */
@@ -37,6 +38,7 @@ export async function forgetOrigins(context: Context, shard: string): Promise<vo
   const { topology } = await readNamed(context);
   for (const { address } of allNodes({ shards: topology.shards.filter(({ name }) => name === shard) }))
     try {
+      await forgetWhereItIs(context, address);
       await using connection = await context.connect(address);
       await forgetOrigin(context, { ...(await placeOf(connection)), pending: false });
     } catch (error) {

@@ -17,37 +17,61 @@ export async function whereItIs(context: Context, address: string): Promise<Node
   try {
     await using node = await context.connect(address);
     const place = { ...(await placeOf(node)), pending: false };
-    await mkdir(folderOf(context), { recursive: true, mode: 0o700 });
-    await writeFile(`${path}.partial`, JSON.stringify(place), { mode: 0o600 });
-    await rename(`${path}.partial`, path);
+    const { beside } = (await read(path)) ?? {};
+    await write(context, { ...place, ...(beside ? { beside } : {}) });
     return place;
   } catch (error) {
     if (!isSilent(error)) throw error;
-    const noted = await read(path, error);
-    // Its process may be another one by now.
-    delete noted.pid;
-    return noted;
+    const noted = await read(path);
+    if (!noted)
+      throw new RolloutError(
+        'Stopped',
+        `${error.message}; and where it lives was noted by nobody: start its server by hand, as it was`,
+        { cause: error },
+      );
+    return withoutPid(noted);
   }
+}
+
+/** Notes where a shard's nodes live, and that they are of one shard: none of them may be able to tell later on. */
+export async function noteWhereabouts(context: Context, places: readonly NodePlace[]): Promise<void> {
+  const beside = places.map(({ address }) => address);
+  for (const place of places) await write(context, { ...place, beside });
+}
+
+/** Nodes that a node was in one shard with when it was noted. */
+export async function notedBeside(context: Context, address: string): Promise<string[]> {
+  return (await read(fileOf(context, address)))?.beside ?? [];
 }
 
 /** Once nothing is to be done to it any more. */
 export const forgetWhereItIs = (context: Context, address: string): Promise<void> =>
   rm(fileOf(context, address), { force: true });
 
+type Noted = NodePlace & { beside?: string[] };
+
+/** Its process may be another one by now. */
+function withoutPid({ beside: _, pid: __, ...noted }: Noted): NodePlace {
+  return noted;
+}
+
+async function write(context: Context, noted: Noted): Promise<void> {
+  const path = fileOf(context, noted.address);
+  await mkdir(folderOf(context), { recursive: true, mode: 0o700 });
+  await writeFile(`${path}.partial`, JSON.stringify(noted), { mode: 0o600 });
+  await rename(`${path}.partial`, path);
+}
+
 const folderOf = ({ deploymentFolder }: Context): string => join(deploymentFolder, 'whereabouts');
 
 const fileOf = (context: Context, address: string): string =>
   join(folderOf(context), `${address.replace(/[^\w.-]/g, '_')}.json`);
 
-async function read(path: string, cause: RolloutError): Promise<NodePlace> {
+async function read(path: string): Promise<Noted | undefined> {
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as NodePlace;
+    return JSON.parse(await readFile(path, 'utf8')) as Noted;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    throw new RolloutError(
-      'Stopped',
-      `${cause.message}; and where it lives was noted by nobody: start its server by hand, as it was`,
-      { cause },
-    );
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
   }
 }

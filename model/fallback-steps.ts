@@ -5,7 +5,7 @@ import type { NodeView, ShardView, TopologyView } from './topology.js';
 /** What is to be done next in a shard that is taken back, as it is now. */
 export type NextInFallback =
   /** To the previous release: a replica of a newer one, or one that somebody began to bring back. */
-  | { kind: 'return'; node: NodeView }
+  | { kind: 'return'; node: Pick<NodeView, 'address'> & { release?: string } }
   /** Isolated for an upgrade that went no further: it serves on, and may be promoted again. */
   | { kind: 'release primary' }
   | { kind: 'cut over'; standby: string }
@@ -21,7 +21,9 @@ export interface FallbackInShard {
   shard: ShardView;
   /** The release to go back to. */
   to: string;
-  standby?: { address: string; state: string };
+  standby?: { address: string; state: string; lost?: string };
+  /** Its members that can't be read: they go back last. */
+  away?: readonly string[];
   /** Addresses that an operation has isolated and not released yet. */
   pending: readonly string[];
   /** Who was primary before the standby: the role goes back to it where it may. */
@@ -39,39 +41,58 @@ export function nextInFallback({
   to,
   standby,
   pending,
+  away = [],
   before,
   restore = false,
 }: FallbackInShard): NextInFallback | undefined {
   const { primary, replicas } = shard;
   if (!satisfies(primary.release, to)) {
-    if (standby && standby.state !== 'syncing') return { kind: 'cut over', standby: standby.address };
+    if (isUsable(standby)) return { kind: 'cut over', standby: standby.address };
     if (restore) return { kind: 'restore' };
     return {
       kind: 'refused',
-      reason: `${primary.address} serves ${shard.name} on ${primary.release}, and there is no standby of ${to}${standby ? ' that was frozen before it' : ''}`,
+      reason: `${primary.address} serves ${shard.name} on ${primary.release}, and ${lacks(standby, to)}`,
     };
   }
   // It has the slots, and an attempt that ended did not come to see to the rest.
   if (primary.address === standby?.address && standby.state !== 'serving')
     return { kind: 'cut over', standby: standby.address };
   const others = replicas.filter(({ address }) => address !== standby?.address);
-  const away = others.find(({ address, release }) => !satisfies(release, to) || pending.includes(address));
-  if (away) return { kind: 'return', node: away };
+  const newer = others.find(({ address, release }) => !satisfies(release, to) || pending.includes(address));
+  if (newer) return { kind: 'return', node: newer };
+  const [silent] = away.filter((address) => address !== standby?.address);
+  const last = silent === undefined ? undefined : ({ kind: 'return', node: { address: silent } } as const);
   if (primary.address !== standby?.address) {
     if (pending.includes(primary.address)) return { kind: 'release primary' };
-    return standby ? { kind: 'remove standby' } : undefined;
+    return last ?? (standby ? { kind: 'remove standby' } : undefined);
   }
   const linked = { ...shard, replicas: others };
   const successor =
     chooseSuccessor({ ...linked, replicas: others.filter(({ address }) => address === before) }, to) ??
     chooseSuccessor(linked, to);
   if (successor) return { kind: 'hand over', successor };
+  // Nobody else is left that the role could go to.
+  if (last && others.length === 0) return last;
   const [first] = others;
   if (first) return { kind: 'await link', node: first };
   return {
     kind: 'refused',
     reason: `${primary.address}, the standby, serves ${shard.name} alone: there is no replica`,
   };
+}
+
+type StandbyOfShard = FallbackInShard['standby'];
+
+/** Could it take over: was it frozen while its shard still ran its release, and is it still followed for? */
+const isUsable = (standby: StandbyOfShard): standby is NonNullable<StandbyOfShard> =>
+  standby !== undefined && standby.state !== 'syncing' && standby.lost === undefined;
+
+/** Why nothing but a backup is left of the release to go back to. */
+export function lacks(standby: StandbyOfShard, to: string): string {
+  if (!standby) return `there is no standby of ${to}`;
+  if (standby.lost !== undefined)
+    return `its standby ${standby.address} can’t be brought up to it any more: ${standby.lost}`;
+  return `there is no standby of ${to} that was frozen before it`;
 }
 
 /** Is it a shard whose writes since its backup could only be given up? Asked before anything of a fallback is touched. */
@@ -85,7 +106,7 @@ export const withoutWayBack = ({
   to,
 }: {
   topology: Pick<TopologyView, 'shards'>;
-  standbys: readonly { shard: string; address: string; state: string }[];
+  standbys: readonly { shard: string; address: string; state: string; lost?: string }[];
   to: string;
 }): ShardView[] =>
   topology.shards.filter((shard) => {

@@ -10,10 +10,10 @@ import type {
   VerifyResult,
 } from './evidence.js';
 import type { Policy } from './deployment.js';
+import type { GateResult } from './gates/evaluate.js';
 import type { StandbySeen } from './gates/observation.js';
 import type { PlanFacts } from './planning/facts.js';
 import type { ShardView, TopologyView } from './topology.js';
-import type { Verdict } from './verdict.js';
 
 /** What every activity is told: whose node, in which operation. Secrets are never part of it. */
 export interface Order {
@@ -72,10 +72,7 @@ export interface ShardNow {
   pending: string[];
 }
 
-export interface GateResult {
-  gate: string;
-  verdict: Verdict;
-}
+export type { GateResult };
 
 /** Who is in the cluster now, and what each runs. */
 export interface ClusterNow {
@@ -106,6 +103,8 @@ export interface AssessActivities {
       /** Gates that are known to block: where it is given, any change of them is told at once. */
       blocked?: string[];
       watchMs?: number;
+      /** Members that are down for everyone and have no slots needn't be there: they are brought back last. */
+      excuseDown?: boolean;
       handover?: { candidate: string; sinceRoleChangeMs?: number };
     },
   ): Promise<GateResult[]>;
@@ -189,11 +188,15 @@ export interface StandbyNow {
   address: string;
   state: string;
   release: string;
+  /** Why it can't be brought up to its shard's primary any more. */
+  lost?: string;
 }
 
 /** A deployment that is to go back, `to` the release that it ran before. */
 export interface FallbackAssessment extends Assessment {
   standbys: StandbyNow[];
+  /** Of the shards, who can't be read. */
+  awayIn?: { shard: string; address: string }[];
   /** Of the newest backup that is complete and that the release can load; how far each stream has gone on since, bytes. */
   backups: (RestorePoint & { streamBytes?: number })[];
   /** Restores that somebody approved and that were interrupted: whoever serves the shard may be down. */
@@ -212,8 +215,8 @@ export interface ShardRestore {
 export interface FallbackActivities {
   /** Reads the deployment, and changes nothing: which release it would go back to, and what each shard has for it. */
   assessFallback(input: Order & { shards: string[] }): Promise<FallbackAssessment>;
-  /** A shard as it is now; its standby is seen as a node where it has slots. */
-  lookBack(input: Order & { shard: string }): Promise<ShardNow & { standby?: StandbyNow }>;
+  /** A shard as it is now, whoever of it can't be read; its standby is seen as a node where it has slots. */
+  lookBack(input: Order & { shard: string }): Promise<ShardNow & { standby?: StandbyNow; away?: string[] }>;
   /** The standbys as they are now, each with what its follower wrote down last. */
   seeStandbys(input: Order): Promise<StandbySeen[]>;
   /** Gives the shard's slots to its standby, once that has every write that was acknowledged; safe to run again. */

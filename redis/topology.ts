@@ -12,6 +12,15 @@ export interface Accounts {
   accounts: NodeAccount[];
   /** Of every node that the cluster counts as its own, those that could not be read included. */
   memberAddresses: string[];
+  /** Absent where nobody is. */
+  down?: Down;
+}
+
+/** Members that are down for everyone, and not for whoever reads alone; they have no slots. */
+export interface Down {
+  addresses: string[];
+  /** What would be left of the topology's disagreements, were they no members. */
+  disagreements: string[];
 }
 
 /**
@@ -39,7 +48,7 @@ export async function readAccounts(
   const known: KnownLines = new Map();
   const entrance = await enterBySeed(endpoint, seeds, known);
   const { account: first } = entrance;
-  const disagreements: string[] = [];
+  const unread = new Map<string, string>();
   const read = new Map<string, NodeAccount | undefined>([[first.node.id, first]]);
   const members = new Map<string, ClusterNodesLine>();
   const readMore = async (): Promise<boolean> => {
@@ -47,17 +56,17 @@ export async function readAccounts(
     const lines = ofShard === undefined ? differentLines(accounts) : shardLines(accounts, ofShard);
     for (const line of lines)
       if (line.health !== 'handshake' && line.health !== 'noaddr' && !members.has(line.id)) members.set(line.id, line);
-    const unread = [...members.values()].filter(({ id }) => !read.has(id));
-    const found = await eachNode(unread, async ({ address }) => {
+    const more = [...members.values()].filter(({ id }) => !read.has(id));
+    const found = await eachNode(more, async ({ id, address }) => {
       try {
         return await readAccount(at(endpoint, address), known);
       } catch (error) {
-        disagreements.push(error instanceof Error ? error.message : String(error));
+        unread.set(id, error instanceof Error ? error.message : String(error));
         return undefined;
       }
     });
-    for (const [n, { id }] of unread.entries()) read.set(id, found[n]);
-    return unread.length > 0;
+    for (const [n, { id }] of more.entries()) read.set(id, found[n]);
+    return more.length > 0;
   };
   const readMembers = async (): Promise<void> => {
     // Whoever one of them names that the seed didn't is one of them too.
@@ -71,14 +80,22 @@ export async function readAccounts(
     first,
     [...members.keys()].flatMap((id) => read.get(id) ?? []),
   );
-  disagreements.push(...disagreementsAmong(accounts, ofShard === undefined ? undefined : first));
   const ids = new Set(members.keys());
   const { address } = (accounts.find(({ node }) => node.id === first.node.id) ?? first).node;
-  disagreements.push(...others.flatMap((it) => strayed(it, address, ids) ?? []));
+  const seed = ofShard === undefined ? undefined : first;
+  const without = (excused: ReadonlySet<string>): string[] => {
+    const silent = [...unread].flatMap(([id, why]) => (excused.has(id) ? [] : [why]));
+    const strays = others.flatMap((it) => strayed(it, address, ids) ?? []);
+    return [...new Set([...silent, ...disagreementsAmong(accounts, { seed, excused }), ...strays])].sort();
+  };
+  const down = new Set([...unread.keys()].filter((id) => isDown(id, accounts)));
   return {
+    ...(down.size === 0
+      ? {}
+      : { down: { addresses: [...down].map((id) => members.get(id)?.address ?? id), disagreements: without(down) } }),
     topology: {
       shards: shardsOf(accounts),
-      disagreements: [...new Set(disagreements)].sort(),
+      disagreements: without(new Set()),
       nodeTimeoutMs: Math.max(...[first, ...accounts].map((account) => account.nodeTimeoutMs)),
     },
     accounts,
@@ -92,6 +109,12 @@ export async function readAccounts(
 export function awayAmong({ accounts, memberAddresses }: Accounts): string[] {
   const read = new Set(accounts.map(({ node }) => node.address));
   return memberAddresses.filter((address) => !read.has(address));
+}
+
+/** A node that owns slots is never down for good: whoever is to serve them has to be found first. */
+function isDown(id: string, accounts: readonly NodeAccount[]): boolean {
+  const seen = accounts.flatMap(({ peers }) => peers.filter((peer) => peer.id === id));
+  return seen.length > 0 && seen.every(({ health, slots }) => health !== 'ok' && slots.length === 0);
 }
 
 /** The same lines, most of them: each once. */
@@ -171,8 +194,14 @@ function shardsOf(accounts: readonly NodeAccount[]): ShardView[] {
   }));
 }
 
-/** @param seed where one shard alone was read, whose view tells of the slots of the others */
-function disagreementsAmong(accounts: readonly NodeAccount[], seed?: NodeAccount): string[] {
+/**
+ * @param seed where one shard alone was read, whose view tells of the slots of the others
+ * @param excused ids of nodes that nobody has to see as healthy
+ */
+function disagreementsAmong(
+  accounts: readonly NodeAccount[],
+  { seed, excused }: { seed: NodeAccount | undefined; excused: ReadonlySet<string> },
+): string[] {
   const found: string[] = [];
   // Every node has a line on every other: at 1,000 nodes a look through a list for each line would take minutes.
   const all = new Map(
@@ -181,7 +210,8 @@ function disagreementsAmong(accounts: readonly NodeAccount[], seed?: NodeAccount
   for (const { node, peers, clusterState } of accounts) {
     if (clusterState !== 'ok') found.push(`${node.address} sees cluster_state:${clusterState}`);
     for (const peer of peers) {
-      if (peer.health !== 'ok') found.push(`${node.address} sees ${peer.address} as ${peer.health}`);
+      if (peer.health !== 'ok' && !excused.has(peer.id))
+        found.push(`${node.address} sees ${peer.address} as ${peer.health}`);
       if (peer.openSlots.length > 0 && peer.myself)
         found.push(`${node.address} has open slots: ${peer.openSlots.join(' ')}`);
       const self = all.get(peer.id);

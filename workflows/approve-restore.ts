@@ -1,5 +1,5 @@
 import { mayReachQuorum } from '../model/approvals.js';
-import { withoutWayBack } from '../model/fallback-steps.js';
+import { lacks, withoutWayBack } from '../model/fallback-steps.js';
 import { lossText, restorables, restoreApproval, restoreText, type Restorable } from '../model/restore.js';
 import type { FallbackAssessment } from '../model/work.js';
 import { stopped } from './failure.js';
@@ -24,7 +24,8 @@ export async function mayGoBack(
   const refuse = (why: string, next: string): Error => {
     const lines = bare.map(({ name, primary }) => {
       const loss = restorable.find(({ shard }) => shard === name);
-      return `${name} is served by ${primary.address} on ${primary.release}, and has no standby: ${loss ? `restored from its backup of ${loss.backup.node} it would lose ${lossText(loss.lossWindow)}` : `there is no complete backup that ${found.to} could load either`}.`;
+      const standby = found.standbys.find((it) => it.shard === name);
+      return `${name} is served by ${primary.address} on ${primary.release}, and ${standby ? lacks(standby, found.to) : 'has no standby'}: ${loss ? `restored from its backup of ${loss.backup.node} it would lose ${lossText(loss.lossWindow)}` : `there is no complete backup that ${found.to} could load either`}.`;
     });
     return stopped([why, ...lines, next].join('\n'), undefined, 'StandbyLost');
   };

@@ -4,6 +4,7 @@ import { satisfies } from '../model/release.js';
 import type { NodeView, ShardView } from '../model/topology.js';
 import type { NodePlace, StandbyNow } from '../model/work.js';
 import { messageOf, stopped } from './failure.js';
+import { Away } from './away.js';
 import { act } from './proxies.js';
 import { restoreShard } from './restore-shard.js';
 import type { Run } from './run.js';
@@ -33,22 +34,33 @@ export async function fallBackShard(run: Run, { shard: name, to, incident, backu
   let before: string | undefined;
   let removed = false;
   const awaited = new Set<string>();
+  const away = new Away(run, name, to);
   try {
     for (;;) {
       await run.checkpoint();
-      const { shard, pending, standby } = await act('lookBack', `look at ${name}`, { ...run.order, shard: name });
+      const { shard, pending, standby, ...seen } = await act('lookBack', `look at ${name}`, {
+        ...run.order,
+        shard: name,
+      });
+      const silent = away.tell(seen.away ?? []);
       const next = nextInFallback({
-        ...{ shard, to, pending },
-        ...(standby ? { standby } : {}),
+        ...{ shard, to, pending, away: away.untried() },
+        ...(standby ? { standby: withLoss(run, standby) } : {}),
         ...(before === undefined ? {} : { before }),
         restore: backup !== undefined,
       });
+      if (next === undefined || next.kind === 'remove standby') away.mustBeBack();
       if (next === undefined) break;
       switch (next.kind) {
         case 'cut over':
           done.way = 'cut over';
-          before = oldOwner(shard, next.standby, to);
-          done.cutoverGapMs = await cutOver(run, { shard: name, primary: before, standby: next.standby, to });
+          before = oldOwner(shard, next.standby, to) ?? silent[0] ?? next.standby;
+          try {
+            done.cutoverGapMs = await cutOver(run, { shard: name, primary: before, standby: next.standby, to });
+          } catch (error) {
+            if (run.isControl(error) || !(await servedByAnother(run, name, before))) throw error;
+            run.note('note', `${before} has failed, and another serves ${name}: that one is cut over`, { shard: name });
+          }
           break;
         case 'restore':
           // Without a backup it is never the next step.
@@ -61,8 +73,10 @@ export async function fallBackShard(run: Run, { shard: name, to, incident, backu
           }
           break;
         case 'return':
-          await returnNode(run, { shard: name, node: next.node, primary: shard.primary.address, to });
-          done.nodes++;
+          await away.tries(next.node.address, async () => {
+            await returnNode(run, { shard: name, node: next.node, primary: shard.primary.address, to });
+            done.nodes++;
+          });
           break;
         case 'hand over':
           await handBack(run, shard, next.successor.address);
@@ -99,9 +113,21 @@ export async function fallBackShard(run: Run, { shard: name, to, incident, backu
 }
 
 /** Of a cutover that an earlier attempt began, whoever is still on the newer release. */
-function oldOwner({ primary, replicas }: ShardView, standby: string, to: string): string {
-  const newer = [primary, ...replicas].filter((it) => it.address !== standby && !satisfies(it.release, to));
-  return (newer[0] ?? replicas[0] ?? primary).address;
+function oldOwner({ primary, replicas }: ShardView, standby: string, to: string): string | undefined {
+  const others = [primary, ...replicas].filter((it) => it.address !== standby);
+  return (others.find((it) => !satisfies(it.release, to)) ?? others[0])?.address;
+}
+
+/** Its primary may have died in the middle of it: whoever took over has what there is. */
+async function servedByAnother(run: Run, shard: string, primary: string): Promise<boolean> {
+  const now = await act('lookBack', `who serves ${shard} now`, { ...run.order, shard });
+  return now.shard.primary.address !== primary;
+}
+
+/** What its entry doesn't say yet, its follower may have found a moment ago. */
+function withLoss(run: Run, standby: StandbyNow): StandbyNow {
+  const lost = standby.lost ?? (standby.state === 'frozen' ? run.followers.lost(standby.shard) : undefined);
+  return lost === undefined ? standby : { ...standby, lost };
 }
 
 interface CuttingOver {
@@ -133,12 +159,14 @@ async function cutOver(run: Run, { shard, primary, standby, to }: CuttingOver): 
 
 interface Returning {
   shard: string;
-  node: NodeView;
+  node: Pick<NodeView, 'address'> & { release?: string };
   primary: string;
   to: string;
 }
 
-async function returnNode(run: Run, { shard, node: { address, release }, primary, to }: Returning): Promise<void> {
+async function returnNode(run: Run, { shard, node, primary, to }: Returning): Promise<void> {
+  const { address } = node;
+  const release = node.release ?? run.node(address)?.release ?? 'unknown';
   const where = { shard, node: address };
   run.phase('falling back', `${address} of ${shard} to ${to}`, where);
   // Whoever is away is brought back by this, and must not hold it; of the rest, one at a time is out.

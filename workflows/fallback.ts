@@ -2,9 +2,13 @@ import type { IncidentRecord, LedgerResult } from '../model/evidence.js';
 import { inParallel } from '../model/in-parallel.js';
 import { mayGoBack } from './approve-restore.js';
 import { fallBackShard } from './fallback-shard.js';
+import { stopped } from './failure.js';
 import { Run, type Ended } from './run.js';
 import { compareAll, expectEveryNode } from './validate.js';
 import { underWatch } from './with-evidence.js';
+
+const lostText = (shard: string, why: string): string =>
+  `nothing follows ${shard} for its standby any more, so it was not cut over: ${why}`;
 
 export interface FallbackResult {
   from: string;
@@ -20,6 +24,11 @@ export interface FallbackResult {
  */
 export async function fallback(raw: unknown): Promise<Ended<FallbackResult>> {
   return Run.of('fallback', raw, async (run, { startedBy, reason, shards: asked, gate, restore }) => {
+    run.gates.excuseDown = true;
+    run.gates.lostStandby = (shard) => {
+      const why = run.followers.lost(shard);
+      return why === undefined ? undefined : stopped(lostText(shard, why), undefined, 'StandbyLost');
+    };
     const found = await run.assessFallback(asked);
     const { from, to, topology, policy } = found;
     const shards = topology.shards.map(({ name }) => name);

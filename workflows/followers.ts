@@ -83,6 +83,11 @@ export class Followers {
     this.#judge();
   }
 
+  /** Why nothing follows for a shard's standby any more. */
+  lost(shard: string): string | undefined {
+    return this.#lost.get(shard);
+  }
+
   /** Going back without loss is over for a shard. */
   lose(shard: string, why: string): void {
     this.#lost.set(shard, why);

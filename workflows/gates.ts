@@ -5,7 +5,7 @@ import type { Waiting } from '../model/operation.js';
 import { formatVerdict } from '../model/verdict.js';
 import { mayBegin, timeNeeded, windowGate, type MaintenanceWindow } from '../model/windows.js';
 import type { AssessActivities, GateResult } from '../model/work.js';
-import { FallbackDue } from './failure.js';
+import { FallbackDue, stopped } from './failure.js';
 import type { Operation, PhaseInput } from './operation.js';
 import { act } from './proxies.js';
 
@@ -27,6 +27,11 @@ export class Gates {
   windows: readonly MaintenanceWindow[] = [];
   /** Why a gate can't pass any more, however long it is held: ends the hold. */
   hopeless: (() => Error | undefined) | undefined;
+
+  /** Of a fallback: who is down and has no slots holds nothing up. */
+  excuseDown = false;
+  /** Why a shard's standby can't be cut over to any more: ends a hold that waits for it. */
+  lostStandby: ((shard: string) => Error | undefined) | undefined;
 
   constructor(readonly operation: Operation) {}
 
@@ -51,22 +56,26 @@ export class Gates {
     const window = names.includes(windowGateName) && this.windows.length > 0;
     const neededMs = timeNeeded(operation.plan, where.shard, where.node, asked.handover !== undefined);
     const gates = [...names.filter((name) => name !== windowGateName), ...this.queries];
+    const { shard } = where;
+    const hopelessNow = (): Error | undefined =>
+      this.hopeless?.() ?? (names.includes('standby') && shard !== undefined ? this.lostStandby?.(shard) : undefined);
     let shown: Waiting[] = [];
     let changes = 0;
     this.#overrides = [];
     try {
       for (let round = 0; ;) {
         await operation.checkpoint();
-        const hopeless = this.hopeless?.();
+        const hopeless = hopelessNow();
         if (hopeless) throw hopeless;
         const given = this.#overrides.length;
         const disturbed = (): boolean =>
-          this.#overrides.length > given || operation.paused !== undefined || this.hopeless?.() !== undefined;
+          this.#overrides.length > given || operation.paused !== undefined || hopelessNow() !== undefined;
         const { patienceMs, pauseMs } = lookOf(round);
         const untilDueMs = this.#untilDueMs(shown, before, fallbackWhen);
         const heeded = round > 0 && changes < MOST_CHANGES;
         const looked = await this.#look(before, where, disturbed, {
           ...{ ...asked, gates },
+          ...(this.excuseDown ? { excuseDown: true } : {}),
           // What is shown of the window is true until it opens.
           patienceMs: Math.min(patienceMs, untilDueMs, (window && this.#untilOpenMs(neededMs)) || Infinity),
           ...(heeded ? { blocked: shown.map(({ name }) => name).filter((name) => name !== windowGateName) } : {}),
@@ -75,6 +84,8 @@ export class Gates {
           round = 0;
           continue;
         }
+        const lost = looked.find((it) => it.lost !== undefined)?.lost;
+        if (lost !== undefined) throw stopped(`${shard ?? ''} was not cut over: ${lost}`, undefined, 'StandbyLost');
         const verdict = windowGate(this.windows, Date.now(), neededMs);
         const results = window ? [...looked, { gate: windowGateName, verdict }] : looked;
         const blocking = results.filter((result) => !this.#passes(result, before, where));

@@ -178,7 +178,7 @@ export class Run extends Operation {
     }
     if (first && found.away && (await this.#bringBack(found.away))) return this.assessFallback(shards);
     this.adopt(found);
-    const { from, to, topology, standbys, pending, policy } = found;
+    const { from, to, topology, standbys, pending, policy, awayIn = [] } = found;
     Object.assign(this.status, { from, to, artefacts: found.artefacts });
     this.status.shards = topology.shards.map((it) => ({
       shard: it.name,
@@ -188,8 +188,13 @@ export class Run extends Operation {
         .filter(({ address }) => standbys.every((standby) => standby.address !== address))
         .map(({ address, role, release }) => ({
           ...{ address, role, release },
-          state: satisfies(release, to) && !pending.includes(address) ? 'reverted' : 'waiting',
-        })),
+          state: satisfies(release, to) && !pending.includes(address) ? ('reverted' as const) : ('waiting' as const),
+        }))
+        .concat(
+          awayIn
+            .filter(({ shard }) => shard === it.name)
+            .map(({ address }) => ({ address, role: 'replica', release: 'unknown', state: 'waiting' })),
+        ),
     }));
     this.count();
     const bare = withoutWayBack(found);

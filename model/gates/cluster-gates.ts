@@ -15,11 +15,13 @@ export function list(items: readonly string[]): string {
 }
 
 /** Do all nodes see the same healthy cluster, with every slot served and none open? */
-export function topologyGate({ topology }: GateObservation): Verdict {
+export function topologyGate({ topology, excused = [] }: GateObservation): Verdict {
   if (topology.shards.length === 0) return wait('no shard was seen', 'a node answers with its topology');
   const { disagreements } = topology;
   return disagreements.length === 0
-    ? pass(`all ${allNodes(topology).length} nodes agree`)
+    ? pass(
+        `all ${allNodes(topology).length} nodes agree${excused.length > 0 ? `; ${list(excused)} ${excused.length === 1 ? 'is' : 'are'} down, and waited for by nobody` : ''}`,
+      )
     : wait(list(disagreements), 'every node sees the same healthy cluster');
 }
 

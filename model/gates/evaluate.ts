@@ -10,6 +10,8 @@ import type { GateObservation } from './observation.js';
 export interface GateResult {
   gate: string;
   verdict: Verdict;
+  /** Why a fallback needn't wait for it any more. */
+  lost?: string;
 }
 
 export type GatePolicyParts = Pick<Policy, 'gates' | 'probe' | 'ttlTolerance' | 'fallback' | 'fallbackLost'>;

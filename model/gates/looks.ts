@@ -32,6 +32,7 @@ export function isNews(
   results: readonly GateResult[],
   { overridden, blocked }: { overridden: readonly string[]; blocked?: readonly string[] },
 ): boolean {
+  if (results.some(({ lost }) => lost !== undefined)) return true;
   const blocking = results.filter(({ gate, verdict }) => verdict.state !== 'pass' && !overridden.includes(gate));
   if (blocking.length === 0) return true;
   return blocked !== undefined && blocking.map(({ gate }) => gate).join() !== blocked.join();

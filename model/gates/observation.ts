@@ -5,6 +5,8 @@ import type { TopologyView } from '../topology.js';
 /** Everything that gates look at, collected by activities at one moment. What is missing is never taken for good. */
 export interface GateObservation {
   topology: TopologyView;
+  /** Members that don't answer, and that needn't: the topology's disagreements are without them. */
+  excused?: readonly string[];
   /** By `host:port`; a node that is missing here could not be asked. */
   resources: Readonly<Record<string, NodeResources>>;
   /** By `host:port`; a node that is missing here did not tell its time. */
@@ -28,6 +30,8 @@ export interface StandbySeen {
   state: 'syncing' | 'frozen' | 'serving';
   /** Did its server answer? */
   answers: boolean;
+  /** Why no follower can bring it up to its primary any more. */
+  lost?: string;
   /** Of one that is syncing: its link to the primary, and does it have everything? */
   link?: 'up' | 'down';
   /** What its follower wrote down last, and how long ago that was, ms. */

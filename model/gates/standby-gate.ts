@@ -41,9 +41,14 @@ export function standbyGate({ topology, standbys }: GateObservation, policy: Sta
   return pass(`${lagText(known)}${said}`);
 }
 
-function troubleOf({ shard, address, state, answers, link, follow }: StandbySeen, gates: Policy['gates']): string[] {
+function troubleOf(
+  { shard, address, state, answers, lost, link, follow }: StandbySeen,
+  gates: Policy['gates'],
+): string[] {
   if (!answers) return [`${address}, the standby of ${shard}, does not answer`];
   if (state === 'serving') return [];
+  if (lost !== undefined)
+    return [`${address}, the standby of ${shard}, can’t be brought up to its primary any more: ${lost}`];
   if (state === 'syncing') return link === 'up' ? [] : [`${address}, the standby of ${shard}, is not in sync yet`];
   if (!follow || !(follow.ageMs <= oldestMs)) return [`nothing is heard of what follows ${shard} for ${address}`];
   if (follow.phase !== 'following')

@@ -158,6 +158,8 @@ async function pingAlways(standby: NodeConnection): Promise<(() => number) | und
 /** What an earlier attempt began: the standby has the slots, and the primary may not have heard of it. */
 async function finish(input: CutOverInput, { primary, standby }: ShardAccounts): Promise<CutOverResult> {
   const done = { at: Date.now(), gapMs: 0, drainedMs: 0, offset: primary?.node.offset ?? 0, already: true };
+  // Nobody of before can be named any more: there is nobody to step down.
+  if (input.primary === input.standby) return done;
   if (primary?.node.role !== 'primary' || !standby || ownSlots(primary) === '') return done;
   await using connection = await openToAct(input, input.primary);
   const held = await holdWrites(connection);

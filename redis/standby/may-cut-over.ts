@@ -18,8 +18,10 @@ export interface CutOverPair {
   standby: string;
   /** The shard's slots. */
   ranges: readonly SlotRange[];
-  /** Every node of the cluster. */
+  /** Every node of the cluster, but for those that are excused. */
   nodes: readonly string[];
+  /** Nodes that are down for everyone and have no slots: nobody has to see them. */
+  excused?: readonly string[];
 }
 
 export async function readPair({ endpoint, primary, standby, nodes }: CutOverPair): Promise<ShardAccounts> {
@@ -105,7 +107,9 @@ function seenAmiss(
   const who = node.address;
   if (clusterState !== 'ok') return { why: `${who} sees cluster_state:${clusterState}`, clears: 'the cluster is ok' };
   if (account.failoverUnderWay) return { why: `${who} reports a failover under way`, clears: 'that failover ends' };
-  const doubtful = peers.find((peer) => peer.health !== 'ok' || !(peer.linkUp || peer.myself));
+  const excused = (peer: (typeof peers)[number]): boolean =>
+    peer.slots.length === 0 && pair.excused?.includes(peer.address) === true;
+  const doubtful = peers.find((peer) => (peer.health !== 'ok' || !(peer.linkUp || peer.myself)) && !excused(peer));
   if (doubtful)
     return {
       why: `${who} sees ${doubtful.address} as ${doubtful.health}${doubtful.linkUp ? '' : ', and has no link to it'}`,
