@@ -10,6 +10,7 @@ import { readOrigin } from './before.js';
 import { contextFor, heartbeating, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
 import { readInfo } from '../redis/node.js';
+import { poll } from '../redis/roles.js';
 import { placeOf } from './places.js';
 import { readRestores, unfinishedOf } from './restore-registry.js';
 import { hasSlots, seeStandbys } from './see-standbys.js';
@@ -18,6 +19,9 @@ import { lossOf } from './lost-standby.js';
 import { readNamed } from './shard-names.js';
 import { readRegistry, type StandbyEntry } from './standby-registry.js';
 import { readServed } from './unserved.js';
+
+/** How long a node that can't be read, and that others see as healthy, may stay so, ms: a node timeout and some. */
+const AWAY_PATIENCE_MS = 30_000;
 
 /** What a fallback looks at: each changes nothing. */
 export function fallbackActivities(
@@ -60,9 +64,16 @@ export function fallbackActivities(
         const entries = (await readRegistry(context.deploymentFolder)).filter(({ shard }) => shard === input.shard);
         const [entry] = entries;
         const seeing = await withServing(context, entries);
-        const found = await readServed(seeing, [input.shard]);
-        const shard = mustServe(found, input.shard);
-        const away = await awayOf(seeing, found, shard);
+        const { found, shard, away } = await poll(
+          async () => {
+            const found = await readServed(seeing, [input.shard]);
+            const shard = mustServe(found, input.shard);
+            return { found, shard, away: await awayOf(seeing, found, shard) };
+          },
+          // Who is silent for a moment, or loads its dataset, is no reason to do the others first.
+          ({ found, away }) => away.every((it) => found.down?.addresses.includes(it)),
+          { everyMs: 500, withinMs: AWAY_PATIENCE_MS, signal: context.signal },
+        );
         return {
           ...{ shard, pending: await pendingAmong(seeing, { ...found.topology, shards: [shard] }) },
           ...(entry ? { standby: await nowOf(seeing, found.topology, entry) } : {}),

@@ -25,11 +25,12 @@ export async function lossOf(
     const own = ownLine(String(await standby.call('CLUSTER', 'NODES')));
     if (ranges.length === 0 || own.ranges.length > 0) return undefined;
     const record = followKey(ranges);
-    const [replid] = await askStandby(standby, true, [['HGET', record, 'replid']]);
-    if (replid === null) return `it has no record of its follower (${record}), and so not what it was given either`;
+    const [found] = await askStandby(standby, true, [['HGET', record, 'replid']]);
+    if (!Buffer.isBuffer(found)) return `it has no record of its follower (${record}), and so not what it was given either`;
     const { master_replid: now, master_replid2: before } = await readInfo(upstream, 'replication');
     // Of a history that it knows the primary may have been emptied by its clients, and the standby will be next.
-    if ([now, before].includes(String(replid)) || isCopying({ replid: String(replid) })) return undefined;
+    const replid = found.toString();
+    if ([now, before].includes(replid) || isCopying({ replid })) return undefined;
     const held = keysOf(await readInfo(standby, 'keyspace'));
     // The record is a key, too.
     if (primary.keys === 0 && held > 1)

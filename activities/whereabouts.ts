@@ -51,8 +51,11 @@ export const forgetWhereItIs = (context: Context, address: string): Promise<void
 type Noted = NodePlace & { beside?: string[] };
 
 /** Its process may be another one by now. */
-function withoutPid({ beside: _, pid: __, ...noted }: Noted): NodePlace {
-  return noted;
+function withoutPid(noted: Noted): NodePlace {
+  const place = { ...noted };
+  delete place.pid;
+  delete place.beside;
+  return place;
 }
 
 async function write(context: Context, noted: Noted): Promise<void> {

@@ -66,6 +66,8 @@ export class FakeDeployment implements Activities {
   readonly notRepresentable = new Map<string, NotRepresentable[]>();
   /** Shards that the newest complete backup has, and when it was taken. */
   backedUp: { shards: string[]; at: string } | undefined;
+  /** Why a shard's standby is of no use any more. */
+  readonly lost = new Map<string, string>();
   /** Restores that were begun and not ended. */
   readonly unfinished: ShardRestore[] = [];
   ledger: LedgerResult | undefined;
@@ -180,6 +182,7 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
       const results = names.map((gate) => ({
         gate,
         verdict: this.verdicts.get(`${gate} ${input.shard ?? ''}`) ?? this.verdicts.get(gate) ?? pass(),
+        ...this.#lostAt(gate, input),
       }));
       if (isNews(results, input) || !this.patient || Date.now() > deadline) return results;
       heartbeat();
@@ -302,11 +305,12 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
     return {
       ...{ name, policy, from: this.releases().includes(NEW) ? NEW : OLD, to: OLD, way: [OLD], facts: { nodes: {} } },
       ...{ topology: { ...topology, shards }, pending: this.#pendingIn(shards), searchable: this.#searchable },
-      ...{ artefacts: `/state/${operation}`, standbys: [...this.standbys.values()] },
+      ...{ artefacts: `/state/${operation}`, standbys: this.#standbysNow() },
       backups: backedUp.map((shard) => ({
         ...{ shard, node: this.#nodesOf(shard)[0]?.address ?? '', at, file: `/backups/${shard}.rdb`, bytes: 1000 },
         ...{ keys: 10, sha256: 'a'.repeat(64), replid: 'b'.repeat(40), offset: 1, streamBytes: 999 },
       })),
+      ...(this.away.size === 0 ? {} : { away: [...this.away], awayIn: this.#awayIn(names) }),
       ...(this.unfinished.length === 0 ? {} : { unfinished: [...this.unfinished] }),
     };
   };
@@ -334,14 +338,16 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
   };
   lookBack = async ({ shard }: { shard: string }) => {
     await this.#meet(`lookBack ${shard}`);
-    const standby = this.standbys.get(shard);
-    return { ...this.#shardNow(shard), ...(standby ? { standby } : {}) };
+    const standby = this.#standbysNow().find((it) => it.shard === shard);
+    const away = this.#awayIn([shard]).map(({ address }) => address);
+    return { ...this.#shardNow(shard), ...(standby ? { standby } : {}), ...(away.length > 0 ? { away } : {}) };
   };
   cutOver = async ({ shard, primary, standby }: { shard: string; primary: string; standby: string }) => {
     await this.#do(`cutOver ${shard}`);
     const found = this.standbys.get(shard);
     if (found?.address !== standby) throw new RolloutError('Stopped', `the standby of ${shard} is not ${standby}`);
     if (!this.following.has(shard)) throw new RolloutError('HandoverFailed', `nothing follows for ${standby}`);
+    if (this.away.has(primary)) throw new RolloutError('HandoverFailed', `${primary} does not answer`);
     this.standbys.set(shard, { ...found, state: 'serving' });
     this.#node(primary).primary = false;
     this.#nodesOf(shard).push({ address: standby, release: found.release, primary: true });
@@ -357,6 +363,7 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
     if (node.primary || primary?.release !== input.to)
       throw new RolloutError('Stopped', `${input.node} would have to follow ${primary?.release}`);
     node.release = input.to;
+    this.away.delete(input.node);
     this.#isolated.delete(input.node);
     const verified = this.#compared({ shard: input.shard, primary: primary.address, replica: input.node });
     return { node: input.node, shard: input.shard, kind: 'full' as const, ms: 1, release: input.to, verified };
@@ -386,6 +393,34 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
     await this.#meet('writeReport');
     return { file: '/state/report.html' };
   };
+
+  /** Its primary dies, and the other node takes over by itself. */
+  failsOver(shard: string): string {
+    const [dead, heir] = [...this.#nodesOf(shard)].sort((a, b) => Number(b.primary) - Number(a.primary));
+    if (!dead || !heir) throw new RolloutError('BadInput', `${shard} has nobody to take over`);
+    this.away.add(dead.address);
+    Object.assign(dead, { primary: false });
+    Object.assign(heir, { primary: true });
+    return dead.address;
+  }
+
+  #standbysNow = (): StandbyNow[] =>
+    [...this.standbys.values()].map((it) => {
+      const lost = this.lost.get(it.shard);
+      return { ...it, ...(lost === undefined ? {} : { lost }) };
+    });
+
+  #awayIn = (names: readonly string[]): { shard: string; address: string }[] =>
+    this.#shards.flatMap((nodes, s) => {
+      const shard = `shard-${s + 1}`;
+      const meant = names.length === 0 || names.includes(shard);
+      return nodes.flatMap(({ address }) => (meant && this.away.has(address) ? [{ shard, address }] : []));
+    });
+
+  #lostAt(gate: string, { shard = '', excuseDown }: { shard?: string; excuseDown?: boolean }): { lost?: string } {
+    const lost = this.lost.get(shard);
+    return gate === 'standby' && excuseDown && lost !== undefined ? { lost } : {};
+  }
 
   #compared(what: Pick<VerifyResult, 'shard' | 'primary' | 'replica'>): VerifyResult {
     return {
@@ -448,7 +483,7 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
         slots: [[s * width, (s + 1) * width - 1]],
         primary: view(primary),
         replicas: nodes
-          .filter((node) => !node.primary)
+          .filter((node) => !node.primary && !this.away.has(node.address))
           .map((node) => view(node, primary.address, this.unlinked.has(node.address) ? 'down' : 'up')),
       };
     });
