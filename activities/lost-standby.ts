@@ -26,7 +26,8 @@ export async function lossOf(
     if (ranges.length === 0 || own.ranges.length > 0) return undefined;
     const record = followKey(ranges);
     const [found] = await askStandby(standby, true, [['HGET', record, 'replid']]);
-    if (!Buffer.isBuffer(found)) return `it has no record of its follower (${record}), and so not what it was given either`;
+    if (!Buffer.isBuffer(found))
+      return `it has no record of its follower (${record}), and so not what it was given either`;
     const { master_replid: now, master_replid2: before } = await readInfo(upstream, 'replication');
     // Of a history that it knows the primary may have been emptied by its clients, and the standby will be next.
     const replid = found.toString();

@@ -252,7 +252,8 @@ async function readServed(
   const read = (): Promise<FollowRecord | undefined> => readRecord(standby, { record, cluster: slots.length > 0 });
   try {
     return await read().catch(async (error: unknown) => {
-      if (!(error instanceof Error) || !/^CLUSTERDOWN .*not served/.test(error.message)) throw error;
+      // Not served by anybody, or by a primary of before that is down and was never unbound: then all is down to it.
+      if (!(error instanceof Error) || !/^CLUSTERDOWN\b/.test(error.message)) throw error;
       await using owner = await connect(await primary(), { timeoutMs });
       await importFrom(owner, standby, slots);
       return await read();
