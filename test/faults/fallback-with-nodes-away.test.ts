@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ShardView } from '../../model/topology.js';
 import { readTopology } from '../../redis/topology.js';
-import { Sandbox, until, type SandboxNode } from '../../scripts/sandbox/cluster.js';
+import { Sandbox, type SandboxNode } from '../../scripts/sandbox/cluster.js';
 import { readNodes } from '../../scripts/sandbox/node-states.js';
 import type { Operation } from '../../scripts/sandbox/operation.js';
 import { Stage } from '../../scripts/sandbox/stage.js';
