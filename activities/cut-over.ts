@@ -13,6 +13,7 @@ import type { Dependencies } from './dependencies.js';
 import { noteRoleChange } from './role-change.js';
 import { hasSlots } from './see-standbys.js';
 import { needStandby, noteStandby, placeOfStandby, type StandbyEntry } from './standby-registry.js';
+import { takeVoteTurn } from './vote-turn.js';
 import { whereItIs } from './whereabouts.js';
 
 /** How long every node may take to show the new owner: gossip reaches the last one with its next pings, ms. */
@@ -78,6 +79,7 @@ export async function cutOverShard(
     ...{ primary, standby, ranges, nodes, excused, signal },
     record: followKey(ranges),
     confirmWithinMs: CONFIRM_WITHIN_MS,
+    takeTurn: () => takeVoteTurn(context.folder, signal),
     connectToAct: (address) => (address === primary ? context.connectToAct(old) : context.connect(address)),
     hasEnded: async () => (await context.platform.inspect(platformNode(old))).state === 'stopped',
   });

@@ -2,6 +2,7 @@ import { knownLine } from '../model/compatibility/release-lines.js';
 import { splitAddress } from '../model/endpoint.js';
 import { RolloutError } from '../model/failures.js';
 import type { NodePlace } from '../model/work.js';
+import type { Endpoint } from '../redis/connection.js';
 import { busPortOf, ownLine } from '../redis/standby/cluster-file.js';
 import { introduce } from '../redis/standby/membership.js';
 import { forgetWhoWasAt, freshId, needsFreshId } from '../redis/standby/fresh-id.js';
@@ -47,7 +48,8 @@ export type NextIdentity = Identity & { former?: string };
 export async function identityOfReplica(context: Context, place: NodePlace, release: string): Promise<NextIdentity> {
   const identity = await identityFor(context, place, release);
   if (identity.former !== undefined) {
-    const { endpoint, deployment, signal } = context;
+    const { deployment, signal } = context;
+    const endpoint = ofAll(context);
     const { accounts } = await readAccounts(endpoint, deployment.seeds);
     await forgetWhoWasAt(endpoint, place.address, { id: identity.former, accounts, signal });
   }
@@ -58,7 +60,7 @@ export async function identityOfReplica(context: Context, place: NodePlace, rele
 export async function identityFor(context: Context, place: NodePlace, release: string): Promise<NextIdentity> {
   const own = await ownEntry(context, place);
   if (!isPlain(release)) return own;
-  const { accounts } = await readAccounts(context.endpoint, context.deployment.seeds);
+  const { accounts } = await readAccounts(ofAll(context), context.deployment.seeds);
   if (!needsFreshId(release, accounts)) return own;
   const id = freshId();
   await adopt(context.folder, { former: own.id, id, address: place.address });
@@ -69,7 +71,8 @@ export async function identityFor(context: Context, place: NodePlace, release: s
 /** Whoever came back under a fresh id is met by all: nobody tells the others of it. */
 export async function metByAll(context: Context, place: NodePlace, release: string): Promise<void> {
   if (!isPlain(release)) return;
-  const { endpoint, deployment, signal } = context;
+  const { deployment, signal } = context;
+  const endpoint = ofAll(context);
   const { id } = await ownEntry(context, place);
   const { accounts } = await readAccounts(endpoint, [place.address, ...deployment.seeds]);
   const members = accounts.map(({ node }) => node.address).filter((address) => address !== place.address);
@@ -83,7 +86,8 @@ export async function metByAll(context: Context, place: NodePlace, release: stri
  */
 export async function replacesFormer(context: Context, place: NodePlace, former: readonly string[]): Promise<void> {
   if (former.length === 0) return;
-  const { endpoint, deployment, signal } = context;
+  const { deployment, signal } = context;
+  const endpoint = ofAll(context);
   const clinging = async (): Promise<string[]> =>
     (await readAccounts(endpoint, [place.address, ...deployment.seeds])).accounts
       .filter(({ peers }) =>
@@ -102,5 +106,8 @@ export async function replacesFormer(context: Context, place: NodePlace, former:
   const { accounts } = await readAccounts(endpoint, [place.address, ...deployment.seeds]);
   for (const id of new Set(former)) await forgetWhoWasAt(endpoint, place.address, { id, accounts, signal });
 }
+
+/** Standbys are members, and left out of the topology: they have to forget and to meet as all do. */
+const ofAll = ({ endpoint }: Context): Endpoint => ({ ...endpoint, standbys: [] });
 
 const isPlain = (release: string): boolean => knownLine(release)?.bus === 'plain';

@@ -82,7 +82,7 @@ export async function fallBackShard(run: Run, { shard: name, to, incident, backu
           await handBack(run, shard, next.successor.address);
           break;
         case 'release primary':
-          await releasePrimary(run, name, shard.primary.address);
+          await releasePrimary(run, name, shard.primary);
           break;
         case 'await link':
           if (awaited.has(next.node.address))
@@ -208,6 +208,7 @@ async function handBack(run: Run, shard: ShardView, successor: string): Promise<
     ),
   );
   run.record.handovers.push(handover);
+  run.family.tellNodes({ addresses: [successor], release: primary.release, state: 'reverted' });
 }
 
 /** Nothing stays beside the nodes: the standby is about to go, and the others have nothing done to them any more. */
@@ -222,12 +223,13 @@ async function withPlaces<T>(run: Run, nodes: string[], body: (places: NodePlace
 }
 
 /** It was isolated for an upgrade that went no further. */
-async function releasePrimary(run: Run, shard: string, address: string): Promise<void> {
+async function releasePrimary(run: Run, shard: string, { address, release }: NodeView): Promise<void> {
   const where = { shard, node: address };
   await withPlaces(run, [address], async ([place]) => {
     if (!place) throw stopped(`${address} was not found where ${shard} lives`);
     await run.step('release', where, () => act('release', `release ${address}`, { ...run.order, place }));
   });
+  run.family.tellNodes({ addresses: [address], release, state: 'reverted' });
 }
 
 async function removeStandby(run: Run, shard: string, standby: StandbyNow | undefined): Promise<void> {

@@ -22,6 +22,8 @@ export interface CutOverInput extends CutOverPair {
   record: string;
   /** How long every node may take to show the new owner, ms. */
   confirmWithinMs: number;
+  /** Waits until no other shard's writes are held: side by side, each would be held for longer. */
+  takeTurn?: () => Promise<{ end: () => Promise<void> }>;
   /** Has the process of `primary` ended, as far as the machine that it runs on can tell? */
   hasEnded?: () => Promise<boolean>;
   signal?: AbortSignal;
@@ -111,6 +113,15 @@ const nothingDone = ({ primary, standby }: CutOverInput, why: string): RolloutEr
   new RolloutError('HandoverFailed', `${primary} → ${standby}: ${why}; nothing was done, and ${primary} serves on`);
 
 async function move(input: CutOverInput, pair: Pair): Promise<CutOverResult> {
+  const turn = await input.takeTurn?.();
+  try {
+    return await moveInTurn(input, pair);
+  } finally {
+    await turn?.end();
+  }
+}
+
+async function moveInTurn(input: CutOverInput, pair: Pair): Promise<CutOverResult> {
   const { record, ranges, signal } = input;
   await using standby = await openToAct(input, input.standby);
   await using primary = await openToAct(input, input.primary);
