@@ -66,7 +66,7 @@ export async function freshCopy(input: FreshCopyInput): Promise<void> {
   if (!before) throw new RolloutError('StandbyLost', `${admin.address} has no record of its follower (${record})`);
   // Another follower may have copied everything while this one heard of the gap.
   if (!(await isStillGap(before, input))) return;
-  await refuseToEmpty(input);
+  await refuseToEmpty(input, before);
   // Valkey writes for 7.2 where nothing is said, and refuses what that lacks (see handshake.ts).
   const release = source.startsWith('valkey-') ? { release: source.slice('valkey-'.length) } : {};
   await using attachment = await attach({
@@ -150,9 +150,15 @@ async function isStillGap(found: FollowRecord, { primary, bySight, timeoutMs }: 
   return gapAfter(found, await readPosition(connection)) !== undefined;
 }
 
-async function refuseToEmpty({ primary, standby, record, timeoutMs }: FreshCopyInput): Promise<void> {
+/** A primary of another history that is empty has come back so; one of the history that was followed, clients have emptied. */
+async function refuseToEmpty(
+  { primary, standby, record, timeoutMs }: FreshCopyInput,
+  { replid }: Pick<FollowRecord, 'replid'>,
+): Promise<void> {
   await using from = await connect(primary, { timeoutMs });
   await using to = await connect(standby, { timeoutMs });
+  const { master_replid: now, master_replid2: earlier } = await readInfo(from, 'replication');
+  if ([now, earlier].includes(replid)) return;
   const keys = (info: Record<string, string>): number =>
     Object.values(info).reduce((sum, text) => sum + Number(/^keys=(\d+)/.exec(text)?.[1] ?? 0), 0);
   const [here, there] = [keys(await readInfo(from, 'keyspace')), keys(await readInfo(to, 'keyspace'))];

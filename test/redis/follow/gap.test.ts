@@ -96,6 +96,20 @@ test('a primary that has come back empty: the standby, the last copy, is not emp
   expect(await pair.standby.call('MGET', 'a', 'b')).toEqual(['1', '1']);
 });
 
+test('a primary that its clients have emptied while nobody followed: so is the standby', async () => {
+  await using pair = await TwoServers.start('8.0.6', '5.0.6', small);
+  pair.follower.start();
+  await send(pair.a.endpoint(), [['SET', 'a', 1]]);
+  await pair.follower.drained();
+  await pair.follower.end();
+  for (let i = 0; i < 30; i++) await send(pair.a.endpoint(), [['SET', 'filler', 'x'.repeat(100_000)]]);
+  await send(pair.a.endpoint(), [['FLUSHALL']]);
+  pair.follower.start();
+  await pair.follower.drained();
+  expect(pair.follower.state).toMatchObject({ copies: 1 });
+  expect(await pair.standby.call('EXISTS', 'a', 'filler')).toBe(0);
+});
+
 test('functions, which no script can load', async () => {
   await using pair = await TwoServers.start('8.0.6', '7.0.15');
   pair.follower.start();
