@@ -2,7 +2,9 @@ import { knownLine } from '../model/compatibility/release-lines.js';
 import { splitAddress } from '../model/endpoint.js';
 import { RolloutError } from '../model/failures.js';
 import type { NodePlace } from '../model/work.js';
-import type { Endpoint } from '../redis/connection.js';
+import { eachNode } from '../model/in-parallel.js';
+import { isGhost } from '../redis/cluster-nodes.js';
+import { at, connect, type Endpoint } from '../redis/connection.js';
 import { busPortOf, ownLine } from '../redis/standby/cluster-file.js';
 import { introduce } from '../redis/standby/membership.js';
 import { forgetWhoWasAt, freshId, needsFreshId } from '../redis/standby/fresh-id.js';
@@ -10,7 +12,7 @@ import { poll } from '../redis/roles.js';
 import { readAccounts } from '../redis/topology.js';
 import { platformNode, type Context } from './context.js';
 import { inHome } from './places.js';
-import { adopt } from './shard-names.js';
+import { adopt, knownIds } from './shard-names.js';
 
 /** Who a node is in the cluster, by its nodes.conf. */
 export interface Identity {
@@ -77,6 +79,24 @@ export async function metByAll(context: Context, place: NodePlace, release: stri
   const { accounts } = await readAccounts(endpoint, [place.address, ...deployment.seeds]);
   const members = accounts.map(({ node }) => node.address).filter((address) => address !== place.address);
   await introduce({ endpoint, node: { id, address: place.address }, members, signal });
+  await forgetGhosts(context);
+}
+
+/**
+ * Former ids of this operation's nodes, as one may know them that came back at the same time as another: it brought along
+ * what was known when it was started.
+ */
+export async function forgetGhosts(context: Context): Promise<void> {
+  const ours = await knownIds(context.folder);
+  const { accounts } = await readAccounts(ofAll(context), context.deployment.seeds);
+  await eachNode(accounts, async ({ node, peers }) => {
+    const upstream = peers.find(({ myself }) => myself)?.primaryId;
+    const ghosts = peers.filter((peer) => isGhost(peer) && ours.has(peer.id) && peer.id !== upstream);
+    if (ghosts.length === 0) return;
+    await using connection = await connect(at(ofAll(context), node.address));
+    // What is forgotten by now is so all the same.
+    await connection.pipeline(ghosts.map((peer) => ['CLUSTER', 'FORGET', peer.id]));
+  });
 }
 
 /**

@@ -71,6 +71,10 @@ export async function adopt(
   });
 }
 
+/** Ids by which nodes of the operation go, or have gone. */
+export const knownIds = async (folder: string): Promise<ReadonlySet<string>> =>
+  new Set(Object.values((await readNames(folder)) ?? {}).flat());
+
 async function keep(folder: string, name: string, content: unknown): Promise<void> {
   const path = join(folder, name);
   await writeFile(`${path}.partial`, JSON.stringify(content), { mode: 0o600 });

@@ -4,6 +4,7 @@ import { forgetEverywhere } from '../redis/standby/membership.js';
 import { readAccounts } from '../redis/topology.js';
 import { forgetOrigin } from './before.js';
 import { platformNode, type Context } from './context.js';
+import { forgetGhosts } from './identity.js';
 import { placeOf } from './places.js';
 import { readNamed } from './shard-names.js';
 import { forgetWhereItIs } from './whereabouts.js';
@@ -25,6 +26,7 @@ export async function takeAway(context: Context, entry: StandbyEntry): Promise<v
       members: members.filter((it) => it !== address),
       signal: context.signal,
     });
+    await forgetGhosts(context);
   }
   await context.platform.remove(platformNode(placeOfStandby(entry)), context.token);
   await dropStandby(context.deploymentFolder, entry.shard);

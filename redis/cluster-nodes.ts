@@ -79,3 +79,7 @@ function range(word: string): SlotRange {
   const [from = '0', to = from] = word.split('-');
   return [Number(from), Number(to)];
 }
+
+/** An id that somebody went by once: whoever is at its address now goes by another, and it has no slots. */
+export const isGhost = ({ health, slots }: Pick<ClusterNodesLine, 'health' | 'slots'>): boolean =>
+  health === 'noaddr' && slots.length === 0;

@@ -2,7 +2,7 @@ import type { PrimaryObservation } from '../model/handover.js';
 import { eachNode } from '../model/in-parallel.js';
 import { allNodes, formatSlots, slotCount, SLOTS, type ShardView, type TopologyView } from '../model/topology.js';
 import { readAccount, type NodeAccount } from './account.js';
-import type { ClusterNodesLine, KnownLines } from './cluster-nodes.js';
+import { isGhost, type ClusterNodesLine, type KnownLines } from './cluster-nodes.js';
 import { at, type Endpoint } from './connection.js';
 import { askOtherSeeds, enterBySeed, strayed } from './seeds.js';
 
@@ -210,7 +210,7 @@ function disagreementsAmong(
   for (const { node, peers, clusterState } of accounts) {
     if (clusterState !== 'ok') found.push(`${node.address} sees cluster_state:${clusterState}`);
     for (const peer of peers) {
-      if (peer.health !== 'ok' && !excused.has(peer.id))
+      if (peer.health !== 'ok' && !excused.has(peer.id) && !isGhost(peer))
         found.push(`${node.address} sees ${peer.address} as ${peer.health}`);
       if (peer.openSlots.length > 0 && peer.myself)
         found.push(`${node.address} has open slots: ${peer.openSlots.join(' ')}`);

@@ -1,6 +1,7 @@
 import { canPauseWrites } from '../../model/compatibility/rules.js';
 import { formatSlots, type SlotRange } from '../../model/topology.js';
 import { readAccount, type NodeAccount } from '../account.js';
+import { isGhost, type ClusterNodesLine } from '../cluster-nodes.js';
 import { at, type Endpoint } from '../connection.js';
 
 /** Of a shard, its primary and its standby: who has its slots? */
@@ -107,9 +108,8 @@ function seenAmiss(
   const who = node.address;
   if (clusterState !== 'ok') return { why: `${who} sees cluster_state:${clusterState}`, clears: 'the cluster is ok' };
   if (account.failoverUnderWay) return { why: `${who} reports a failover under way`, clears: 'that failover ends' };
-  // Without address it is an id that somebody went by once.
-  const excused = (peer: (typeof peers)[number]): boolean =>
-    peer.slots.length === 0 && (peer.health === 'noaddr' || pair.excused?.includes(peer.address) === true);
+  const excused = (peer: ClusterNodesLine): boolean =>
+    isGhost(peer) || (peer.slots.length === 0 && pair.excused?.includes(peer.address) === true);
   const doubtful = peers.find((peer) => (peer.health !== 'ok' || !(peer.linkUp || peer.myself)) && !excused(peer));
   if (doubtful)
     return {

@@ -14,7 +14,7 @@ import { Stage } from '../../scripts/sandbox/stage.js';
 import type { WorkerFault } from '../../scripts/sandbox/worker-faults.js';
 import { Dataset } from './stage/dataset.js';
 import { readReport } from './stage/evidence.js';
-import { expectWhole, readNodes } from './stage/nodes.js';
+import { expectNoOthers, expectWhole, readNodes } from './stage/nodes.js';
 
 let stage: Stage;
 beforeAll(async () => {
@@ -84,6 +84,7 @@ test.each([
     expect(outcome.result).toBe('completed');
     expect(await stage.faults.unfired()).toEqual([]);
     await expectWhole(cluster, { release: from, before });
+    await expectNoOthers(cluster);
     await dataset.expectSame(10_000);
     const report = await readReport(outcome);
     expect(report.incidents).toMatchObject([{ by: 'ana', from: to, to: from, class: 'restore-only' }]);

@@ -9,7 +9,7 @@ import { OperationReader } from '../../workers/read-operation.js';
 import { documentedForStandby, documentedUser } from '../redis/documented-acl.js';
 import { Dataset } from './stage/dataset.js';
 import { readReport } from './stage/evidence.js';
-import { expectWhole, readNodes } from './stage/nodes.js';
+import { expectNoOthers, expectWhole, readNodes } from './stage/nodes.js';
 
 const password = 'swordfish-of-rollout';
 let stage: Stage;
@@ -96,6 +96,7 @@ test.each(pairs)(
     expect(outcome.statement).toContain(`back on ${from}: all ${2 * primaries} nodes`);
     expect(outcome.result).toBe('fell back');
     await expectWhole(cluster, { release: from, before, closed: true });
+    await expectNoOthers(cluster);
     await dataset.expectSame(10_000);
     const report = await readReport(outcome);
     expect(report.probe?.ledger).toMatchObject({ lost: 0 });

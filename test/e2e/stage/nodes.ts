@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { slotCount, SLOTS } from '../../../model/topology.js';
+import { parseClusterNodes } from '../../../redis/cluster-nodes.js';
 import { readTopology } from '../../../redis/topology.js';
 import { until, type Sandbox } from '../../../scripts/sandbox/cluster.js';
 import { changedBetween, promotable, readNodes, type NodeState } from '../../../scripts/sandbox/node-states.js';
@@ -16,6 +17,14 @@ export { readNodes, type NodeState } from '../../../scripts/sandbox/node-states.
  * @param expected.before as readNodes gave it before the upgrade
  * @param expected.closed the upgrade is final, or was taken back: else how each node was before is kept beside it
  */
+/** Nobody knows a node by an id that it went by once, nor a standby that was. */
+export async function expectNoOthers(cluster: Sandbox): Promise<void> {
+  for (const { address } of cluster.nodes) {
+    const known = parseClusterNodes(String(await cluster.ask(address, 'CLUSTER', 'NODES')), '127.0.0.1');
+    expect(known.map((it) => it.address).toSorted()).toEqual(cluster.nodes.map((it) => it.address).toSorted());
+  }
+}
+
 export async function expectWhole(
   cluster: Sandbox,
   {
