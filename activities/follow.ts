@@ -37,15 +37,17 @@ async function followShard(context: Context, shard: string, tell: (state: unknow
   let latest: Following | undefined;
   const measure = followGauges({ deployment: deployment.name, shard });
   const ended = new AbortController();
+  const write = async (): Promise<void> => {
+    if (!latest) return;
+    const lagMsMax = Math.max(known?.lagMsMax ?? 0, latest.lagMsMax);
+    const state = { ...latest, shard, standby: address, lagMsMax, at: Date.now() };
+    for (const path of [deploymentFolder, folder]) await replace(followFile(path, shard), JSON.stringify(state));
+    tell(forOthers(state));
+    measure(state);
+  };
   const writing = (async () => {
     while (!ended.signal.aborted) {
-      if (latest) {
-        const lagMsMax = Math.max(known?.lagMsMax ?? 0, latest.lagMsMax);
-        const state = { ...latest, shard, standby: address, lagMsMax, at: Date.now() };
-        for (const path of [deploymentFolder, folder]) await replace(followFile(path, shard), JSON.stringify(state));
-        tell(forOthers(state));
-        measure(state);
-      }
+      await write();
       await sleep(WRITE_EVERY_MS, undefined, { signal: ended.signal }).catch(() => undefined);
     }
   })();
@@ -67,6 +69,10 @@ async function followShard(context: Context, shard: string, tell: (state: unknow
     signal.throwIfAborted();
     // Its record went with the cutover, and nothing is left to follow for.
     if (await hasSlots(context, address)) return;
+    ended.abort();
+    await writing;
+    // What it ended with: else it would be said to follow.
+    await write();
     throw error;
   } finally {
     ended.abort();

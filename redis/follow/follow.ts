@@ -11,6 +11,7 @@ import { followTools } from './copying.js';
 import { CommandFailed, Elsewhere } from './flights.js';
 import { freshCopy, type FreshCopyInput } from './fresh-copy.js';
 import { followOnce, Gap, type SessionChange } from './session.js';
+import { isPassing } from './standby-link.js';
 import { Losses, type FollowState, type NotRepresentable } from './state.js';
 import type { FollowTools } from './tools.js';
 
@@ -111,7 +112,12 @@ export async function follow(input: FollowInput): Promise<never> {
       state.phase = 'waiting';
       state.waitsFor = error instanceof Error ? error.message : String(error);
       tell(true);
-      const passing = error instanceof Gap || error instanceof Elsewhere || error instanceof RolloutError;
+      // A server in passing says so in words of its own where no command of the stream was asked for.
+      const passing =
+        error instanceof Gap ||
+        error instanceof Elsewhere ||
+        error instanceof RolloutError ||
+        (error instanceof Error && isPassing(error.message));
       if (!passing || (error instanceof RolloutError && lasting.includes(error.type))) throw error;
     }
     // Two followers of one standby take turns, and not always at the same moment.
