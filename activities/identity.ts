@@ -70,15 +70,16 @@ export async function identityFor(context: Context, place: NodePlace, release: s
   return { ...own, id, former: own.id, text: renamed(own.text), nodes: renamed(own.nodes) };
 }
 
-/** Whoever came back under a fresh id is met by all: nobody tells the others of it. */
+/** Whoever came back under a fresh id is met by all who don't know it: nobody tells them of it. */
 export async function metByAll(context: Context, place: NodePlace, release: string): Promise<void> {
   if (!isPlain(release)) return;
   const { deployment, signal } = context;
   const endpoint = ofAll(context);
   const { id } = await ownEntry(context, place);
   const { accounts } = await readAccounts(endpoint, [place.address, ...deployment.seeds]);
-  const members = accounts.map(({ node }) => node.address).filter((address) => address !== place.address);
-  await introduce({ endpoint, node: { id, address: place.address }, members, signal });
+  const strangers = accounts.filter(({ peers }) => !peers.some((peer) => peer.id === id));
+  const members = strangers.map(({ node }) => node.address);
+  if (members.length > 0) await introduce({ endpoint, node: { id, address: place.address }, members, signal });
   await forgetGhosts(context);
 }
 

@@ -208,7 +208,8 @@ async function handBack(run: Run, shard: ShardView, successor: string): Promise<
     ),
   );
   run.record.handovers.push(handover);
-  run.family.tellNodes({ addresses: [successor], release: primary.release, state: 'reverted' });
+  // The root was told when it came back; a step with it shows it in progress here.
+  run.came({ addresses: [successor], release: primary.release, state: 'reverted' });
 }
 
 /** Nothing stays beside the nodes: the standby is about to go, and the others have nothing done to them any more. */
@@ -229,7 +230,7 @@ async function releasePrimary(run: Run, shard: string, { address, release }: Nod
     if (!place) throw stopped(`${address} was not found where ${shard} lives`);
     await run.step('release', where, () => act('release', `release ${address}`, { ...run.order, place }));
   });
-  run.family.tellNodes({ addresses: [address], release, state: 'reverted' });
+  run.came({ addresses: [address], release, state: 'reverted' });
 }
 
 async function removeStandby(run: Run, shard: string, standby: StandbyNow | undefined): Promise<void> {
