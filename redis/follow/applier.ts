@@ -9,6 +9,7 @@ import { type Landed } from './flights.js';
 import { Margins } from './margins.js';
 import { nameOf } from './name-of.js';
 import { dirtyField, type FollowRecord } from './record.js';
+import { severalKeys } from './several-keys.js';
 import { split } from './split.js';
 import type { Losses } from './state.js';
 import { fieldsExpire } from '../rewrite/hashes.js';
@@ -38,6 +39,7 @@ export interface ApplierInput {
 }
 
 const PERHAPS = Buffer.from('@perhaps');
+const SEVERAL = Buffer.from('@several');
 const COPIES_AT_ONCE = 16;
 /** A value that took long to copy is not copied again for so many times as long. */
 const COST_FACTOR = 9;
@@ -359,9 +361,11 @@ export class Applier {
       else for (const key of keys.writes) this.#mark(this.#db, key);
       return;
     }
-    if (pieces) {
-      for (const [i, piece] of pieces.entries())
-        this.#batch.add(piece, i === pieces.length - 1 ? upTo : this.#batch.to, owner);
+    const several = this.#in.cluster ? severalKeys(args) : undefined;
+    if (pieces || several !== undefined) {
+      const all = pieces ?? [args];
+      for (const [i, piece] of all.entries())
+        this.#batch.add(this.#sent(piece, several), i === all.length - 1 ? upTo : this.#batch.to, owner);
       return;
     }
     const first = args[0]?.[0] ?? 0;
@@ -373,12 +377,18 @@ export class Applier {
         return;
       }
     }
-    const renamed = this.#renamed.size === 0 ? undefined : this.#renamed.get(nameOf(args));
-    const sent = renamed === undefined ? args : [renamed, ...args.slice(1)];
+    const sent = this.#sent(args);
     // P, p: PEXPIREAT, PERSIST.
     if ((first === 0x50 || first === 0x70) && args[1] && this.#in.absent.has(this.#db, args[1]))
       this.#batch.add([PERHAPS, ...sent], upTo, owner);
     else this.#batch.add(sent, upTo, owner, sent === args ? encoded : undefined);
+  }
+
+  /** By the name that the deployment gives it; in a cluster whichever of its keys are there. */
+  #sent(args: Buffer[], several?: string): Buffer[] {
+    const renamed = this.#renamed.size === 0 ? undefined : this.#renamed.get(nameOf(args));
+    const sent = renamed === undefined ? args : [renamed, ...args.slice(1)];
+    return several === undefined ? sent : [SEVERAL, Buffer.from(several), ...sent];
   }
 
   #special(args: Buffer[]): Buffer[] | 'nothing' | undefined {

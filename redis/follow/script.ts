@@ -1,4 +1,5 @@
 import { fieldExpiries, withNames } from '../standby/lua.js';
+import { severalMacro } from './several-keys.js';
 
 /**
  * Applies one batch to a standby, whole, and notes in the same step how far it came. It does nothing unless the record
@@ -113,6 +114,7 @@ own['@copy'] = function(c)
   redis.call('SELECT', db)
   if not fine then error(failure) end
 end
+${severalMacro}
 local at, done, piece, failed = 9 + marks, tonumber(offset), 0, nil
 local text = argv[at]
 while text do

@@ -95,6 +95,8 @@ test.each(['SIGKILL', 'SIGSTOP'] as const)(
 test('a primary that nobody can take over from: nothing is cut over, and it says what is missing', async () => {
   // One primary is no majority without itself.
   await using cluster = await Sandbox.cluster({ release: FROM, primaries: 1 });
+  const dataset = await Dataset.write(cluster, 600);
+  const before = await readNodes(cluster);
   const upgrade = await upgraded('unserved', cluster, 1);
   const [shard] = await shardsOf(cluster);
   const primary = nodeAt(cluster, shard?.primary.address);
@@ -108,4 +110,12 @@ test('a primary that nobody can take over from: nothing is cut over, and it says
   expect(failure.message).toMatch(/The standby \S+ had all but \S+ \S+ of its stream at \d{4}-/);
   expect(failure.message).toContain(`promote ${shard?.replicas[0]?.address ?? ''} (CLUSTER FAILOVER TAKEOVER there)`);
   expect(failure.message).toContain('Nothing was touched');
+
+  // As it says; the dead primary goes back last.
+  const replica = nodeAt(cluster, shard?.replicas[0]?.address);
+  await cluster.ask(replica.address, 'CLUSTER', 'FAILOVER', 'TAKEOVER');
+  const outcome = await (await stage.startFallback('unserved', { reason: 'it crashes' })).result();
+  expect(outcome.result).toBe('fell back');
+  await expectWhole(cluster, { release: FROM, before, closed: true });
+  await dataset.expectSame(10_000);
 }, 900_000);
