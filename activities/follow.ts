@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { RolloutError } from '../model/failures.js';
 import type { FollowActivities } from '../model/work.js';
 import type { ShardView } from '../model/topology.js';
 import { at } from '../redis/connection.js';
 import { followTools } from '../redis/follow/copying.js';
 import { follow } from '../redis/follow/follow.js';
 import type { FollowState as Following } from '../redis/follow/state.js';
+import { mustServe } from './assess.js';
 import { oldestFirst } from './assess-fallback.js';
 import { contextFor, heartbeating, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
@@ -81,8 +81,5 @@ async function followShard(context: Context, shard: string, tell: (state: unknow
 }
 
 async function shardNow(context: Context, name: string): Promise<ShardView> {
-  const { topology } = await readNamed(context, name);
-  const shard = topology.shards.find((it) => it.name === name);
-  if (shard) return shard;
-  throw new RolloutError('Unreachable', `${name} has no primary with slots that can be read`);
+  return mustServe(await readNamed(context, name), name);
 }

@@ -1,4 +1,4 @@
-import { knownLine } from '../model/compatibility/release-lines.js';
+import { dropsExtensions } from '../model/compatibility/release-lines.js';
 import { splitAddress } from '../model/endpoint.js';
 import { RolloutError } from '../model/failures.js';
 import type { NodePlace } from '../model/work.js';
@@ -61,7 +61,7 @@ export async function identityOfReplica(context: Context, place: NodePlace, rele
 /** As identityOfReplica of a primary: others know who it was until they have seen its slots at who it is then. */
 export async function identityFor(context: Context, place: NodePlace, release: string): Promise<NextIdentity> {
   const own = await ownEntry(context, place);
-  if (!isPlain(release)) return own;
+  if (!dropsExtensions(release)) return own;
   const { accounts } = await readAccounts(ofAll(context), context.deployment.seeds);
   if (!needsFreshId(release, accounts)) return own;
   const id = freshId();
@@ -72,7 +72,7 @@ export async function identityFor(context: Context, place: NodePlace, release: s
 
 /** Whoever came back under a fresh id is met by all who don't know it: nobody tells them of it. */
 export async function metByAll(context: Context, place: NodePlace, release: string): Promise<void> {
-  if (!isPlain(release)) return;
+  if (!dropsExtensions(release)) return;
   const { deployment, signal } = context;
   const endpoint = ofAll(context);
   const { id } = await ownEntry(context, place);
@@ -130,5 +130,3 @@ export async function replacesFormer(context: Context, place: NodePlace, former:
 
 /** Standbys are members, and left out of the topology: they have to forget and to meet as all do. */
 const ofAll = ({ endpoint }: Context): Endpoint => ({ ...endpoint, standbys: [] });
-
-const isPlain = (release: string): boolean => knownLine(release)?.bus === 'plain';

@@ -1,5 +1,5 @@
 import type { NodeView } from '../model/topology.js';
-import { readInfo } from '../redis/node.js';
+import { cameBackEmpty } from '../redis/follow/came-back-empty.js';
 import { askStandby, isCopying } from '../redis/follow/record.js';
 import { ownLine } from '../redis/standby/cluster-file.js';
 import { followKey } from '../redis/standby/point.js';
@@ -15,7 +15,7 @@ import type { StandbyEntry } from './standby-registry.js';
 export async function lossOf(
   { connect }: Pick<Context, 'connect'>,
   { address, state }: Pick<StandbyEntry, 'address' | 'state'>,
-  primary: Pick<NodeView, 'address' | 'keys'> | undefined,
+  primary: Pick<NodeView, 'address'> | undefined,
 ): Promise<string | undefined> {
   if (state !== 'frozen' || !primary || primary.address === address) return undefined;
   try {
@@ -28,13 +28,9 @@ export async function lossOf(
     const [found] = await askStandby(standby, true, [['HGET', record, 'replid']]);
     if (!Buffer.isBuffer(found))
       return `it has no record of its follower (${record}), and so not what it was given either`;
-    const { master_replid: now, master_replid2: before } = await readInfo(upstream, 'replication');
-    // Of a history that it knows the primary may have been emptied by its clients, and the standby will be next.
     const replid = found.toString();
-    if ([now, before].includes(replid) || isCopying({ replid })) return undefined;
-    const held = keysOf(await readInfo(standby, 'keyspace'));
-    // The record is a key, too.
-    if (primary.keys === 0 && held > 1)
+    const held = isCopying({ replid }) ? undefined : await cameBackEmpty(upstream, standby, replid);
+    if (held !== undefined)
       return `${primary.address} is empty, and it holds ${held - 1} keys: it is not emptied for that. What it has may be the only copy`;
     return undefined;
   } catch {
@@ -42,6 +38,3 @@ export async function lossOf(
     return undefined;
   }
 }
-
-const keysOf = (info: Record<string, string>): number =>
-  Object.values(info).reduce((sum, text) => sum + Number(/^keys=(\d+)/.exec(text)?.[1] ?? 0), 0);

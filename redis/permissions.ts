@@ -1,4 +1,4 @@
-import { knownLine } from '../model/compatibility/release-lines.js';
+import { dropsExtensions } from '../model/compatibility/release-lines.js';
 import { atLeast } from '../model/release.js';
 import type { NodeConnection } from './connection.js';
 
@@ -138,7 +138,7 @@ export const undertakingOf = (
   mode: policy.handover,
   ttlRepair: policy.ttlRepair,
   standby: policy.fallback === 'standby',
-  meetAnew: releases.some((release) => knownLine(release)?.bus === 'plain'),
+  meetAnew: releases.some(dropsExtensions),
   ...(policy.probe.enabled ? { probe: policy.probe.prefix } : {}),
   ...(credentials.username === undefined ? {} : { username: credentials.username }),
 });

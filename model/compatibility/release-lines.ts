@@ -51,6 +51,9 @@ export const knownLine = (text: string): ReleaseLine | undefined => {
   return releaseLines.find((it) => it.line === line);
 };
 
+/** Does it drop bus messages that carry extension data, as releases before 7.0 do? */
+export const dropsExtensions = (release: string): boolean => knownLine(release)?.bus === 'plain';
+
 /** `5.0 to 8.2, valkey-7.2 to valkey-9.1`, for messages. */
 export function knownReleases(): string {
   return (['redis', 'valkey'] as const)

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { RolloutError } from '../../model/failures.js';
 import type { SlotRange } from '../../model/topology.js';
 import { addressOf, connect, type Endpoint } from '../connection.js';
-import { readInfo } from '../node.js';
 import { attach } from '../replication/client.js';
 import { gapAfter, readPosition } from '../replication/position.js';
 import { isForScripts } from '../rewrite/rewriter.js';
@@ -12,6 +11,7 @@ import { Elsewhere, Flights } from './flights.js';
 import { Margins } from './margins.js';
 import { copyingId, isCopying, readRecord, type FollowRecord } from './record.js';
 import { withNames } from '../standby/lua.js';
+import { cameBackEmpty } from './came-back-empty.js';
 import { applyScript } from './script.js';
 import { split } from './split.js';
 import { StandbyLink } from './standby-link.js';
@@ -150,23 +150,17 @@ async function isStillGap(found: FollowRecord, { primary, bySight, timeoutMs }: 
   return gapAfter(found, await readPosition(connection)) !== undefined;
 }
 
-/** A primary of another history that is empty has come back so; one of the history that was followed, clients have emptied. */
 async function refuseToEmpty(
   { primary, standby, record, timeoutMs }: FreshCopyInput,
   { replid }: Pick<FollowRecord, 'replid'>,
 ): Promise<void> {
   await using from = await connect(primary, { timeoutMs });
   await using to = await connect(standby, { timeoutMs });
-  const { master_replid: now, master_replid2: earlier } = await readInfo(from, 'replication');
-  if ([now, earlier].includes(replid)) return;
-  const keys = (info: Record<string, string>): number =>
-    Object.values(info).reduce((sum, text) => sum + Number(/^keys=(\d+)/.exec(text)?.[1] ?? 0), 0);
-  const [here, there] = [keys(await readInfo(from, 'keyspace')), keys(await readInfo(to, 'keyspace'))];
-  // The record is a key, too.
-  if (here === 0 && there > 1)
+  const held = await cameBackEmpty(from, to, replid);
+  if (held !== undefined)
     throw new RolloutError(
       'StandbyLost',
-      `${addressOf(primary)} is empty and ${addressOf(standby)} holds ${there} keys: it is not emptied for that. ` +
+      `${addressOf(primary)} is empty and ${addressOf(standby)} holds ${held} keys: it is not emptied for that. ` +
         `Restore from it, or remove its ${record} and the standby`,
     );
 }

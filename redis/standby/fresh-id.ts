@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { knownLine } from '../../model/compatibility/release-lines.js';
+import { dropsExtensions, knownLine } from '../../model/compatibility/release-lines.js';
 import type { NodeAccount } from '../account.js';
 import type { Endpoint } from '../connection.js';
 import { forgetEverywhere } from './membership.js';
@@ -12,7 +12,7 @@ import { forgetEverywhere } from './membership.js';
  * told to forget an id has the others forget it, too (`CLUSTERMSG_EXT_TYPE_FORGOTTEN_NODE`).
  */
 export const needsFreshId = (release: string, others: readonly NodeAccount[]): boolean =>
-  knownLine(release)?.bus === 'plain' && others.some(({ node }) => knownLine(node.release)?.bus === 'ifUnderstood');
+  dropsExtensions(release) && others.some(({ node }) => knownLine(node.release)?.bus === 'ifUnderstood');
 
 /** A node id as servers make them: 160 random bits. */
 export const freshId = (): string => randomBytes(20).toString('hex');
