@@ -5,6 +5,7 @@ import { isSilent } from '../redis/connection.js';
 import { setExpiriesRight } from '../redis/follow/expiries.js';
 import { getDirective, setDirective } from '../redis/node.js';
 import { cutOver } from '../redis/standby/cut-over.js';
+import { ExpiriesLate } from '../redis/standby/expiries-late.js';
 import { ownLine } from '../redis/standby/cluster-file.js';
 import { followKey } from '../redis/standby/point.js';
 import { readAccounts } from '../redis/topology.js';
@@ -30,10 +31,18 @@ export const cutOverActivity =
   (input) =>
     heartbeating(async () => {
       const context = await contextFor(dependencies, input);
-      await expiresAsPrimary(context, input);
-      return cutOverShard(context, input);
+      for (let attempt = 1; ; attempt++) {
+        await expiresAsPrimary(context, input);
+        try {
+          return await cutOverShard(context, input);
+        } catch (error) {
+          if (!(error instanceof ExpiriesLate) || attempt === ATTEMPTS) throw error;
+        }
+      }
     });
 
+/** Its follower may have to begin anew in between, as after a worker's death; one that does so again and again is ill. */
+const ATTEMPTS = 5;
 /** How long the follower may take until every key of a shard expires as its primary's does, ms. */
 const EXPIRIES_WITHIN_MS = 30 * 60_000;
 
@@ -41,6 +50,8 @@ const EXPIRIES_WITHIN_MS = 30 * 60_000;
  * A standby keeps every key for an hour longer, since what renews it may be on its way. Whoever is about to serve must not:
  * half of what policy.ttlTolerance allows is left of it.
  */
+const marginOf = ({ deployment }: Context): number => Math.round(deployment.policy.ttlTolerance / 2);
+
 async function expiresAsPrimary(
   context: Context,
   { primary, standby }: { primary: string; standby: string },
@@ -51,7 +62,7 @@ async function expiresAsPrimary(
   await using connection = await context.connect(standby);
   await setExpiriesRight({
     ...{ standby: connection, record: followKey(slots), slots, signal: context.signal },
-    marginMs: context.deployment.policy.ttlTolerance / 2,
+    marginMs: marginOf(context),
     withinMs: EXPIRIES_WITHIN_MS,
   });
 }
@@ -78,6 +89,7 @@ export async function cutOverShard(
     endpoint: { ...endpoint, standbys: [] },
     ...{ primary, standby, ranges, nodes, excused, signal },
     record: followKey(ranges),
+    marginMs: marginOf(context),
     confirmWithinMs: CONFIRM_WITHIN_MS,
     takeTurn: () => takeVoteTurn(context.folder, signal),
     connectToAct: (address) => (address === primary ? context.connectToAct(old) : context.connect(address)),

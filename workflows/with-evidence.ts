@@ -143,9 +143,11 @@ async function backUp(run: Run, { shards }: TopologyView, hop?: string): Promise
   await act('completeBackup', 'keep the newest backups', { ...order, shards: shards.map(({ name }) => name) });
 }
 
-const lost = (ledger: LedgerResult, also = ''): Error =>
-  stopped(
-    `${ledger.lost} of ${ledger.acknowledged} acknowledged writes are not there any more${also}`,
+function lost({ lost: count, acknowledged, examples: [first] }: LedgerResult, also = ''): Error {
+  const such = first ? ` (${first.key}: expected ${first.expected}, found ${first.found})` : '';
+  return stopped(
+    `${count} of ${acknowledged} acknowledged writes are gone, or not as they were written${such}${also}`,
     undefined,
     'Lost',
   );
+}

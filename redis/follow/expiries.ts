@@ -45,7 +45,8 @@ export function adjustExpiries(
 
 /**
  * Has the follower of a standby set every expiry to the primary's plus `marginMs`, slot by slot while it follows on, and
- * waits until that is so. With `EXPIRY_MARGIN_MS` it is taken back.
+ * waits until that is so by a batch that was applied since: what was so before may be undone by a follower that begins
+ * anew. With `EXPIRY_MARGIN_MS` it is taken back.
  *
  * @param input.marginMs more than the follower's lag and the clocks' difference together; half of `policy.ttlTolerance`
  * @throws RolloutError NotCaughtUp where the follower didn't in time; StandbyLost where there is no record
@@ -65,11 +66,14 @@ export async function setExpiriesRight(input: {
   const goal = marginMs >= EXPIRY_MARGIN_MS ? 0 : slotCount(cluster ? slots : [[0, SLOTS - 1]]);
   const lost = (): RolloutError =>
     new RolloutError('StandbyLost', `${standby.address} has no record of its follower (${record})`);
-  if (!(await readRecord(standby, of))) throw lost();
+  const before = await readRecord(standby, of);
+  if (!before) throw lost();
   await askStandby(standby, cluster, [['HSET', record, 'wanted', Math.round(marginMs)]]);
   const found = await poll(
     () => readRecord(standby, of),
-    (it) => it === undefined || (slotCount(it.exact) === goal && (goal === 0 || it.exactMs === Math.round(marginMs))),
+    (it) =>
+      it === undefined ||
+      (it.step > before.step && slotCount(it.exact) === goal && (goal === 0 || it.exactMs === Math.round(marginMs))),
     { everyMs: 20, withinMs, ...(signal ? { signal } : {}) },
   );
   if (!found) throw lost();

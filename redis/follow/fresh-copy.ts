@@ -35,16 +35,17 @@ export interface FreshCopyInput {
   signal: AbortSignal;
 }
 
-/** Empties the standby and says so in the record, in one step. */
+/** Empties the standby and says so in the record, in one step. What a cutover waits for stays asked for. */
 const EMPTY = `
 if redis.replicate_commands then pcall(redis.replicate_commands) end
-local kept = redis.call('HMGET', ARGV[1], 'standby', 'step', 'replid')
+local kept = redis.call('HMGET', ARGV[1], 'standby', 'step', 'replid', 'wanted')
 if (kept[2] or '0') ~= ARGV[3] or kept[3] ~= ARGV[4] then return 0 end
 redis.call('FLUSHALL')
 local now = redis.call('TIME')
 redis.call('HSET', ARGV[1], 'replid', ARGV[2], 'offset', '0', 'step', (tonumber(kept[2] or '0') or 0) + 1, 'db', '0', 'dirty', '0', 'exact', '',
   'at', string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000)))
 if kept[1] then redis.call('HSET', ARGV[1], 'standby', kept[1]) end
+if kept[4] then redis.call('HSET', ARGV[1], 'wanted', kept[4]) end
 return 1
 `;
 

@@ -9,10 +9,11 @@ import { poll } from '../roles.js';
 import { hasTaken, steppedDown, type Claim } from './claim.js';
 import { confirmOwner } from './confirm-owner.js';
 import { drained, rehearseDrain } from './drain.js';
+import { exactSlots, ExpiriesLate } from './expiries-late.js';
 import { holdWrites } from './hold-writes.js';
 import { hindrance, ownSlots, readPair, type CutOverPair, type ShardAccounts } from './may-cut-over.js';
 import { PING_ALWAYS_TIMEOUT_MS, watchPings } from './next-ping.js';
-import { loadTake } from './take-slots.js';
+import { EXPIRIES_LATE, loadTake } from './take-slots.js';
 import { setAsOthers } from './usual-settings.js';
 
 export interface CutOverInput extends CutOverPair {
@@ -20,6 +21,8 @@ export interface CutOverInput extends CutOverPair {
   connectToAct?: (address: string) => Promise<NodeConnection>;
   /** The standby's key in which its follower notes how far it has come. */
   record: string;
+  /** By how much later than the primary's its expiries may be, ms: what `setExpiriesRight` was asked for. */
+  marginMs: number;
   /** How long every node may take to show the new owner, ms. */
   confirmWithinMs: number;
   /** Waits until no other shard's writes are held: side by side, each would be held for longer. */
@@ -65,8 +68,9 @@ const openToAct = ({ endpoint, connectToAct }: CutOverInput, address: string): P
  * from it by hand. Where it can't be learnt whether the script has run, since the standby has fallen silent and no node
  * has seen it as the owner, the primary's epoch is raised above whatever it may have taken.
  *
- * @throws RolloutError HandoverFailed when nothing was done, or all was undone: the primary serves on; RolesUnsettled when
- *   the standby has the slots and not everyone shows it, or when it is not known; NodeHung, Unreachable
+ * @throws RolloutError HandoverFailed when nothing was done, or all was undone: the primary serves on (ExpiriesLate when it
+ *   can be done once they are set right); RolesUnsettled when the standby has the slots and not everyone shows it, or when
+ *   it is not known; NodeHung, Unreachable
  */
 export async function cutOver(input: CutOverInput): Promise<CutOverResult> {
   const slots = formatSlots(input.ranges);
@@ -122,11 +126,15 @@ async function move(input: CutOverInput, pair: Pair): Promise<CutOverResult> {
 }
 
 async function moveInTurn(input: CutOverInput, pair: Pair): Promise<CutOverResult> {
-  const { record, ranges, signal } = input;
+  const { record, ranges, marginMs, signal } = input;
   await using standby = await openToAct(input, input.standby);
   await using primary = await openToAct(input, input.primary);
   const take = await loadTake(standby);
-  const drain = { standby, record, refuse: (why: string) => nothingDone(input, why), ...(signal ? { signal } : {}) };
+  const drain = {
+    ...{ standby, record, exact: exactSlots(ranges), marginMs },
+    refuse: (why: string) => nothingDone(input, why),
+    ...(signal ? { signal } : {}),
+  };
   const broadcast = atLeast(pair.standby.node.release, 6, 2);
   const untilPing = broadcast ? undefined : await pingAlways(standby);
   const usualMs = await rehearseDrain({ ...drain, primary });
@@ -148,9 +156,10 @@ async function moveInTurn(input: CutOverInput, pair: Pair): Promise<CutOverResul
     const deadline = at + TAKEN_WITHIN_MS;
     const owner = pair.primary.node.id;
     const answer = await Promise.race([
-      take({ record, ranges, owner, offset: held.offset, deadline, broadcast }).catch(String),
+      take({ record, ranges, marginMs, owner, offset: held.offset, deadline, broadcast }).catch(String),
       sleep(TAKEN_WITHIN_MS, 'no answer', { ref: false }),
     ]);
+    if (answer === EXPIRIES_LATE) throw new ExpiriesLate(input.standby);
     if (answer !== 'taken' && !(await hasTaken(claim, deadline)))
       throw nothingDone(input, `${input.standby} did not take the slots (${answer})`);
     await steppedDown(claim);

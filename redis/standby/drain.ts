@@ -2,11 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { NodeConnection } from '../connection.js';
 import { readInfo } from '../node.js';
 import { poll } from '../roles.js';
+import { ExpiriesLate } from './expiries-late.js';
 import { readFollowRecord, type FollowRecord } from './follow-record.js';
 
 interface DrainInput {
   standby: NodeConnection;
   record: string;
+  /** The slots whose expiries were set right, as the record has them, and the margin that they carry. */
+  exact: string;
+  marginMs: number;
   /** Makes the refusal of a reason. */
   refuse: (why: string) => Error;
   signal?: AbortSignal;
@@ -20,7 +24,7 @@ const DIRTY_AT_MOST = 16;
 /**
  * How long the follower takes to where the primary is now, ms, with writes going on.
  *
- * @throws what `refuse` makes, where it follows somebody else, or not at all
+ * @throws what `refuse` makes, where it follows somebody else, or not at all; ExpiriesLate
  */
 export async function rehearseDrain(input: DrainInput & { primary: NodeConnection }): Promise<number> {
   const { primary, refuse } = input;
@@ -38,13 +42,13 @@ export async function rehearseDrain(input: DrainInput & { primary: NodeConnectio
 /**
  * Waits until the standby has all that is in the stream up to `offset`.
  *
- * @throws what `refuse` makes
+ * @throws what `refuse` makes; ExpiriesLate
  */
 export const drained = (input: DrainInput & { offset: number; withinMs: number }): Promise<FollowRecord> =>
   reach(input, input.offset, input.withinMs, 0);
 
 async function reach(input: DrainInput, offset: number, withinMs: number, dirty: number): Promise<FollowRecord> {
-  const { standby, record, refuse, signal } = input;
+  const { standby, record, exact, marginMs, refuse, signal } = input;
   const deadline = performance.now() + withinMs;
   const read = (): Promise<FollowRecord | 'silent' | undefined> =>
     Promise.race([
@@ -64,5 +68,6 @@ async function reach(input: DrainInput, offset: number, withinMs: number, dirty:
     );
   if (found.dirty > dirty)
     throw refuse(`${found.dirty} keys still had to be copied to ${standby.address} after ${withinMs} ms`);
+  if (found.exact !== exact || found.exactMs !== marginMs) throw new ExpiriesLate(standby.address);
   return found;
 }

@@ -1,5 +1,9 @@
 import type { SlotRange } from '../../model/topology.js';
 import type { NodeConnection } from '../connection.js';
+import { exactSlots } from './expiries-late.js';
+
+/** The script's answer where expiries are late. */
+export const EXPIRIES_LATE = 'expiries are late';
 
 /**
  * Looks, and takes the slots, in one: nobody sees a moment in between, and what comes late, or finds the standby behind,
@@ -17,12 +21,13 @@ if redis.replicate_commands then redis.replicate_commands() end
 local time = redis.call('TIME')
 local late = time[1] * 1000 + math.floor(time[2] / 1000) - tonumber(ARGV[2])
 if late > 0 then return 'late by ' .. late .. ' ms' end
-local record = redis.call('HMGET', KEYS[1], 'offset', 'dirty')
+local record = redis.call('HMGET', KEYS[1], 'offset', 'dirty', 'exact', 'exactMs')
 if not record[1] then return 'no record of its follower' end
 if tonumber(record[1]) < tonumber(ARGV[1]) then return 'at offset ' .. record[1] end
 if tonumber(record[2] or '0') > 0 then return record[2] .. ' keys still to be copied' end
+if record[3] ~= ARGV[5] or record[4] ~= ARGV[6] then return '${EXPIRIES_LATE}' end
 local slots = {}
-for i = 5, #ARGV, 2 do for slot = tonumber(ARGV[i]), tonumber(ARGV[i + 1]) do slots[#slots + 1] = slot end end
+for i = 7, #ARGV, 2 do for slot = tonumber(ARGV[i]), tonumber(ARGV[i + 1]) do slots[#slots + 1] = slot end end
 local function each(command, last)
   for from = 1, last, 4096 do redis.call('CLUSTER', command, unpack(slots, from, math.min(from + 4095, last))) end
 end
@@ -41,6 +46,8 @@ return 'taken'
 `;
 
 export interface TakeInput {
+  /** What every expiry of the slots must carry by then, ms: a follower that had to begin anew has put them all off again. */
+  marginMs: number;
   /** Key of the follower's record. */
   record: string;
   ranges: readonly SlotRange[];
@@ -57,11 +64,12 @@ export interface TakeInput {
 /** Loaded beforehand, so that nothing but its name has to travel while writes are held. */
 export async function loadTake(standby: NodeConnection): Promise<(input: TakeInput) => Promise<string>> {
   const sha = String(await standby.call('SCRIPT', 'LOAD', script));
-  return async ({ record, ranges, owner, offset, deadline, broadcast }) => {
+  return async ({ record, ranges, marginMs, owner, offset, deadline, broadcast }) => {
     const [, answer] = await standby.pipeline([
       ['ASKING'],
       [
         ...['EVALSHA', sha, 1, record, offset, deadline, owner, broadcast ? 'broadcast' : 'ping'],
+        ...[exactSlots(ranges), marginMs],
         ...ranges.flatMap(([from, to]) => [from, to]),
       ],
     ]);

@@ -135,7 +135,11 @@ test('in every activity of an upgrade with standbys, and of its way back', async
   const dataset = await Dataset.write(cluster, 300);
   const before = await readNodes(cluster);
   await stage.deploy('orders', cluster, {
-    policy: { ...policy, soak: '1h', handover: 'fast', settle: '1s', fallback: 'standby' },
+    policy: {
+      ...{ ...policy, soak: '1h', handover: 'fast', settle: '1s', fallback: 'standby' },
+      // Half of it is less than a worker takes to come back: whoever followed during the cutover has to begin anew.
+      ttlTolerance: '2s',
+    },
   });
   await stage.faults.draw(...killsIn('there and back'));
   stage.keepWorker(2);

@@ -1,4 +1,5 @@
 /** A shard followed into a member without slots. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { EXPIRY_MARGIN_MS } from '../../../redis/standby/point.js';
 import { setExpiriesRight } from '../../../redis/follow/expiries.js';
@@ -83,14 +84,10 @@ test('expiries are set right slot by slot while writes go on, and put off again'
         Array.from({ length: 100 }, (_, i) => ['SET', `new:${round}:${i}`, i, 'PX', 900_000]),
       );
   })();
-  const adjust = async (marginMs: number): Promise<void> => {
-    await using standby = await shard.old.connect();
-    await setExpiriesRight({ standby, record: shard.follower.record, slots, marginMs, withinMs: 60_000 });
-  };
   try {
-    await adjust(5000);
-    await adjust(EXPIRY_MARGIN_MS);
-    await adjust(3000);
+    await adjust(shard, 5000);
+    await adjust(shard, EXPIRY_MARGIN_MS);
+    await adjust(shard, 3000);
   } finally {
     ended = true;
     await writing;
@@ -98,3 +95,28 @@ test('expiries are set right slot by slot while writes go on, and put off again'
   await shard.follower.drained();
   expect(await differences(primary, shard.standby, { marginMs: 3000, asking: true })).toEqual([]);
 });
+
+// As a worker that dies in a cutover, and comes back later than keys are kept beyond their time.
+test('a follower that was away for longer than the margin begins anew, and sets expiries right again before that is believed', async () => {
+  await using shard = await Shard.start('8.0.6', '5.0.6');
+  shard.follower.start();
+  const primary = shard.cluster.endpoint();
+  await send(
+    primary,
+    Array.from({ length: 1000 }, (_, i) => ['SET', `key:${i}`, i, 'EX', 500 + i]),
+  );
+  await adjust(shard, 500);
+  await shard.follower.end();
+  await sleep(1000);
+  const again = adjust(shard, 500);
+  shard.follower.start();
+  await again;
+  expect(shard.follower.state?.copies).toBe(1);
+  await shard.follower.drained();
+  expect(await differences(primary, shard.standby, { marginMs: 500, asking: true })).toEqual([]);
+});
+
+async function adjust(shard: Shard, marginMs: number): Promise<void> {
+  await using standby = await shard.old.connect();
+  await setExpiriesRight({ standby, record: shard.follower.record, slots, marginMs, withinMs: 60_000 });
+}

@@ -10,6 +10,7 @@ import { Sandbox, until, type SandboxNode } from '../../../scripts/sandbox/clust
 /** The first of three shards: its slots, and a hash tag in them. */
 export const RANGES: SlotRange[] = [[0, 5460]];
 export const RECORD = 'redis-rollout:{06S}:follow';
+const EXACT = ['exact', '0-5460', 'exactMs', 500] as const;
 
 export interface StandbyStage extends AsyncDisposable {
   cluster: Sandbox;
@@ -26,6 +27,7 @@ export interface StandbyStage extends AsyncDisposable {
     ranges: SlotRange[];
     nodes: string[];
     record: string;
+    marginMs: number;
     confirmWithinMs: number;
   };
   /** Follows until the stage ends, as the product's follower does: each batch with the record, in one script. */
@@ -65,7 +67,7 @@ export async function standbyStage(
     const nodes = [...cluster.nodes.map(({ address }) => address), standby.address];
     const input = {
       ...{ endpoint, primary: primary.address, standby: standby.address, ranges: RANGES, nodes },
-      ...{ record: RECORD, confirmWithinMs: 20_000 },
+      ...{ record: RECORD, marginMs: 500, confirmWithinMs: 20_000 },
     };
     // Each by itself: until gossip has told all of them takes seconds.
     for (const { port } of cluster.nodes) await extra.ask(standby.address, 'CLUSTER', 'MEET', '127.0.0.1', port);
@@ -95,7 +97,7 @@ export async function standbyStage(
     };
     await until('the primary has a stream', async () => (await stream()).offset > 0);
     const { replid, offset } = await stream();
-    await marking.pipeline([['ASKING'], ['HSET', RECORD, 'replid', replid, 'offset', offset, 'dirty', 0]]);
+    await marking.pipeline([['ASKING'], ['HSET', RECORD, 'replid', replid, 'offset', offset, 'dirty', 0, ...EXACT]]);
     return {
       ...{ cluster, extra, endpoint, primary, replica, standby, nodes, input },
       follow: async () => {
