@@ -10,6 +10,13 @@ const PAGE_BYTES = 64 * 1024;
 export const MOST_ARGUMENTS = 7000;
 /** Arguments that a request may have in all, 1024 * 1024, less some. */
 const MOST_IN_BATCH = 1_000_000;
+/**
+ * Arguments after which a batch is full. Each becomes a Lua string of the standby before the first command runs; with many
+ * more of them, all have left the processor's cache again by the time that they are used.
+ */
+const FULL_AT_ARGUMENTS = 2048;
+/** Bytes after which it is full: long values fill it before their number does. */
+const FULL_AT_BYTES = 1 << 20;
 
 /** Pieces in the order in which they are to be applied, already encoded; for one call of the script. */
 export class Batch {
@@ -50,7 +57,7 @@ export class Batch {
     return !this.mustGo && this.owners.length === 0 && this.#marks.size === 0 && this.to === this.from;
   }
   get isFull(): boolean {
-    return this.bytes >= 1 << 20 || this.arguments >= 64 * 1024;
+    return this.bytes >= FULL_AT_BYTES || this.arguments >= FULL_AT_ARGUMENTS;
   }
   holds(more: number): boolean {
     return this.arguments + more <= MOST_IN_BATCH;

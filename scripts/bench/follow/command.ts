@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { bring, machine, several, whole, type Bench, type Outcome } from '../bench.js';
 import { measure, type FollowSummary } from './measure.js';
+import { WARM_UP_MS } from './under-load.js';
 import { workloadNames } from './workloads.js';
 
 const help = `npm run bench follow [-- OPTIONS]     a follower with a standby of an older release, beside a native replica of the same release
@@ -10,13 +11,14 @@ const help = `npm run bench follow [-- OPTIONS]     a follower with a standby of
   --workloads LIST   some of ${workloadNames.join(',')} (default all)
   --commands N       how many pile up before each takes them in; of large a twentieth (default 500000)
   --rates LIST       writes a second at which the lag is measured (default 10000,50000,100000)
-  --seconds N        how long each rate is kept (default 10)
+  --seconds N        how long each rate is kept (default 10, at least 3)
   --json             JSON on standard output, progress on standard error
   --summary FILE     the same JSON into a file
   --help             this text
 
 What piles up waits in the primary: in its backlog for the follower, in the output buffer of the replica, which stands
-still. The lag is from when the primary was at an offset until the other is there: read every 20 ms, of both alike.
+still. The lag is from when the primary was at an offset until the other is there: read every 20 ms, of both alike, from
+two seconds after the load began.
 
 Exit code: 0 measured; 1 something went wrong, 2 wrong usage.`;
 
@@ -41,6 +43,8 @@ async function run(args: string[], tell: (line: string) => void): Promise<Outcom
     rates: values.rates.split(',').map((it) => whole('--rates', it)),
     seconds: whole('--seconds', values.seconds),
   };
+  if (input.seconds * 1000 <= WARM_UP_MS)
+    throw new RangeError(`--seconds: expected 3 or more, found '${values.seconds}': the first two are not measured`);
   await bring([input.from, input.to]);
   const summary: FollowSummary = { catchUp: [], lag: [], followerPeakMb: 0 };
   let ended: { failure?: unknown } = {};

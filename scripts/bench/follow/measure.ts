@@ -1,8 +1,5 @@
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { join } from 'node:path';
 import { at, connect, type Endpoint, type NodeConnection } from '../../../redis/connection.js';
 import { writeRecord } from '../../../redis/follow/record.js';
@@ -10,8 +7,9 @@ import { parseInfo } from '../../../redis/info.js';
 import { followKey } from '../../../redis/standby/point.js';
 import { Sandbox } from '../../sandbox/cluster.js';
 import { holding } from '../bench.js';
-import { write, type Load } from './load.js';
+import { write } from './load.js';
 import { follower, replica, type Subject } from './subject.js';
+import { underLoad, type UnderLoad } from './under-load.js';
 import type { WorkloadName } from './workloads.js';
 
 /** How fast it takes in what has piled up. */
@@ -26,13 +24,10 @@ export interface CatchUpRow {
 }
 
 /** How far it is behind while writes come at a rate. */
-export interface LagRow {
+export interface LagRow extends UnderLoad {
   subject: Subject['name'];
   workload: WorkloadName;
   asked: number;
-  /** What the primary took in fact. */
-  perSecond: number;
-  lagMs: { median: number; p99: number; max: number };
 }
 
 export interface FollowSummary {
@@ -123,7 +118,7 @@ export async function measure(input: FollowBenchInput, summary: FollowSummary): 
         commands: asked * input.seconds,
         perSecond: asked,
       };
-      const row = await underLoad(subject, primaryConnection, load);
+      const row = await underLoad({ subject, primaryOffset: () => end(primaryConnection), load });
       from0 += load.commands;
       summary.lag.push({ subject: subject.name, workload: load.workload, asked, ...row });
       tell(`${asked.toLocaleString('en')} writes/s: ${subject.name} ${row.lagMs.median} ms behind in the median`);
@@ -132,40 +127,6 @@ export async function measure(input: FollowBenchInput, summary: FollowSummary): 
       await ours.stop();
     }
   summary.followerPeakMb = Math.round((ours.peakBytes() ?? 0) / 1e6);
-}
-
-async function underLoad(
-  subject: Subject,
-  primary: NodeConnection,
-  load: Load,
-): Promise<Pick<LagRow, 'perSecond' | 'lagMs'>> {
-  const loader = pathToFileURL(
-    join(import.meta.dirname, '..', '..', '..', 'node_modules', 'tsx', 'dist', 'loader.mjs'),
-  ).href;
-  const writer = fork(fileURLToPath(new URL('./load-process.ts', import.meta.url)), [JSON.stringify(load)], {
-    execArgv: ['--import', loader],
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  });
-  let took: number | undefined;
-  writer.once('message', (ms) => (took = Number(ms)));
-  const ended = once(writer, 'exit');
-  const lags: number[] = [];
-  const first = await end(primary);
-  while (took === undefined && writer.exitCode === null) {
-    const until = await end(primary);
-    const seen = performance.now();
-    while ((await subject.offset()) < until) await sleep(1);
-    if (until > first) lags.push(performance.now() - seen);
-    await sleep(20);
-  }
-  await ended;
-  if (took === undefined || lags.length === 0) throw new Error('the load ended before anything was measured');
-  lags.sort((a, b) => a - b);
-  const share = (part: number): number => round(lags[Math.min(lags.length - 1, Math.floor(lags.length * part))] ?? 0);
-  return {
-    perSecond: Math.round((load.commands / took) * 1000),
-    lagMs: { median: share(0.5), p99: share(0.99), max: share(1) },
-  };
 }
 
 const CATCHES_UP_WITHIN_MS = 600_000;
