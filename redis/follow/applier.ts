@@ -1,11 +1,10 @@
-import type { NodeConnection } from '../connection.js';
 import type { Absent } from './absent.js';
 import { across, type Across } from './across.js';
 import type { ReplicatedCommand } from '../replication/command-parser.js';
 import { Batch, MOST_ARGUMENTS, type Piece } from './batch.js';
-import { DirtyKeys, type DirtyKey } from './dirty-keys.js';
-import type { Flights } from './flights.js';
-import { type Landed } from './flights.js';
+import { Copier, type Connections } from './copier.js';
+import { DirtyKeys } from './dirty-keys.js';
+import type { Flights, Landed } from './flights.js';
 import { Margins } from './margins.js';
 import { nameOf } from './name-of.js';
 import { dirtyField, type FollowRecord } from './record.js';
@@ -15,9 +14,6 @@ import type { Losses } from './state.js';
 import { fieldsExpire } from '../rewrite/hashes.js';
 import { isForScripts, type Rewriter } from '../rewrite/rewriter.js';
 import type { FollowTools } from './tools.js';
-
-/** A connection to the primary that has selected a database. */
-export type Connections = (db: number) => Promise<NodeConnection>;
 
 export interface ApplierInput {
   flights: Flights;
@@ -38,13 +34,9 @@ export interface ApplierInput {
   onLanded: (landed: Landed) => void;
 }
 
+const SELECT = Buffer.from('@select');
 const PERHAPS = Buffer.from('@perhaps');
 const SEVERAL = Buffer.from('@several');
-const COPIES_AT_ONCE = 16;
-/** A value that took long to copy is not copied again for so many times as long. */
-const COST_FACTOR = 9;
-const RETRY_MS = 200;
-const REFUSED_AT_MOST = 3;
 
 /** Turns a shard's stream into batches for its standby, in order; what can't be applied is copied from the primary. */
 export class Applier {
@@ -59,9 +51,7 @@ export class Applier {
   #replid: string;
   /** Since MULTI. */
   #transaction: ReplicatedCommand[] | undefined;
-  /** Connections to the primary, by database; another function after each link. */
-  #primary: Connections | undefined;
-  #active = 0;
+  readonly #copier: Copier;
   /** By the names under which the deployment has them, and the other way round. */
   readonly #canonical: ReadonlyMap<string, Buffer>;
   readonly #renamed: ReadonlyMap<string, Buffer>;
@@ -79,6 +69,14 @@ export class Applier {
     this.#canonical = new Map(renamed.map(([name, as]) => [as.toUpperCase(), Buffer.from(name)]));
     this.#rewriter = tools.rewriterFor({ source, target, marginMs: this.margins.of });
     this.#batch = this.#begin();
+    this.#copier = new Copier({
+      ...{ tools, target, losses: input.losses, absent: input.absent, refusedCopies: input.flights.refusedCopies },
+      ...{ dirty: this.dirty, margins: this.margins },
+      onReady: () => {
+        this.#applyCopies();
+        this.flush();
+      },
+    });
     input.flights.onLanded = (landed) => {
       this.#in.onLanded(landed);
       this.flush();
@@ -91,8 +89,7 @@ export class Applier {
 
   /** The stream goes on at this primary, under this name. */
   attached(primary: Connections, replid: string): void {
-    this.#primary = primary;
-    this.dirty.forgetCopies();
+    this.#copier.attached(primary);
     this.#replid = replid;
     this.#batch.replid = replid;
     this.#batch.mustGo ||= replid !== this.#in.record.replid;
@@ -161,73 +158,28 @@ export class Applier {
 
   /** Asks for copies of dirty keys, some at a time. */
   startCopies(): void {
-    const primary = this.#primary;
-    if (!primary || this.dirty.size === 0) return;
-    const now = performance.now();
-    for (const it of this.dirty.values()) {
-      if (this.#active >= COPIES_AT_ONCE) return;
-      if (it.state === 'dirty' && it.notBefore <= now) it.answered = this.#copy(primary, it, now);
-    }
+    this.#copier.start();
   }
-
-  async #copy(primary: Connections, it: DirtyKey, begun: number): Promise<void> {
-    const { tools, target } = this.#in;
-    it.state = 'copying';
-    it.marginMs = this.margins.of(it.key);
-    this.#active++;
-    try {
-      const copy = await tools.copyKey({ primary: await primary(it.db), key: it.key, target, marginMs: it.marginMs });
-      if (primary !== this.#primary) return;
-      it.copy = copy;
-      it.state = 'ready';
-      this.#applyCopies();
-      const costMs = performance.now() - begun;
-      if (costMs > 20) this.#costs.set(it.name, performance.now() + costMs * COST_FACTOR);
-      this.flush();
-    } catch {
-      if (primary === this.#primary) it.state = 'dirty';
-      it.notBefore = performance.now() + RETRY_MS;
-    } finally {
-      this.#active--;
-    }
-  }
-
-  /** By name, when it may be copied again. */
-  readonly #costs = new Map<string, number>();
 
   /** Puts in the copies whose offset the stream has reached. */
   #applyCopies(): void {
-    for (const it of this.dirty.values()) {
-      const { copy } = it;
-      if (it.state !== 'ready' || !copy || copy.offset > this.position) continue;
-      if (it.marginMs !== this.margins.of(it.key)) {
-        it.state = 'dirty';
-        continue;
+    for (const { name, db, key, pieces } of this.#copier.take(this.position)) {
+      const select = (to: number): void => {
+        if (db !== this.#db) this.#batch.add([SELECT, Buffer.from(String(to))], this.#batch.to, name);
+      };
+      select(db);
+      for (const piece of pieces) {
+        if (this.#batch.isFull) {
+          // The next one begins in the stream's database.
+          this.#turn();
+          select(db);
+        }
+        this.#batch.add(piece, this.#batch.to, name);
       }
-      const refused = this.#in.flights.refusedCopies.get(it.name) ?? 0;
-      const commands = refused >= REFUSED_AT_MOST ? copy.commands.slice(0, 1) : copy.commands;
-      if (refused >= REFUSED_AT_MOST) this.#in.losses.add('values that the older release refused', [it.key]);
-      if (copy.unrepresentable !== undefined) this.#in.losses.add(copy.unrepresentable, [it.key]);
-      if (commands.length > 1) this.#in.absent.delete(it.db, it.key);
-      else if (copy.unrepresentable !== undefined || refused > 0) this.#in.absent.add(it.db, it.key);
-      if (it.db !== this.#db) this.#add(['@select', String(it.db)], it.name);
-      for (const command of commands) {
-        for (const piece of split(command) ?? [command]) this.#add(piece, it.name);
-        if (this.#batch.isFull) this.#turn();
-      }
-      if (it.db !== this.#db) this.#add(['@select', String(this.#db)], it.name);
-      this.#batch.unmark(dirtyField(it.db, it.key));
+      select(this.#db);
+      this.#batch.unmark(dirtyField(db, key));
       this.#batch.recopied++;
-      this.dirty.delete(it);
     }
-  }
-
-  #add(piece: readonly (Buffer | string)[], owner: string): void {
-    this.#batch.add(
-      piece.map((it) => (typeof it === 'string' ? Buffer.from(it) : it)),
-      this.#batch.to,
-      owner,
-    );
   }
 
   /** Commands that belong together, where some key is dirty. */
@@ -397,7 +349,7 @@ export class Applier {
     const name = nameOf(args);
     if (name === 'SELECT') {
       this.#db = Number(args[1]?.toString('latin1'));
-      return this.#in.cluster ? 'nothing' : [Buffer.from('@select'), ...args.slice(1)];
+      return this.#in.cluster ? 'nothing' : [SELECT, ...args.slice(1)];
     }
     if (name === 'SWAPDB' || name === 'FLUSHALL' || name === 'FLUSHDB')
       return [Buffer.from('@around'), this.#renamed.get(name) ?? Buffer.from(name), ...args.slice(1)];
@@ -413,7 +365,7 @@ export class Applier {
 
   #mark(db: number, key: Buffer): void {
     const name = DirtyKeys.nameOf(db, key);
-    if (!this.dirty.add(db, key, this.#costs.get(name))) return;
+    if (!this.dirty.add(db, key, this.#copier.notBefore(name))) return;
     this.#batch.mark(dirtyField(db, key));
   }
 
