@@ -2,7 +2,9 @@ import { RolloutError } from '../../model/failures.js';
 import { addressOf } from '../connection.js';
 import { encode, ErrorReply, textOf, type Reply } from '../resp.js';
 import type { Batch } from './batch.js';
-import { isPassing, refused, type StandbyLink } from './standby-link.js';
+import type { NotServed } from './not-served.js';
+import { isNotServed, isPassing } from './passing.js';
+import { refused, type StandbyLink } from './standby-link.js';
 
 export interface Landed {
   batch: Batch;
@@ -34,6 +36,8 @@ export interface FlightsInput {
   asking: boolean;
   /** How often each copy was refused by the standby, by name; kept over several connections. */
   refusedCopies: Map<string, number>;
+  /** Kept over several connections, too. */
+  notServed: NotServed;
 }
 
 const AT_ONCE = 8;
@@ -172,8 +176,10 @@ export class Flights {
     if (kind === 'applied') return undefined;
     if (kind === 'elsewhere') return new Elsewhere(`${address} stands at ${first}:${second}, not at ${batch.from}`);
     const message = second ?? '';
-    if (isPassing(message)) return refused(address, message);
     const owner = batch.owners[Number(first)];
+    // A copy builds its key by commands about that alone: it waits until the key is served.
+    const hasLasted = typeof owner === 'number' && isNotServed(message) && this.#in.notServed.hasLasted(owner);
+    if (isPassing(message) && !hasLasted) return refused(address, message);
     if (typeof owner === 'string') this.#in.refusedCopies.set(owner, (this.#in.refusedCopies.get(owner) ?? 0) + 1);
     return new CommandFailed(owner, message);
   }

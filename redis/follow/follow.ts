@@ -10,8 +10,9 @@ import { Absent } from './absent.js';
 import { followTools } from './copying.js';
 import { CommandFailed, Elsewhere } from './flights.js';
 import { freshCopy, type FreshCopyInput } from './fresh-copy.js';
+import { NotServed } from './not-served.js';
+import { isPassing } from './passing.js';
 import { followOnce, Gap, type SessionChange } from './session.js';
-import { isPassing } from './standby-link.js';
 import { Losses, type FollowState, type NotRepresentable } from './state.js';
 import type { FollowTools } from './tools.js';
 
@@ -58,6 +59,7 @@ export async function follow(input: FollowInput): Promise<never> {
   const compare = asked && { ...asked, comparison: new Comparison(asked.known) };
   const failed = new Map<number, string>();
   const refusedCopies = new Map<string, number>();
+  const notServed = new NotServed();
   const absent = new Absent();
   const state = begun();
   let told = 0;
@@ -70,6 +72,7 @@ export async function follow(input: FollowInput): Promise<never> {
     input.onProgress?.(structuredClone(state));
   };
   const onChange = (change: SessionChange): void => {
+    if (change.kind === 'landed') notServed.forgetUpTo(change.landed.batch.to);
     tell(apply(state, change, failed));
   };
   const skipped = new Set<string>();
@@ -98,7 +101,7 @@ export async function follow(input: FollowInput): Promise<never> {
         gap = undefined;
       }
       await followOnce({
-        ...{ ...rest, tools, record, failed, refusedCopies, absent, losses, skipped, timeoutMs, onChange },
+        ...{ ...rest, tools, record, failed, refusedCopies, notServed, absent, losses, skipped, timeoutMs, onChange },
         ...(compare ? { compare } : {}),
       });
     } catch (error) {

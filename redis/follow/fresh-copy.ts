@@ -9,6 +9,7 @@ import { EXPIRY_MARGIN_MS } from '../standby/point.js';
 import { Batch, type Piece } from './batch.js';
 import { Elsewhere, Flights } from './flights.js';
 import { Margins } from './margins.js';
+import { NotServed } from './not-served.js';
 import { copyingId, isCopying, readRecord, type FollowRecord } from './record.js';
 import { withNames } from '../standby/lua.js';
 import { cameBackEmpty } from './came-back-empty.js';
@@ -98,6 +99,7 @@ export async function freshCopy(input: FreshCopyInput): Promise<void> {
     replid: id,
     asking: cluster,
     refusedCopies: new Map(),
+    notServed: new NotServed(),
   });
   let db = 0;
   const apply = async (commands: Piece[]): Promise<void> => {

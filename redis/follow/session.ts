@@ -11,6 +11,7 @@ import type { Comparison } from './comparison.js';
 import { adjustExpiries } from './expiries.js';
 import { Flights, type Landed } from './flights.js';
 import { Lag } from './lag.js';
+import type { NotServed } from './not-served.js';
 import { isCopying, readRecord, type FollowRecord } from './record.js';
 import { applyScript } from './script.js';
 import { StandbyLink } from './standby-link.js';
@@ -30,6 +31,7 @@ export interface SessionInput {
   tools: FollowTools;
   failed: ReadonlyMap<number, string>;
   refusedCopies: Map<string, number>;
+  notServed: NotServed;
   losses: Losses;
   /** Goes on while the stream is attached. */
   compare?: CompareOptions & { comparison: Comparison };
@@ -96,6 +98,7 @@ export async function followOnce(input: SessionInput): Promise<void> {
     replid: found.replid,
     asking: cluster,
     refusedCopies: input.refusedCopies,
+    notServed: input.notServed,
   });
   let lag: Lag | undefined;
   let reached = found.offset;

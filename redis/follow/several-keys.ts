@@ -50,7 +50,10 @@ local function set(c)
   for at = 2, #c, 2 do redis.call('SET', c[at], c[at + 1]) end
 end
 several['MSET'], several['MSETNX'] = set, set
+-- To be refused as not served, for ever, is what an importing member has for a key that it lacks (or never could hold): said
+-- like this it is the command that has failed, and both keys are copied.
 local function rename(c)
+  if missing(c[2]) then error('no such key') end
   place(c[3])
   redis.call('RENAME', c[2], c[3])
 end

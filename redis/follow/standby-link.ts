@@ -4,6 +4,7 @@ import { RolloutError } from '../../model/failures.js';
 import { addressOf, type Endpoint } from '../connection.js';
 import { encode, ErrorReply, ReplyParser, type Command, type Reply } from '../resp.js';
 import { dial, readyEvent } from '../socket.js';
+import { isLacking } from './passing.js';
 
 interface Flight {
   due: number;
@@ -117,23 +118,11 @@ export class StandbyLink implements Disposable {
   }
 }
 
-/**
- * What has to do with where the server stands now, and not with the command: it is tried again. Scripts say the same in
- * words of their own.
- */
-const PASSING =
-  /^(CLUSTERDOWN|MOVED|ASK|TRYAGAIN|LOADING|BUSY|MASTERDOWN|READONLY|NOSCRIPT|UNBLOCKED)\b|non local key|cluster is down|slot is not served|Hash slot not served/i;
-/** What somebody has to mend. */
-const LACKING = /^(OOM|MISCONF|NOREPLICAS|NOPERM)|maxmemory|not able to persist|not enough good/i;
-
-/** Is it the standby's state that a command failed for? Then it is none of the key's business. */
-export const isPassing = (message: string): boolean => PASSING.test(message) || LACKING.test(message);
-
 export function refused(address: string, message: string): RolloutError {
   if (/^NOPERM/.test(message))
     return new RolloutError('MissingPermission', `${address} refused the follower: ${message}`);
   return new RolloutError(
     'NotCaughtUp',
-    `${address} takes nothing from its follower now: ${message}` + (LACKING.test(message) ? '; make room there' : ''),
+    `${address} takes nothing from its follower now: ${message}` + (isLacking(message) ? '; make room there' : ''),
   );
 }

@@ -1,5 +1,7 @@
 /** Of several keys one is not there: to a member that is importing their slot that is a reason to refuse the command. */
 import { expect, test } from 'vitest';
+import { followTools } from '../../../redis/follow/copying.js';
+import { until } from '../../../scripts/sandbox/cluster.js';
 import { send } from '../verify/pair.js';
 import { differences } from './followed.js';
 import { Shard } from './shard.js';
@@ -71,4 +73,62 @@ test.each([
   expect(await differences(primary, shard.standby, { asking: true })).toEqual([]);
   // Done as they were, and not copied for having failed.
   expect(shard.follower.state).toMatchObject({ recopied: 0, copies: 0, notRepresentable: [] });
+});
+
+test.each([
+  ['8.0.6', '7.2.4'],
+  ['8.0.6', '5.0.6'],
+])('%s → %s: keys are renamed that the standby can’t hold, or lacks', async (source, target) => {
+  await using shard = await Shard.start(source, target);
+  const primary = shard.cluster.endpoint();
+  shard.follower.start();
+  await send(primary, [
+    ['SET', '{t}a', 1],
+    ['SET', '{t}b', 1],
+    ['VADD', '{t}vectors', 'VALUES', 2, 1, 1, 'm'],
+  ]);
+  await shard.follower.drained();
+  await using standby = await shard.old.connect();
+  await standby.pipeline([['ASKING'], ['DEL', '{t}a']]);
+  await send(primary, [
+    ['RENAME', '{t}a', '{t}c'],
+    ['RENAME', '{t}vectors', '{t}b'],
+    ['SET', '{t}last', 1],
+  ]);
+  await shard.follower.drained(15_000);
+  const replies = await standby.pipeline(['c', 'b', 'last'].flatMap((it) => [['ASKING'], ['GET', `{t}${it}`]]));
+  expect([replies[1], replies[3], replies[5]]).toEqual(['1', null, '1']);
+});
+
+test('a command that the standby says for ever it doesn’t serve: what it is about is copied', async () => {
+  await using shard = await Shard.start('8.0.6', '5.0.6', {
+    // EXISTS, of which nobody takes care since no primary propagates it, in the place of each APPEND.
+    tools: {
+      ...followTools,
+      rewriterFor: (input) => {
+        const rewriter = followTools.rewriterFor(input);
+        return {
+          ...rewriter,
+          rewrite: (args) =>
+            args[0]?.toString() === 'APPEND'
+              ? {
+                  kind: 'rewritten',
+                  commands: [[Buffer.from('EXISTS'), ...args.slice(1, 2), Buffer.from('{t}missing')]],
+                }
+              : rewriter.rewrite(args),
+        };
+      },
+    },
+  });
+  const primary = shard.cluster.endpoint();
+  shard.follower.start();
+  await send(primary, [
+    ['SET', '{t}a', 'a'],
+    ['APPEND', '{t}a', 'b'],
+    ['SET', '{t}last', 1],
+  ]);
+  await shard.follower.drained();
+  expect(await differences(primary, shard.standby, { asking: true })).toEqual([]);
+  await until('it is told', () => shard.follower.state?.recopied === 1);
+  expect(shard.follower.state).toMatchObject({ notRepresentable: [] });
 });

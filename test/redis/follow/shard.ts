@@ -1,6 +1,7 @@
 import { formatSlots, type SlotRange } from '../../../model/topology.js';
 import type { Endpoint, NodeConnection } from '../../../redis/connection.js';
 import type { CompareOptions } from '../../../redis/follow/comparing.js';
+import type { FollowTools } from '../../../redis/follow/tools.js';
 import { markImporting } from '../../../redis/standby/importing.js';
 import { Sandbox, until, type SandboxNode } from '../../../scripts/sandbox/cluster.js';
 import { Follower, freezeEmpty } from './followed.js';
@@ -24,7 +25,11 @@ export class Shard implements AsyncDisposable {
   static async start(
     source: string,
     target: string,
-    { servers, compare }: { servers?: Readonly<Record<string, string>>; compare?: CompareOptions } = {},
+    {
+      servers,
+      compare,
+      tools,
+    }: { servers?: Readonly<Record<string, string>>; compare?: CompareOptions; tools?: FollowTools } = {},
   ): Promise<Shard> {
     const cluster = await Sandbox.cluster({
       release: source,
@@ -51,6 +56,7 @@ export class Shard implements AsyncDisposable {
       target,
       slots,
       ...(compare ? { compare } : {}),
+      ...(tools ? { tools } : {}),
     });
     return new Shard(cluster, old, follower, who);
   }
