@@ -35,7 +35,7 @@ export const failures = {
     retry: false,
     next: 'Going back without loss is over for the named shard: decide by its backup, and remove the standby.',
   },
-  Stopped: { retry: false, next: 'Follow the message; starting the same upgrade again continues where it stood.' },
+  Stopped: { retry: false, next: 'Follow the message: its last line is the command that goes on where it stood.' },
   Lost: { retry: false, next: 'Keep everything as it is and read the ledger’s list.' },
 } as const satisfies Record<string, { retry: boolean; next: string }>;
 

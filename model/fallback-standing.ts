@@ -1,5 +1,5 @@
 import { formatDuration } from './duration.js';
-import type { OperationStatus } from './operation.js';
+import type { OperationStatus, ShardStatus } from './operation.js';
 import type { Running } from './standing.js';
 
 const RESTORED = /^\S+: restored at /;
@@ -28,7 +28,47 @@ export function fallbackStanding(
     ...(running?.away ?? []).map((address) => `${address} does not answer.`),
     ...restored,
     ...(left.length === 0 ? [] : [`Not back yet: ${left.join(', ')}. Each serves from where its primary is now.`]),
-    `To go on where it stands: rollout fallback ${deployment}${fallback?.restore ? ' --restore' : ''} --reason "…"`,
+    `To go on where it stands: ${fallbackCommand({ deployment, restore: fallback?.restore !== undefined })}`,
+  ].join('\n');
+}
+
+/** Takes back what is left to be taken back. */
+export const fallbackCommand = ({
+  deployment,
+  shard,
+  restore = false,
+}: {
+  deployment: string;
+  shard?: string;
+  restore?: boolean;
+}): string =>
+  `rollout fallback ${deployment}${shard === undefined ? '' : ` --shard ${shard}`}${restore ? ' --restore' : ''} --reason "…"`;
+
+/**
+ * Of an upgrade whose fallback did not come to its end: what is back, and what is not. Another start of the upgrade would
+ * upgrade again what was taken back, so the way back is what goes on.
+ *
+ * @returns undefined where it was not being taken back
+ */
+export function notTakenBack(
+  { deployment, to: target, goingBack, result, progress, shards }: OperationStatus,
+  reason: string,
+  running?: Running,
+): string | undefined {
+  if (!goingBack) return undefined;
+  const { to, by, shard: only } = goingBack;
+  const isBack = ({ address, release, state }: ShardStatus['nodes'][number]): boolean =>
+    running ? running.releases.get(address) === to : release === to && state !== 'failed' && state !== 'in progress';
+  const asked = shards.filter(({ shard }) => only === undefined || shard === only);
+  const left = asked.filter(({ nodes }) => !nodes.every(isBack)).map(({ shard }) => shard);
+  const back = shards.flatMap(({ nodes }) => nodes).filter(isBack).length;
+  return [
+    `The fallback of ${only ?? deployment} from ${target}, which ${by} asked for, was ${result === 'aborted' ? 'aborted' : 'stopped'}: ${reason.replace(/\.$/, '')}.`,
+    `${back} of ${progress.nodes} nodes run ${to}.`,
+    ...(running?.away ?? []).map((address) => `${address} does not answer.`),
+    ...(left.length === 0 ? [] : [`Not back yet: ${left.join(', ')}. Each serves from where its primary is now.`]),
+    'Another start of the upgrade would upgrade again what is back.',
+    `To go on where it stands: ${fallbackCommand({ ...goingBack, deployment })}`,
   ].join('\n');
 }
 
@@ -42,6 +82,6 @@ export function standbysLeft({ deployment, fallback }: OperationStatus): string[
       ? 'what was written since'
       : `what is written since is in the backlogs for about ${formatDuration(fallback.backlogMs)}, and`;
   return [
-    `The standbys of ${standbys.map(({ shard }) => shard).join(', ')} (${first.release}) stay in place, and nothing is given to them until the next operation: ${reach} is copied anew where it is not there any more. To take it back: rollout fallback ${deployment} --reason "…"`,
+    `The standbys of ${standbys.map(({ shard }) => shard).join(', ')} (${first.release}) stay in place, and nothing is given to them until the next operation: ${reach} is copied anew where it is not there any more. To take it back: ${fallbackCommand({ deployment })}`,
   ];
 }

@@ -129,6 +129,16 @@ export interface FallbackStatus extends FallbackOutlook {
   backlogMs?: number;
 }
 
+/** The fallback within an operation: which release it goes to, and the command's options. */
+export interface GoingBack {
+  to: string;
+  /** Who asked for it: a person, or `policy`. */
+  by: string;
+  /** The only one that is to go back. */
+  shard?: string;
+  restore: boolean;
+}
+
 /** The answer of the `status` query of every operation. */
 export interface OperationStatus {
   deployment: string;
@@ -158,6 +168,8 @@ export interface OperationStatus {
   children: string[];
   approvals: ApprovalRecord[];
   gates: GateRecord[];
+  /** Of an upgrade that a fallback is taking back, or was until that stopped: it is that which goes on from there. */
+  goingBack?: GoingBack;
   /** Folder with probe, ledger, verification and report, on the worker's machine. */
   artefacts: string;
   result?: 'completed' | 'stopped' | 'aborted' | 'fell back';

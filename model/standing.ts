@@ -1,5 +1,5 @@
 import { targetOptions } from './compatibility/upgrade-path.js';
-import { fallbackStanding, standbysLeft } from './fallback-standing.js';
+import { fallbackCommand, fallbackStanding, notTakenBack, standbysLeft } from './fallback-standing.js';
 import type { OperationStatus } from './operation.js';
 
 /** What was read of the cluster. */
@@ -23,6 +23,8 @@ export function standingOf(status: OperationStatus, reason: string, untouched: b
   if (result === 'completed')
     return [`${deployment} runs ${to} on all ${progress.nodes} nodes.`, ...standbysLeft(status)].join('\n');
   if (untouched) return `${reason.startsWith(deployment) ? reason : `${deployment}: ${reason}`}\nNothing was touched.`;
+  const halfway = notTakenBack(status, reason, running);
+  if (halfway !== undefined) return halfway;
   const lines = [
     `${deployment} was ${result === 'aborted' ? 'aborted' : 'stopped'}: ${reason.replace(/\.$/, '')}.`,
     `${[...via, to].map((release) => countOf(status, release, running)).join(', ')}.`,
@@ -68,6 +70,19 @@ const isAllUpgraded = ({ to, shards }: OperationStatus, running: Running | undef
 /** Starting the same once more goes on from where it stood. */
 export const startCommand = ({ deployment, to, via }: Pick<OperationStatus, 'deployment' | 'to' | 'via'>): string =>
   `rollout start ${deployment} ${targetOptions(to, via)}`;
+
+/** What goes on from where the operation ended, and why that. */
+export function goOn(status: OperationStatus): { why: string; command: string } {
+  const { deployment, operation, goingBack, fallback } = status;
+  if (operation !== 'fallback' && !goingBack)
+    return { why: 'Starting the same upgrade again continues where it stood', command: startCommand(status) };
+  return {
+    why: 'The same fallback again continues where it stood',
+    command: fallbackCommand(
+      goingBack ? { ...goingBack, deployment } : { deployment, restore: fallback?.restore !== undefined },
+    ),
+  };
+}
 
 /** `3 of 6 nodes run 7.0.15`, and of a way's other releases `none 7.2.4`. A node that runs it may be yet to be compared. */
 function countOf(

@@ -40,11 +40,26 @@ const typeOf = (cause: unknown): FailureType => {
   return type !== undefined && type in failures ? (type as FailureType) : 'Stopped';
 };
 
+/** What a child's failure says of how far it came, beside its reason. */
+export interface Halted {
+  /** Nothing was changed until then. */
+  untouched: boolean;
+  /** The release that it was to bring its nodes to, once it had found that out. */
+  to: string;
+}
+
 /** How a workflow ends that didn't complete. */
-export const ending = (type: string, message: string): ApplicationFailure =>
+export const ending = (type: string, message: string, { untouched, to }: Halted): ApplicationFailure =>
   ApplicationFailure.nonRetryable(message, type, {
-    next: type in failures ? failures[type as FailureType].next : failures.Stopped.next,
+    ...{ next: type in failures ? failures[type as FailureType].next : failures.Stopped.next, untouched, to },
   });
+
+/** @returns undefined of a failure that is no child's of ours: it was terminated, for example */
+export function haltedAt(error: unknown): Halted | undefined {
+  const detail = firstOf(error)?.details?.[0] as Partial<Halted> | undefined;
+  const { untouched, to } = detail ?? {};
+  return untouched === undefined || to === undefined ? undefined : { untouched, to };
+}
 
 export const badInput = (type: 'BadInput' | 'WrongWorkflowId', message: string): ApplicationFailure =>
   ApplicationFailure.nonRetryable(message, type, { next: failures[type].next });
@@ -57,8 +72,10 @@ export function messageOf(error: unknown): string {
 }
 
 /** The type of the first application failure from the outside, `NotCaughtUp` for example. */
-export function failureTypeOf(error: unknown): string | undefined {
+export const failureTypeOf = (error: unknown): string | undefined => firstOf(error)?.type ?? undefined;
+
+function firstOf(error: unknown): ApplicationFailure | undefined {
   for (let at: unknown = error; at instanceof Error; at = at.cause)
-    if (at instanceof ApplicationFailure && at.type) return at.type;
+    if (at instanceof ApplicationFailure && at.type) return at;
   return undefined;
 }

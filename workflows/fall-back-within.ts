@@ -1,7 +1,8 @@
 import { workflowInfo } from '@temporalio/workflow';
 import type { FallbackInput } from '../model/inputs.js';
 import { fallbackId } from '../model/names.js';
-import { FallbackDue, FellBack } from './failure.js';
+import type { GoingBack } from '../model/operation.js';
+import { FallbackDue, FellBack, haltedAt } from './failure.js';
 import type { FallbackResult } from './fallback.js';
 import type { FallbackAsked } from './operation.js';
 import type { Ended, Run } from './run.js';
@@ -27,16 +28,24 @@ export async function fallBackWithin(run: Run, asked: FallbackAsked): Promise<un
   run.aborted = undefined;
   run.paused = undefined;
   delete run.status.asked;
-  run.phase('falling back', `asked for by ${by}: ${reason}`, shard === undefined ? {} : { shard });
+  const only = shard === undefined ? {} : { shard };
+  run.phase('falling back', `asked for by ${by}: ${reason}`, only);
   const input: FallbackInput = {
     ...{ deployment, startedBy: by, reason, restore, shards: shard === undefined ? [] : [shard] },
     ...(gate === undefined ? {} : { gate }),
   };
+  const goingBack: GoingBack = { to: run.assessment.from, by, restore, ...only };
+  run.status.goingBack = goingBack;
   try {
     const id = fallbackId(workflowInfo().workflowId);
     const { statement } = await run.child<Ended<FallbackResult>>('fallback', id, input, `${deployment}: fallback`);
     return new FellBack(statement);
   } catch (error) {
+    const halted = haltedAt(error);
+    // Refused, for example: everything stands where the upgrade had come to.
+    if (halted?.untouched === true) delete run.status.goingBack;
+    // The hop's, of several: its standbys are of that release.
+    else if (halted && halted.to !== '') goingBack.to = halted.to;
     return error;
   }
 }

@@ -90,10 +90,11 @@ export class Run extends Operation {
       const { statement = '' } = run.status;
       if (outcome) return { ...outcome, result: 'completed', statement, report };
       if (failure instanceof FellBack) return { result: 'fell back', statement, report };
+      const halted = { untouched: run.untouched, to: run.status.to };
       // Where everything stands is the root's to say: a child hands up its reason alone.
       if (!run.isControl(failure))
-        throw ending(failureTypeOf(failure) ?? 'Stopped', run.family.isRoot ? statement : messageOf(failure));
-      if (!run.family.isRoot) throw ending('Aborted', messageOf(failure));
+        throw ending(failureTypeOf(failure) ?? 'Stopped', run.family.isRoot ? statement : messageOf(failure), halted);
+      if (!run.family.isRoot) throw ending('Aborted', messageOf(failure), halted);
       return { result: 'aborted', statement, report };
     });
   }

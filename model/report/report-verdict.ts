@@ -3,7 +3,7 @@ import { failures } from '../failures.js';
 import type { OperationStatus } from '../operation.js';
 import type { ReportData } from '../report.js';
 import { lossText } from '../restore.js';
-import { startCommand } from '../standing.js';
+import { goOn } from '../standing.js';
 import { parseRelease } from '../release.js';
 import { count, countOf, fromTo, latency } from './quantities.js';
 import { totalsOf, type Totals } from './totals.js';
@@ -65,7 +65,7 @@ export function reportVerdict(data: ReportData): ReportVerdict {
       tone: 'bad',
       label: end === 'stopped' ? 'Stopped' : 'Aborted',
       sentence: withClients(
-        `The upgrade of ${status.deployment} from ${way} ${what} after ${after} with ${upgraded} of ${countOf(nodes, 'node')} upgraded`,
+        `${whatEnded(status)} from ${way} ${what} after ${after} with ${upgraded} of ${countOf(nodes, 'node')} ${status.operation === 'fallback' ? 'back' : 'upgraded'}`,
         totals,
       ),
       statement: withoutCommand(status.statement ?? status.reason),
@@ -86,6 +86,10 @@ export function reportVerdict(data: ReportData): ReportVerdict {
     next: nextCommands(data),
   };
 }
+
+/** An upgrade that was being taken back is told by its statement: how many nodes are back is known there. */
+const whatEnded = ({ operation, deployment }: OperationStatus): string =>
+  `The ${operation === 'fallback' ? 'fallback' : 'upgrade'} of ${deployment}`;
 
 const byWayOf = ({ via }: OperationStatus): string => (via ? ` by way of ${via.join(' and ')}` : '');
 
@@ -224,6 +228,5 @@ function nextCommands({ status, next }: ReportData): ReportVerdict['next'] {
   if (waiting.length > 0) return waiting;
   if (next !== undefined) return [{ why: 'To go on', command: next }];
   if ((status.result ?? ended(status.phase)) === undefined) return [];
-  const command = startCommand(status);
-  return [{ why: 'Starting the same upgrade again continues where it stood', command }];
+  return [goOn(status)];
 }

@@ -56,6 +56,11 @@ test('one that can’t be brought back is named at the end, the others are back,
   expect(message).toContain(
     `every other node of shard-1 runs 5.0.6, and ${OLD_PRIMARY}, which did not answer, could not be brought back: its disk is gone`,
   );
+  expect(message).toMatch(
+    /^The fallback of stays-away from 8\.0\.6, which ana asked for, was stopped: .*\n1 of 2 nodes run/,
+  );
+  expect(message).toMatch(/\nTo go on where it stands: rollout fallback stays-away --reason "…"$/);
+  expect(message).not.toContain('rollout start');
   expect(fake.primaries()).toEqual([NEW_PRIMARY]);
   expect(acts(fake)).toEqual(['cutOver shard-1', `returnNode ${NEW_PRIMARY}`, 'handOver shard-1']);
 
@@ -89,6 +94,8 @@ test('a standby whose follower is lost is not cut over to: it says so, and what 
   expect(type).toBe('StandbyLost');
   expect(message).toContain('can’t be brought up to it any more: it has no record of its follower');
   expect(message).toContain('rollout fallback lost --restore --reason');
+  // Nothing is back: the statement is the upgrade's.
+  expect(message).toContain('2 of 2 nodes run 8.0.6.');
   expect(acts(fake)).toEqual([]);
 });
 
