@@ -154,11 +154,9 @@ export function refusal(address: string, command: string, reply: ErrorReply): Ro
     );
   if (/^(WRONGPASS|NOAUTH)|invalid password/.test(message))
     return new RolloutError('Unauthorized', `${address} refused the credentials: ${message}`);
-  if (/^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|LOADING|MASTERDOWN)/.test(message))
-    return new RolloutError(
-      'NotCaughtUp',
-      `${address} can't be compared now, it answered ${command} with: ${message}. ` +
-        'Its role, slots or link changed during the comparison',
-    );
+  const changing = `${address} can't be compared now, it answered ${command} with: ${message}. Its role, slots or link changed during the comparison`;
+  // Over in a moment, as at a cutover: another attempt goes on where this one was.
+  if (/^(TRYAGAIN|CLUSTERDOWN|LOADING|MASTERDOWN)/.test(message)) return new RolloutError('RolesUnsettled', changing);
+  if (/^(MOVED|ASK)/.test(message)) return new RolloutError('NotCaughtUp', changing);
   return new RolloutError('NotCaughtUp', `${address} answered ${command} with: ${message}`);
 }

@@ -49,7 +49,7 @@ const LANES = 3;
  * bounded: by pieces of about 1 MB, 1000 suspects, and an end after 1000 confirmed differences.
  *
  * @throws RolloutError Unreachable, NodeHung, Unauthorized, MissingPermission; NotCaughtUp when the replica doesn't
- *   follow the primary; the signal's reason when it is aborted
+ *   follow the primary; RolesUnsettled where either serves nothing for a moment; the signal's reason when it is aborted
  */
 export async function verifyReplica(input: VerifyInput): Promise<VerifyResult> {
   try {
