@@ -9,7 +9,8 @@ import { identity } from '../identity.js';
 import { withTemporal, workflowIdOf } from '../temporal.js';
 import { note, print, printJson, printJsonLine } from '../terminal.js';
 import { ANSWER_WITHIN, refusal } from './control.js';
-import { alreadyRunning, settled } from './start.js';
+import { settled } from '../settled.js';
+import { alreadyRunning } from './start.js';
 import { watch, type WatchOptions } from './watch.js';
 
 interface FallbackOptions extends WatchOptions {

@@ -1,17 +1,15 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { Command } from 'commander';
 import { inputProblems, upgradeInput, type UpgradeInput } from '../../../model/inputs.js';
 import { operationId, searchAttributes, TASK_QUEUE } from '../../../model/names.js';
 import { nameRelease } from '../../../model/release.js';
 import type { OperationStatus } from '../../../model/operation.js';
-import { failures } from '../../../model/failures.js';
 import type { TemporalAccess } from '../../../workers/client.js';
 import { command, shared } from '../command.js';
-import { Complaint, exitOf } from '../complaint.js';
+import { Complaint } from '../complaint.js';
 import { identity } from '../identity.js';
-import { outcomeOf } from '../outcome.js';
 import { readWithin } from '../read-status.js';
+import { settled } from '../settled.js';
 import { withTemporal, reasonOf } from '../temporal.js';
 import { note, print, printJson, printJsonLine } from '../terminal.js';
 import { clock, words } from '../views/status-view.js';
@@ -130,29 +128,4 @@ export async function alreadyRunning(temporal: TemporalAccess, deployment: strin
       : `${deployment} has an operation already: ${words(type)} ${known.from} → ${known.to}, since ${clock(known.startedAt)}, started by ${known.startedBy}, now ${known.phase}: ${known.reason}`,
     [`Watch it: rollout watch ${deployment}`, `Or end it first: rollout abort ${deployment}`],
   );
-}
-
-/** How long the first answer of a worker, and what fails at once (an unknown deployment), is waited for, ms. */
-const SETTLE = 6000;
-
-/** True when a worker has taken it up. What fails at once is a complaint of this command, not of a later look. */
-export async function settled(temporal: TemporalAccess, handle: WorkflowHandle): Promise<boolean> {
-  const deadline = Date.now() + SETTLE;
-  let taken = false;
-  while (Date.now() < deadline) {
-    const description = await handle.describe();
-    const outcome = await outcomeOf(temporal, description);
-    if (outcome?.failure !== undefined)
-      throw new Complaint(exitOf(outcome.failure), outcome.statement, [failures[outcome.failure].next]);
-    if (outcome) return true;
-    const view = await readWithin(
-      temporal,
-      async () => ({ status: await handle.query<OperationStatus>('status'), timeline: [] }),
-      Math.max(1, Math.min(2000, deadline - Date.now())),
-    );
-    taken ||= view !== 'no worker';
-    if (typeof view !== 'string' && view.status.phase !== 'assessing') return true;
-    await sleep(100);
-  }
-  return taken;
 }

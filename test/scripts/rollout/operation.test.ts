@@ -22,6 +22,12 @@ afterAll(() => stage[Symbol.asyncDispose]());
 
 const json = (text: string): unknown => JSON.parse(text);
 
+test('a refusal that takes its time, on a crowded machine, is the answer to the start', async () => {
+  const refused = await rollout(['start', 'crowded', '--to', '8.0'], options);
+  expect(refused).toMatchObject({ code: 2, stdout: '' });
+  expect(refused.stderr).toContain('8.0 does not read what crowded has');
+});
+
 test('an upgrade from start to end: watched in a pipe, approved, overridden, reported', async () => {
   const started = await rollout(['start', 'orders', '--to', '8.0', '--as', 'olu', '--json'], options);
   expect(started).toMatchObject({ code: 0, stderr: '' });

@@ -4,6 +4,7 @@ import {
   defineUpdate,
   executeChild,
   setHandler,
+  sleep,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { ApprovalRecord, OperationStatus, TimelineEntry } from '../../../../model/operation.js';
@@ -35,6 +36,14 @@ export async function upgrade(input: UpgradeInput): Promise<OperationStatus> {
   if (input.deployment === 'nowhere')
     throw ApplicationFailure.nonRetryable("no deployment 'nowhere' in /srv: there are orders", 'UnknownDeployment');
   const { status, record, say } = begin('upgrade', input);
+  if (input.deployment === 'crowded') {
+    // Longer than anybody waits for a worker: this one is there, and slow.
+    await sleep('8 s');
+    status.result = 'stopped';
+    say('stopped', 'it is about to end');
+    await sleep('1 s');
+    throw ApplicationFailure.nonRetryable('8.0 does not read what crowded has', 'BadTarget');
+  }
   record.releases.push({ node: '127.0.0.1:7001', before: '5.0.6', after: '8.0.6' });
   let decision: 'approve' | 'reject' | 'abort' | 'fallback' | undefined;
   let by = '';
