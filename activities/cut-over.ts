@@ -12,6 +12,7 @@ import { readAccounts } from '../redis/topology.js';
 import { contextFor, fenceAll, heartbeating, platformNode, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
 import { noteRoleChange } from './role-change.js';
+import { mustHaveRoom } from './room-to-serve.js';
 import { hasSlots } from './see-standbys.js';
 import { needStandby, noteStandby, placeOfStandby, type StandbyEntry } from './standby-registry.js';
 import { takeVoteTurn } from './vote-turn.js';
@@ -31,6 +32,7 @@ export const cutOverActivity =
   (input) =>
     heartbeating(async () => {
       const context = await contextFor(dependencies, input);
+      await mustHaveRoom(context, await needStandby(context.deploymentFolder, input.shard));
       for (let attempt = 1; ; attempt++) {
         await expiresAsPrimary(context, input);
         try {
@@ -75,6 +77,7 @@ export async function cutOverShard(
   const entry = await needStandby(context.deploymentFolder, shard);
   if (entry.address !== standby)
     throw new RolloutError('Stopped', `the standby of ${shard} is ${entry.address}, not ${standby}: start again`);
+  await mustHaveRoom(context, entry);
   const old = await whereItIs(context, primary);
   await fenceAll(context, [old]);
   // Here the standbys are members, and every node is to know this one; others of them may be down, as nodes may be.

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { asyncLocalStorage, Context as ActivityContext } from '@temporalio/activity';
 import { openToAct } from '../../../activities/acting.js';
 import { platformFor, platformNode, type Context } from '../../../activities/context.js';
 import { hiddenBy, readRegistry, type StandbyEntry } from '../../../activities/standby-registry.js';
@@ -63,4 +64,11 @@ backup: { directory: ${join(this.state, 'backups')} }
       for (const { pid } of await processesIn(`${home}-standby`, [])) process.kill(pid, 'SIGKILL');
     await rm(this.state, { recursive: true, force: true });
   }
+}
+
+/** As an activity's attempt, of which verification and notes want to know which it is. */
+export function asActivity<T>(act: () => Promise<T>): Promise<T> {
+  const info = { workflowExecution: { runId: 'run', workflowId: 'w' }, activityId: '1', attempt: 1 };
+  const context = Object.assign(Object.create(ActivityContext.prototype) as ActivityContext, { info });
+  return asyncLocalStorage.run(context, act);
 }

@@ -1,4 +1,3 @@
-import { asyncLocalStorage, Context as ActivityContext } from '@temporalio/activity';
 import { expect, test } from 'vitest';
 import {
   rememberBefore,
@@ -25,17 +24,10 @@ import { follow } from '../../../redis/follow/follow.js';
 import { readTopology } from '../../../redis/topology.js';
 import { Sandbox, until } from '../../../scripts/sandbox/cluster.js';
 import { startWriting } from '../../redis/standby/writer.js';
-import { StandbyStage } from './stage.js';
+import { asActivity, StandbyStage } from './stage.js';
 
 const shard = 'shard-1';
 const tell = (): void => undefined;
-
-/** As an activity's attempt, of which verification and notes want to know which it is. */
-function asActivity<T>(act: () => Promise<T>): Promise<T> {
-  const info = { workflowExecution: { runId: 'run', workflowId: 'w' }, activityId: '1', attempt: 1 };
-  const context = Object.assign(Object.create(ActivityContext.prototype) as ActivityContext, { info });
-  return asyncLocalStorage.run(context, act);
-}
 
 test.each([
   ['5.0.6', '8.0.6'],
