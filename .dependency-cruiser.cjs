@@ -1,4 +1,4 @@
-/** The arrows of the house point one way: scripts → workers → activities → {redis, platforms, integrations} → model. */
+/** The arrows of the house point one way: scripts → workers → activities → {redis, platforms, integrations} → {model, launch}. */
 const layer = (name, from, to, comment) => ({
   name,
   comment,
@@ -17,15 +17,21 @@ module.exports = {
     layer(
       'model-is-pure',
       '^model/',
-      '^(workflows|activities|redis|platforms|integrations|workers|scripts|test)/',
+      '^(launch|workflows|activities|redis|platforms|integrations|workers|scripts|test)/',
       'model/ imports nothing of ours',
     ),
     { name: 'model-does-no-io', severity: 'error', from: { path: '^model/' }, to: { dependencyTypes: ['core'] } },
     layer(
+      'launch-is-below-all',
+      '^launch/',
+      '^(model|workflows|activities|redis|platforms|integrations|workers|scripts|test)/',
+      'launch/ starts what it knows nothing of',
+    ),
+    layer(
       'redis-knows-no-platform',
       '^redis/',
       '^(workflows|activities|platforms|integrations|workers|scripts|test)/',
-      'redis/ imports only model/',
+      'redis/ imports only model/, and launch/ for its process',
     ),
     layer(
       'platforms-know-no-redis',
@@ -49,7 +55,7 @@ module.exports = {
       name: 'workflows-import-model',
       severity: 'error',
       from: { path: '^workflows/' },
-      to: { path: '^(redis|platforms|integrations|workers|scripts|test)/' },
+      to: { path: '^(launch|redis|platforms|integrations|workers|scripts|test)/' },
     },
     {
       name: 'workflows-see-activity-types-only',
@@ -60,7 +66,7 @@ module.exports = {
     layer('workers-below-scripts', '^workers/', '^(scripts|test)/', 'workers/ do not reach up'),
     layer(
       'nothing-imports-tests',
-      '^(model|redis|platforms|integrations|activities|workflows|workers|scripts)/',
+      '^(launch|model|redis|platforms|integrations|activities|workflows|workers|scripts)/',
       '^test/',
       'tests are nobody’s dependency',
     ),

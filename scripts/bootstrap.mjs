@@ -4,18 +4,18 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync, utimesSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const least = [20, 19];
 
-/** Runs a .ts script of this project with tsx in a child process; its exit code and signals become ours. */
-export function launch(script, args) {
+/** Runs a .ts script of this project in a child process; its exit code and signals become ours. */
+export async function launch(script, args) {
   refuseOldNode();
   installDependencies();
-  // The loader by its path: the working folder may be anywhere, and a bare name would be looked up from there.
-  const loader = pathToFileURL(join(root, 'node_modules', 'tsx', 'dist', 'loader.mjs')).href;
-  const child = spawn(process.execPath, ['--import', loader, resolve(root, script), ...args], {
+  const { programOf } = await import('../launch/program.mjs');
+  const { execArgv, file } = await programOf(resolve(root, script));
+  const child = spawn(process.execPath, [...execArgv, file, ...args], {
     stdio: 'inherit',
     // glibc gives each thread a pool of its own by default, and a worker's threads never give theirs back: 80 MB.
     env: { MALLOC_ARENA_MAX: '1', ...process.env },
@@ -87,5 +87,5 @@ function fail(message) {
 if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
   const [script, ...args] = process.argv.slice(2);
   if (script === undefined) fail('usage: node scripts/bootstrap.mjs SCRIPT.ts [ARGUMENT...]');
-  launch(script, args);
+  await launch(script, args);
 }

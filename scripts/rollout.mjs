@@ -2,4 +2,4 @@
 // The `rollout` command of package.json's bin: works from any folder, and installs the dependencies when they are missing.
 import { launch } from './bootstrap.mjs';
 
-launch('scripts/rollout.ts', process.argv.slice(2));
+await launch('scripts/rollout.ts', process.argv.slice(2));

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { cacheFolder } from '../platforms/process/cache.js';
+import { cacheFolder } from '../launch/cache.mjs';
 import { choose, components } from './setup/catalogue.js';
 import { Progress } from './setup/progress.js';
 import { setUp } from './setup/set-up.js';

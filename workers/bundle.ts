@@ -1,12 +1,12 @@
 import { fork } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import {
   bundleWorkflowCode,
   DefaultLogger,
   type BundleOptions,
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
+import { programOf } from '../launch/program.mjs';
 
 const plainBundle = {
   workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
@@ -29,9 +29,10 @@ export const bundleWorkflows = (
  *
  * @param interceptors modules of workflow interceptors, which only tests want
  */
-export function bundleApart(interceptors: readonly string[] = []): Promise<WorkflowBundleWithSourceMap> {
-  const child = fork(fileURLToPath(new URL('./bundle-process.ts', import.meta.url)), interceptors, {
-    execArgv: ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href],
+export async function bundleApart(interceptors: readonly string[] = []): Promise<WorkflowBundleWithSourceMap> {
+  const { file, execArgv } = await programOf(fileURLToPath(new URL('./bundle-process.ts', import.meta.url)));
+  const child = fork(file, interceptors, {
+    execArgv,
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   return new Promise((resolve, reject) => {

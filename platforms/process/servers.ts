@@ -3,7 +3,7 @@ import { access, constants, readdir } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { compareNumbers, parseRelease, release, satisfies } from '../../model/release.js';
-import { cacheFolder } from './cache.js';
+import { cacheFolder } from '../../launch/cache.mjs';
 
 const run = promisify(execFile);
 

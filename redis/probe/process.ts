@@ -1,7 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { extname } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
+import { programOf } from '../../launch/program.mjs';
 import type { ProbeRecent, ProbeReport } from '../../model/evidence.js';
 import { RolloutError } from '../../model/failures.js';
 import { LEASE_MS, type FromChild, type ProbeInput, type ToChild } from './input.js';
@@ -34,7 +33,7 @@ export async function startProbe(
   input: ProbeInput & { onHeartbeat?: (recent: ProbeRecent[]) => void },
 ): Promise<ProbeHandle> {
   const { onHeartbeat, ...told } = input;
-  const child = forkProbe();
+  const child = await forkProbe();
   const alive = setInterval(() => {
     if (child.connected) child.send({ kind: 'alive' } satisfies ToChild, () => undefined);
   }, LEASE_MS / 10);
@@ -84,12 +83,10 @@ export async function startProbe(
   };
 }
 
-function forkProbe(): ChildProcess {
-  const extension = extname(fileURLToPath(import.meta.url));
-  // The parent's own execArgv is not for this child: vitest's and a debugger's would break it.
-  const execArgv =
-    extension === '.ts' ? ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href] : [];
-  return fork(fileURLToPath(new URL(`./child${extension}`, import.meta.url)), [], {
+async function forkProbe(): Promise<ChildProcess> {
+  const { file, execArgv } = await programOf(fileURLToPath(new URL('./probe-process.ts', import.meta.url)));
+  return fork(file, [], {
+    // The parent's own execArgv is not for this child: vitest's and a debugger's would break it.
     execArgv,
     // Certificates are Buffers.
     serialization: 'advanced',

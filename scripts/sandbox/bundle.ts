@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cacheFolder } from '../../platforms/process/cache.js';
+import { cacheFolder } from '../../launch/cache.mjs';
 import { bundleApart } from '../../workers/bundle.js';
 
 const root = join(import.meta.dirname, '..', '..');

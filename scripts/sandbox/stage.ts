@@ -4,8 +4,9 @@ import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
+import { programOf } from '../../launch/program.mjs';
 import type { DeploymentFile } from '../../model/deployment.js';
 import { operationId, TASK_QUEUE } from '../../model/names.js';
 import { viewProcess } from '../../platforms/process/processes.js';
@@ -25,7 +26,6 @@ export type UpgradeOutcome = Ended<UpgradeResult>;
 
 const workerProcess = fileURLToPath(new URL('./worker-process.ts', import.meta.url));
 const quickRetriesModule = fileURLToPath(new URL('./quick-retries.ts', import.meta.url));
-const loader = pathToFileURL(join(import.meta.dirname, '..', '..', 'node_modules', 'tsx', 'dist', 'loader.mjs')).href;
 
 /** A Temporal server, a folder of deployments, and a worker that can be killed: what an upgrade needs beside its nodes. */
 export class Stage implements AsyncDisposable {
@@ -129,8 +129,9 @@ export class Stage implements AsyncDisposable {
       faults: this.faults.folder,
       quickRetries: this.quickRetries,
     };
-    const worker = fork(workerProcess, [JSON.stringify(input)], {
-      execArgv: ['--import', loader],
+    const { file, execArgv } = await programOf(workerProcess);
+    const worker = fork(file, [JSON.stringify(input)], {
+      execArgv,
       // As `rollout worker` is started (scripts/bootstrap.mjs).
       env: { MALLOC_ARENA_MAX: '1', ...process.env, ...this.environment, TEMPORAL_ADDRESS: temporal },
       stdio: ['ignore', log.fd, log.fd, 'ipc'],

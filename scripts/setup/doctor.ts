@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import { dirname } from 'node:path';
-import { cacheFolder } from '../../platforms/process/cache.js';
+import { cacheFolder } from '../../launch/cache.mjs';
 import { components, type Component } from './catalogue.js';
 import { lookFor } from './present.js';
 import { Store } from './store.js';

@@ -1,6 +1,6 @@
 import { access, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
-import { cacheFolder } from '../../platforms/process/cache.js';
+import { cacheFolder } from '../../launch/cache.mjs';
 
 /** Every program of one of these names on PATH, in PATH's order. */
 export async function onPath(...names: string[]): Promise<string[]> {

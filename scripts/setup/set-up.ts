@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { mkdir } from 'node:fs/promises';
-import { cacheFolder } from '../../platforms/process/cache.js';
+import { cacheFolder } from '../../launch/cache.mjs';
 import type { Component } from './catalogue.js';
 import { Debian } from './debian.js';
 import { Downloads } from './download.js';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection } from '@temporalio/client';
-import { cacheFolder } from '../../platforms/process/cache.js';
+import { cacheFolder } from '../../launch/cache.mjs';
 import { searchAttributes } from '../../model/names.js';
 import { locate } from './search-path.js';
 import { testServerProgram } from './test-server.js';

@@ -2,8 +2,9 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { Client, Connection, WorkflowFailedError } from '@temporalio/client';
+import { programOf } from '../../launch/program.mjs';
 import { operationId, TASK_QUEUE } from '../../model/names.js';
 import type { OperationStatus } from '../../model/operation.js';
 import { bundleFile } from '../sandbox/bundle.js';
@@ -15,7 +16,6 @@ import type { Requests } from './worker-process.js';
 
 const workerProcess = fileURLToPath(new URL('./worker-process.ts', import.meta.url));
 const shortening = fileURLToPath(new URL('./short-histories.ts', import.meta.url));
-const loader = pathToFileURL(join(import.meta.dirname, '..', '..', 'node_modules', 'tsx', 'dist', 'loader.mjs')).href;
 
 /** An upgrade that stopped is started again as often as a patient person would, after its nodes were brought back. */
 const MOST_TRIES = 12;
@@ -60,8 +60,9 @@ export class Fleet implements AsyncDisposable {
     const bundle = await bundleFile(shortHistories ? [shortening] : []);
     const temporal = await startTemporal({ timeSkipping: true });
     const connection = await Connection.connect({ address: temporal.address });
-    const worker = fork(workerProcess, [temporal.address, bundle, folder], {
-      execArgv: ['--import', loader],
+    const { file, execArgv } = await programOf(workerProcess);
+    const worker = fork(file, [temporal.address, bundle, folder], {
+      execArgv,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       // As bootstrap.mjs starts every worker.
       env: { ...process.env, MALLOC_ARENA_MAX: '1' },

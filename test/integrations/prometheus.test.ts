@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { queryPrometheus } from '../../integrations/prometheus.js';
-import { cacheFolder } from '../../platforms/process/cache.js';
+import { cacheFolder } from '../../launch/cache.mjs';
 import { until } from '../../scripts/sandbox/cluster.js';
 import { claimPort } from '../../scripts/sandbox/ports.js';
 

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdir, mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -73,6 +73,7 @@ async function checkout(): Promise<string> {
   const project = join(folder, 'checkout');
   await mkdir(join(project, 'scripts'), { recursive: true });
   await copyFile(bootstrap, join(project, 'scripts', 'bootstrap.mjs'));
+  await cp(join(root, 'launch'), join(project, 'launch'), { recursive: true });
   const lock = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8')) as {
     packages: Record<string, Package>;
   };
@@ -108,7 +109,11 @@ async function write(name: string, text: string): Promise<string> {
 }
 
 const launch = (program: string, args: readonly string[], cwd: string): ChildProcess =>
-  spawn(process.execPath, [program, ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  spawn(process.execPath, [program, ...args], {
+    cwd,
+    env: { ...process.env, ROLLOUT_CACHE: join(folder, 'cache') },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
 
 interface Ended {
   code: number | null;

@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { programOf } from '../../../launch/program.mjs';
 import type { Endpoint, NodeConnection } from '../../../redis/connection.js';
 import { peakRssBytes } from '../../sandbox/peak-memory.js';
 import type { FollowerInput } from './follower-process.js';
@@ -22,9 +22,6 @@ export interface Subject extends AsyncDisposable {
 }
 
 const child = fileURLToPath(new URL('./follower-process.ts', import.meta.url));
-const loader = pathToFileURL(
-  join(import.meta.dirname, '..', '..', '..', 'node_modules', 'tsx', 'dist', 'loader.mjs'),
-).href;
 
 export interface FollowerSubject {
   primary: Endpoint;
@@ -51,8 +48,9 @@ export function follower({ standbyConnection, record, ...rest }: FollowerSubject
     name: 'follower',
     async prepare() {
       const input: FollowerInput = rest;
-      running = fork(child, [JSON.stringify(input)], {
-        execArgv: ['--import', loader],
+      const { file, execArgv } = await programOf(child);
+      running = fork(file, [JSON.stringify(input)], {
+        execArgv,
         env: { MALLOC_ARENA_MAX: '1', ...process.env },
         stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       });

@@ -1,8 +1,8 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { programOf } from '../../../launch/program.mjs';
 import type { Load } from './load.js';
 import type { Subject } from './subject.js';
 
@@ -18,10 +18,6 @@ export const WARM_UP_MS = 2000;
 const SAMPLE_EVERY_MS = 20;
 const LANDS_WITHIN_MS = 600_000;
 
-const loader = pathToFileURL(
-  join(import.meta.dirname, '..', '..', '..', 'node_modules', 'tsx', 'dist', 'loader.mjs'),
-).href;
-
 /**
  * Samples are taken on a schedule of their own, whatever became of those before: one that waited for the last to land
  * would leave out just the moments at which the lag is longest.
@@ -35,8 +31,9 @@ export async function underLoad({
   primaryOffset: () => Promise<number>;
   load: Load;
 }): Promise<UnderLoad> {
-  const writer = fork(fileURLToPath(new URL('./load-process.ts', import.meta.url)), [JSON.stringify(load)], {
-    execArgv: ['--import', loader],
+  const { file, execArgv } = await programOf(fileURLToPath(new URL('./load-process.ts', import.meta.url)));
+  const writer = fork(file, [JSON.stringify(load)], {
+    execArgv,
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   let begun: number | undefined;

@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
+import { programOf } from '../../../launch/program.mjs';
 import type { ClientName } from './clients.js';
 
 export interface WriterInput {
@@ -25,9 +25,6 @@ export interface Written {
 }
 
 const program = fileURLToPath(new URL('./writer-process.ts', import.meta.url));
-const loader = pathToFileURL(
-  join(import.meta.dirname, '..', '..', '..', 'node_modules', 'tsx', 'dist', 'loader.mjs'),
-).href;
 
 /** A client that writes, in a process of its own. */
 export class Writer implements AsyncDisposable {
@@ -38,7 +35,8 @@ export class Writer implements AsyncDisposable {
 
   /** Starts it and waits for its first acknowledged write. */
   static async start(input: WriterInput): Promise<Writer> {
-    const child = fork(program, [JSON.stringify(input)], { execArgv: ['--import', loader] });
+    const { file, execArgv } = await programOf(program);
+    const child = fork(file, [JSON.stringify(input)], { execArgv });
     await answer(child, input.client);
     return new Writer(input, child);
   }

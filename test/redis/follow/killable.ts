@@ -1,10 +1,11 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { programOf } from '../../../launch/program.mjs';
 import type { FollowState } from '../../../redis/follow/state.js';
-import type { FollowerProcessInput } from './follower-process.js';
+import type { FollowerProcessInput } from '../../../scripts/sandbox/follower-process.js';
 
-const program = fileURLToPath(new URL('./follower-process.ts', import.meta.url));
+const program = fileURLToPath(new URL('../../../scripts/sandbox/follower-process.ts', import.meta.url));
 
 /** A follower in a process of its own, which can be killed and started again. */
 export class Killable implements AsyncDisposable {
@@ -20,9 +21,10 @@ export class Killable implements AsyncDisposable {
 
   constructor(private readonly input: FollowerProcessInput) {}
 
-  start(): this {
-    const child = fork(program, [JSON.stringify(this.input)], {
-      execArgv: ['--import', 'tsx'],
+  async start(): Promise<this> {
+    const { file, execArgv } = await programOf(program);
+    const child = fork(file, [JSON.stringify(this.input)], {
+      execArgv,
       stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
     });
     let said = '';

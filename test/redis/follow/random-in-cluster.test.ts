@@ -44,8 +44,8 @@ test.each(thorough ? [...pairs, ...more] : pairs)(
       standby: at(shard.standby, toStandby.address),
       ...{ source, target, slots },
     };
-    await using first = new Killable(input).start();
-    await using second = new Killable(input).start();
+    await using first = await new Killable(input).start();
+    await using second = await new Killable(input).start();
     const failOver = async (): Promise<void> => {
       const next = shard.primary === one ? other : one;
       await until(`${next.address} is primary`, async () => {

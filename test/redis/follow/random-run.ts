@@ -81,7 +81,7 @@ export async function restart(...followers: Killable[]): Promise<void> {
   await Promise.all(
     followers.map(async (it) => {
       await it.kill();
-      it.start();
+      await it.start();
     }),
   );
 }

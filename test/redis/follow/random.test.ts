@@ -48,8 +48,8 @@ test.each(thorough ? [...pairs, ...more] : pairs)(
       standby: at(b.endpoint(), toStandby.address),
       ...{ source, target, slots: [] },
     };
-    await using first = new Killable(input).start();
-    await using second = new Killable(input).start();
+    await using first = await new Killable(input).start();
+    await using second = await new Killable(input).start();
     await runAtRandom({
       draw,
       next: randomLoad({ release: source, draw, tags: [] }),

@@ -1,10 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { programOf } from '../../../../launch/program.mjs';
 
 const root = join(import.meta.dirname, '..', '..', '..', '..');
-const loader = pathToFileURL(join(root, 'node_modules', 'tsx', 'dist', 'loader.mjs')).href;
-export const script = join(root, 'scripts', 'rollout.ts');
+const { file, execArgv } = await programOf(join(root, 'scripts', 'rollout.ts'));
 
 export interface CliResult {
   code: number;
@@ -18,7 +17,7 @@ export interface CliOptions {
 }
 
 /** The arguments of node that run the command as a person's `rollout` would. */
-export const nodeArguments = (args: readonly string[]): string[] => ['--import', loader, script, ...args];
+const nodeArguments = (args: readonly string[]): string[] => [...execArgv, file, ...args];
 
 /** Runs the command as a child process to its end. */
 export async function rollout(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {

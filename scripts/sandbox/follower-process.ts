@@ -1,6 +1,6 @@
-import type { SlotRange } from '../../../model/topology.js';
-import { connect, type Endpoint } from '../../../redis/connection.js';
-import { follow } from '../../../redis/follow/follow.js';
+import type { SlotRange } from '../../model/topology.js';
+import { connect, type Endpoint } from '../../redis/connection.js';
+import { follow } from '../../redis/follow/follow.js';
 
 /** What a follower in a process of its own is told. */
 export interface FollowerProcessInput {
