@@ -51,7 +51,7 @@ const openHandovers = ({ approvals }: Pick<OperationStatus, 'approvals'>): strin
   approvals.flatMap(({ approval, state }) => (approval.startsWith('handover') && state === 'open' ? [approval] : []));
 const approve = (approval: string, by: string) => ({ approval, by });
 
-/** One cluster, carried from 5.0.6 to 8.0.6, and to 8.2.3 and back, in operations each of which ends in another way. */
+/** One cluster, carried from 5.0.6 to 8.0.6, and to 8.2.3 and back twice, in operations each of which ends in another way. */
 const scenes: readonly Scene[] = [
   {
     name: 'aborted-at-the-handover',
@@ -112,13 +112,32 @@ const scenes: readonly Scene[] = [
       await update('fallback', { by: 'ana', reason: 'a drill' });
     },
   },
+  {
+    name: 'restored',
+    to: '8.2.3',
+    policy: { parallelShards: 3, handover: 'fast', fallback: 'backup', soak: '1h' },
+    async people({ until, update }) {
+      await until('it soaks', ({ phase }) => phase === 'soaking');
+      await update('fallback', { by: 'ana', reason: 'a drill', restore: true });
+      await until('the restore is asked for', waits('approval', 'restore'));
+      await update('approve', approve('restore', 'olu'));
+    },
+  },
 ];
 
 /**
  * Runs real upgrades of a throwaway cluster and writes the history of each workflow to test/replay/histories, in the
- * place of those that lie there. Takes some minutes. Returns what it wrote.
+ * place of those that lie there. Takes some minutes.
+ *
+ * @param names of scenes; those of others stay as they are (default: all)
+ * @returns what it wrote
+ * @throws Error naming the scenes that there are, where one is asked for that is none
  */
-export async function recordHistories(tell: (line: string) => void): Promise<string[]> {
+export async function recordHistories(names: readonly string[], tell: (line: string) => void): Promise<string[]> {
+  const unknown = names.find((name) => !scenes.some((scene) => scene.name === name));
+  if (unknown !== undefined)
+    throw new Error(`${unknown} is no scene: expected ${scenes.map(({ name }) => name).join(', ')}`);
+  const chosen = scenes.filter(({ name }) => names.length === 0 || names.includes(name));
   const root = await mkdtemp(join(tmpdir(), 'redis-rollout-record-'));
   const undo: (() => Promise<void>)[] = [() => rm(root, { recursive: true, force: true, maxRetries: 5 })];
   const histories = new Map<string, string>();
@@ -137,7 +156,7 @@ export async function recordHistories(tell: (line: string) => void): Promise<str
       await running;
     });
     await using access = await connectTemporal();
-    for (const scene of scenes) {
+    for (const scene of chosen) {
       tell(`${scene.name}: to ${scene.to}`);
       const deploy = (policy: DeploymentFile['policy']): Promise<void> =>
         writeFile(join(deployments, `${NAME}.yaml`), JSON.stringify(deployment(cluster, root, policy)));
@@ -150,10 +169,11 @@ export async function recordHistories(tell: (line: string) => void): Promise<str
   } finally {
     for (const step of undo.reverse()) await step();
   }
-  await rm(historiesFolder, { recursive: true, force: true });
   await mkdir(historiesFolder, { recursive: true });
+  for (const file of await readdir(historiesFolder))
+    if (names.length === 0 || names.some((name) => file.startsWith(`${name}.`))) await rm(join(historiesFolder, file));
   for (const [name, text] of histories) await writeFile(join(historiesFolder, name), gzipSync(text, { level: 9 }));
-  return (await readdir(historiesFolder)).map((name) => join(historiesFolder, name));
+  return [...histories.keys()].map((name) => join(historiesFolder, name));
 }
 
 /** One operation to its end; the histories of its family by the last part of their ids. */
