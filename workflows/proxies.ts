@@ -20,7 +20,7 @@ const unending = proxyActivities<Pick<Activities, 'runProbe' | 'follow'>>({
 });
 
 /** Somebody waits for the answer, and nothing hangs on it: a seed that is not there is told within seconds. */
-const prompt = proxyActivities<Pick<Activities, 'assess' | 'assessFallback' | 'readCluster'>>({
+const prompt = proxyActivities<Pick<Activities, 'assess' | 'assessFallback' | 'readCluster' | 'readLedger'>>({
   ...acts,
   retry: { ...acts.retry, maximumAttempts: 3 },
 });
@@ -40,6 +40,12 @@ export const readNow = (
   summary: string,
   input: Parameters<Activities['readCluster']>[0],
 ): ReturnType<Activities['readCluster']> => prompt.readCluster.executeWithOptions({ summary }, [input]);
+
+/** As `act`, of an operation that has failed: a shard that nobody serves would keep its reason back for ten attempts. */
+export const readLedgerOfFailed = (
+  summary: string,
+  input: Parameters<Activities['readLedger']>[0],
+): ReturnType<Activities['readLedger']> => prompt.readLedger.executeWithOptions({ summary }, [input]);
 
 /** An activity with a line of its own in the Temporal UI. */
 export function act<Name extends keyof Activities>(

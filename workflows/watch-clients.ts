@@ -1,7 +1,7 @@
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
 import type { LedgerResult } from '../model/evidence.js';
 import { messageOf, stopped } from './failure.js';
-import { act } from './proxies.js';
+import { act, readLedgerOfFailed } from './proxies.js';
 import type { Run } from './run.js';
 
 /** The probe, which runs beside everything else and is given to another worker when its own dies. */
@@ -29,12 +29,18 @@ export class ClientWatch {
     return stopped(`what clients see can't be measured: ${messageOf(this.#failure)}`, this.#failure);
   }
 
-  /** Ends the probe and reads back what it wrote; undefined where it never ran. */
-  async readBack(): Promise<LedgerResult | undefined> {
+  /**
+   * Ends the probe and reads back what it wrote; undefined where it never ran.
+   *
+   * @param of how the operation ended: somebody waits to hear why it failed
+   */
+  async readBack(of: 'done' | 'failed'): Promise<LedgerResult | undefined> {
     if (!this.#ended) return undefined;
     this.#scope.cancel();
     await this.#ended;
-    const ledger = await act('readLedger', 'read the ledger back', this.run.order);
+    const what = 'read the ledger back';
+    const { order } = this.run;
+    const ledger = of === 'failed' ? await readLedgerOfFailed(what, order) : await act('readLedger', what, order);
     if (ledger) this.run.note('note', `ledger: ${ledger.acknowledged} acknowledged writes, ${ledger.lost} lost`);
     return ledger;
   }

@@ -1,6 +1,6 @@
 import type { LedgerResult } from '../model/evidence.js';
 import type { TopologyView } from '../model/topology.js';
-import { messageOf, stopped } from './failure.js';
+import { FellBack, messageOf, stopped } from './failure.js';
 import { inParallel } from '../model/in-parallel.js';
 import { act } from './proxies.js';
 import type { Run } from './run.js';
@@ -63,7 +63,7 @@ async function inFrame<Result extends object>(
     const end = asked ? await fallBackWithin(run, asked) : error;
     run.pointOfNoReturn ??= ENDING;
     // Whatever the outcome: what clients saw, and whether a write is missing, is known at the end.
-    const ledger = await clients.readBack().catch((second: unknown) => {
+    const ledger = await clients.readBack(end instanceof FellBack ? 'done' : 'failed').catch((second: unknown) => {
       run.note('failure', `the ledger could not be read back: ${messageOf(second)}`);
       return undefined;
     });
@@ -71,7 +71,7 @@ async function inFrame<Result extends object>(
     throw ledger && ledger.lost > 0 ? lost(ledger, `, and ${messageOf(end)}`) : end;
   }
   run.pointOfNoReturn ??= ENDING;
-  const ledger = await clients.readBack();
+  const ledger = await clients.readBack('done');
   await run.followers.stop();
   if (ledger && ledger.lost > 0) throw lost(ledger);
   return { ...result, ...(ledger ? { ledger } : {}) };

@@ -17,7 +17,7 @@ afterAll(() => {
 const steps = await (async () => {
   const { fake, operation } = await stage.run('all-steps');
   await operation.result();
-  return [...fake.begun];
+  return [...fake.begun.keys()];
 })();
 /** After these nothing is left to hold back: a pause has nothing to do, and the end has been decided by the last. */
 const last = { readLedger: 'readLedger', writeReport: 'writeReport' };
@@ -87,7 +87,8 @@ function expectHeeded({ fake }: Pick<Said, 'fake'>, early: boolean): void {
 }
 const isEarly = ({ fake }: Pick<Said, 'fake'>): boolean => !fake.begun.has('assess shard-1');
 
-const isTouched = ({ fake }: Pick<Said, 'fake'>): boolean => [...fake.begun].some((it) => it.startsWith('backUpShard'));
+const isTouched = ({ fake }: Pick<Said, 'fake'>): boolean =>
+  [...fake.begun.keys()].some((it) => it.startsWith('backUpShard'));
 const asked = ({ asked: it }: OperationStatus) => it && [it.what, it.by];
 
 test.concurrent.each(steps.map((step, i) => [step, i] as const))(

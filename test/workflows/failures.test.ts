@@ -45,6 +45,15 @@ test('the replica can’t be taken back either: the end names both reasons, and 
     expect(message).toContain(text);
 });
 
+test('a shard that nobody serves holds the ledger of what has failed back for a few attempts only', async () => {
+  const fake = stage.deploy('unserved');
+  fake.fail('handOver shard-1', new RolloutError('HandoverFailed', 'nobody took the slots'));
+  fake.fail('readLedger', new RolloutError('Unreachable', 'the primary of shard-1 could not be asked'));
+  const failure = await (await stage.start('unserved')).failure();
+  expect(failure.type).toBe('HandoverFailed');
+  expect(fake.begun.get('readLedger')).toBe(3);
+});
+
 test('the handover fails: the old primary serves on and may be promoted again', async () => {
   const fake = stage.deploy('handover');
   fake.fail('handOver shard-1', new RolloutError('HandoverFailed', 'the successor did not take the slots'));

@@ -20,16 +20,16 @@ const person = { by: 'ana', reason: 'an incident' };
 const upgradeSteps = await (async () => {
   const { fake, operation } = await stage.run('all-steps', { policy });
   await operation.result();
-  return [...fake.begun];
+  return [...fake.begun.keys()];
 })();
 const fallbackSteps = await (async () => {
   const { fake, operation } = await stage.run('all-back', { policy: `${policy}\nsoak: 1h` });
   await operation.until('it soaks', ({ phase }) => phase === 'soaking');
-  const before = new Set(fake.begun);
+  const before = new Set(fake.begun.keys());
   fake.begun.clear();
   await operation.tell('fallback', person);
   await operation.result();
-  return [...fake.begun].filter((step) => !before.has(step) || step.startsWith('checkGates'));
+  return [...fake.begun.keys()].filter((step) => !before.has(step) || step.startsWith('checkGates'));
 })();
 /** From here on nothing is left to take back, and it is said: the way back is closed, or it ends. */
 const tooLate = ['removeStandby shard-1', 'readLedger', 'writeReport'];

@@ -46,8 +46,8 @@ export class FakeDeployment implements Activities {
   readonly deployment: Deployment;
   /** What was done, in order: `isolate 10.0.1.1:6379`. Looking at gates and topology is not doing. */
   readonly done: string[] = [];
-  /** What was asked for at least once, looks at gates and topology as well: every step that a test may hold. */
-  readonly begun = new Set<string>();
+  /** How often each was asked for, looks at gates and topology as well: every step that a test may hold. */
+  readonly begun = new Map<string, number>();
   /** Gates that don't pass: by `gate`, or `gate shard` for one shard. */
   readonly verdicts = new Map<string, Verdict>();
   /** Does a look at gates that don't pass take the patience that it is given? Of skipped time it can't. */
@@ -435,7 +435,7 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
   }
 
   async #meet(act: string): Promise<void> {
-    this.begun.add(act);
+    this.begun.set(act, (this.begun.get(act) ?? 0) + 1);
     const beats = setInterval(() => heartbeat(), 2000);
     await this.#holds.get(act);
     clearInterval(beats);
