@@ -17,14 +17,6 @@ export { readNodes, type NodeState } from '../../../scripts/sandbox/node-states.
  * @param expected.before as readNodes gave it before the upgrade
  * @param expected.closed the upgrade is final, or was taken back: else how each node was before is kept beside it
  */
-/** Nobody knows a node by an id that it went by once, nor a standby that was. */
-export async function expectNoOthers(cluster: Sandbox): Promise<void> {
-  for (const { address } of cluster.nodes) {
-    const known = parseClusterNodes(String(await cluster.ask(address, 'CLUSTER', 'NODES')), '127.0.0.1');
-    expect(known.map((it) => it.address).toSorted()).toEqual(cluster.nodes.map((it) => it.address).toSorted());
-  }
-}
-
 export async function expectWhole(
   cluster: Sandbox,
   {
@@ -60,6 +52,14 @@ export async function expectWhole(
   const [primaries, replicas] = ['master', 'slave'].map((role) => before.filter((node) => node.role === role).length);
   expect(shards).toHaveLength(primaries ?? 0);
   expect(shards.flatMap((shard) => shard.replicas)).toHaveLength(replicas ?? 0);
+}
+
+/** Nobody knows a node by an id that it went by once, nor a standby that was. */
+export async function expectNoOthers(cluster: Sandbox): Promise<void> {
+  for (const { address } of cluster.nodes) {
+    const known = parseClusterNodes(String(await cluster.ask(address, 'CLUSTER', 'NODES')), '127.0.0.1');
+    expect(known.map((it) => it.address).toSorted()).toEqual(cluster.nodes.map((it) => it.address).toSorted());
+  }
 }
 
 /** Nothing was touched: the same processes with the same settings, and no file of ours beside them. */
