@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FollowActivities } from '../model/work.js';
+import { RolloutError } from '../model/failures.js';
 import type { ShardView } from '../model/topology.js';
 import { at } from '../redis/connection.js';
 import { followTools } from '../redis/follow/copying.js';
@@ -13,6 +14,7 @@ import { followGauges } from './follow-metrics.js';
 import { replace } from './probe.js';
 import { followFile, forOthers, hasSlots, readFollow } from './see-standbys.js';
 import { readNamed } from './shard-names.js';
+import { goneText, isGone } from './standby-folder.js';
 import { needStandby } from './standby-registry.js';
 
 /** How often gates and status get new figures, ms. */
@@ -29,8 +31,11 @@ export const followActivity =
 
 async function followShard(context: Context, shard: string, tell: (state: unknown) => void): Promise<void> {
   const { deployment, endpoint, folder, deploymentFolder, signal } = context;
-  const { address, release: target, state } = await needStandby(deploymentFolder, shard);
+  const entry = await needStandby(deploymentFolder, shard);
+  const { address, release: target, state } = entry;
   if (state === 'serving') return;
+  if (await isGone(context, entry))
+    throw new RolloutError('StandbyLost', `${address}, the standby of ${shard}: ${goneText(entry)}`);
   const { slots, primary, replicas } = await shardNow(context, shard);
   const before = await readFollow(deploymentFolder, shard);
   const known = before?.standby === address ? before : undefined;

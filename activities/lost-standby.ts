@@ -4,19 +4,22 @@ import { askStandby, isCopying } from '../redis/follow/record.js';
 import { ownLine } from '../redis/standby/cluster-file.js';
 import { followKey } from '../redis/standby/point.js';
 import type { Context } from './context.js';
+import { goneText, isGone } from './standby-folder.js';
 import type { StandbyEntry } from './standby-registry.js';
 
 /**
  * Why no follower can bring a frozen standby up to its primary any more, whatever its entry says: it lost its record, which
- * it loses with its data, or its primary has nothing left that could be followed, and a copy of that would empty it.
+ * it loses with its data, its folder is gone, or its primary has nothing left that could be followed, and a copy of that would empty it.
  *
  * @returns undefined where it can, or where it can't be asked now
  */
 export async function lossOf(
-  { connect }: Pick<Context, 'connect'>,
-  { address, state }: Pick<StandbyEntry, 'address' | 'state'>,
+  context: Pick<Context, 'connect' | 'platform'>,
+  entry: StandbyEntry,
   primary: Pick<NodeView, 'address'> | undefined,
 ): Promise<string | undefined> {
+  const { connect } = context;
+  const { address, state } = entry;
   if (state !== 'frozen' || !primary || primary.address === address) return undefined;
   try {
     await using standby = await connect(address);
@@ -35,6 +38,7 @@ export async function lossOf(
     return undefined;
   } catch {
     // The gate says that it doesn't answer, and its follower what else is wrong with it.
-    return undefined;
+    const gone = await isGone(context, entry).catch(() => false);
+    return gone ? goneText(entry) : undefined;
   }
 }

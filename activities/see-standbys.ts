@@ -20,19 +20,20 @@ export const followFile = (folder: string, shard: string): string => join(folder
 
 /** The standbys of these shards as they are now, each with what its follower wrote down last. */
 export async function seeStandbys(
-  { connect, deploymentFolder }: Pick<Context, 'connect' | 'deploymentFolder'>,
+  { connect, deploymentFolder, platform }: Pick<Context, 'connect' | 'deploymentFolder' | 'platform'>,
   shards: readonly (Pick<ShardView, 'name'> & Partial<Pick<ShardView, 'primary'>>)[],
 ): Promise<StandbySeen[]> {
   const entries = (await readRegistry(deploymentFolder)).filter(({ shard }) =>
     shards.some(({ name }) => name === shard),
   );
-  return eachNode(entries, async ({ shard, address, release, state }): Promise<StandbySeen> => {
+  return eachNode(entries, async (entry): Promise<StandbySeen> => {
+    const { shard, address, release, state } = entry;
     const info = await ask(connect, address);
     const written = await readFollow(deploymentFolder, shard);
     // Of another standby that the shard once had it says nothing.
     const follow = written?.standby === address ? written : undefined;
     const primary = shards.find(({ name }) => name === shard)?.primary;
-    const lost = await lossOf({ connect }, { address, state }, primary);
+    const lost = await lossOf({ connect, platform }, entry, primary);
     const synced = info?.['master_link_status'] === 'up' && info['master_sync_in_progress'] === '0';
     return {
       ...{ shard, address, release, state, answers: info !== undefined },

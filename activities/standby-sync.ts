@@ -4,7 +4,9 @@ import type { NodeConnection } from '../redis/connection.js';
 import { readInfo } from '../redis/node.js';
 import { platformNode, type Context } from './context.js';
 import { rejoin, syncBaseline } from './rejoin.js';
-import { placeOfStandby, type StandbyEntry } from './standby-registry.js';
+import { goneText, hasNoFolder, stillRuns } from './standby-folder.js';
+import { forgetGone } from './standby-gone.js';
+import { findStandby, placeOfStandby, type StandbyEntry } from './standby-registry.js';
 import { takeAway } from './standby-removal.js';
 import {
   mustBePrimary,
@@ -56,8 +58,20 @@ async function create(context: Context, entry: StandbyEntry, step: Step): Promis
   }
 }
 
-/** Of one that nobody knew of any more, what it has is of an earlier operation: where it can be had anew, it is. */
+/**
+ * Of one that nobody knew of any more, what it has is of an earlier operation: where it can be had anew, it is. So is one
+ * whose folder is gone, whatever was noted of it.
+ */
 export async function site(context: Context, step: Step): Promise<StandbyEntry> {
+  const known = await findStandby(context.deploymentFolder, step.shard);
+  if (known && (await hasNoFolder(context, known))) {
+    if (await isOfItsRelease(context, known, step.primary)) await forgetGone(context, known);
+    else if (!(await stillRuns(context, known)))
+      throw new RolloutError(
+        'StandbyLost',
+        `${known.address}, the standby of ${known.shard} (${known.release}): ${goneText(known)}, and ${step.primary} runs another release, from which none can be made`,
+      );
+  }
   const { entry, leftBehind } = await siteStandby(context, step);
   if (!leftBehind || !(await isOfItsRelease(context, entry, step.primary))) return entry;
   await takeAway(context, entry);

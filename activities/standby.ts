@@ -3,7 +3,8 @@ import { readInfo } from '../redis/node.js';
 import { contextFor, heartbeating, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
 import { freezeNow } from './standby-freeze.js';
-import { findStandby, noteStandby, readRegistry } from './standby-registry.js';
+import { standbysThatAre } from './standby-gone.js';
+import { findStandby, noteStandby } from './standby-registry.js';
 import { forgetOrigins, takeAway } from './standby-removal.js';
 import { sync } from './standby-sync.js';
 
@@ -36,8 +37,8 @@ export function standbyActivities(dependencies: Dependencies): StandbyActivities
       await forgetOrigins(context, shard);
     }),
 
-    readStandbys: inContext(async ({ deploymentFolder }) =>
-      (await readRegistry(deploymentFolder)).map(({ shard, address, state, release }) => ({
+    readStandbys: inContext(async (context) =>
+      (await standbysThatAre(context)).map(({ shard, address, state, release }) => ({
         ...{ shard, address, state, release },
       })),
     ),
