@@ -226,13 +226,14 @@ interface Subject {
   place?: { address: string };
   places?: readonly { address: string }[];
   nodes?: readonly string[];
+  node?: string;
   replica?: string;
   from?: string;
 }
 
 function concerns({ shard, node }: WorkerFault, input: unknown): boolean {
   const subject = input as Subject;
-  const { place, places = [], nodes = [], replica, from } = subject;
-  const addresses = [place?.address, replica, from, ...nodes, ...places.map(({ address }) => address)];
+  const { place, places = [], nodes = [], node: returned, replica, from } = subject;
+  const addresses = [place?.address, returned, replica, from, ...nodes, ...places.map(({ address }) => address)];
   return (shard === undefined || subject.shard === shard) && (node === undefined || addresses.includes(node));
 }

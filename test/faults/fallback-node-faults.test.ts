@@ -1,0 +1,87 @@
+// A node is struck at each step of a fallback: it goes on, or stops and says so, and the same command brings it to its end.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Sandbox } from '../../scripts/sandbox/cluster.js';
+import { readNodes } from '../../scripts/sandbox/node-states.js';
+import { Dataset } from '../e2e/stage/dataset.js';
+import { expectWhole } from '../e2e/stage/nodes.js';
+import { activities, FaultStage, rounds, throughFaults, type Activity } from './strikes.js';
+
+type Struck = 'replica' | 'primary';
+
+/**
+ * Who is struck at which step: who serves the shard on the newer release, or its replica, which was the primary before the
+ * upgrade. Where both are, at each one's own.
+ */
+const steps: Partial<Record<Activity, readonly Struck[]>> = {
+  assessFallback: ['replica'],
+  runProbe: ['primary'],
+  follow: ['primary'],
+  seeStandbys: ['primary'],
+  checkGates: ['replica'],
+  lookBack: ['primary'],
+  cutOver: ['primary'],
+  returnNode: ['replica', 'primary'],
+  prepareShard: ['replica'],
+  handOver: ['primary'],
+  putBackShard: ['replica'],
+  removeStandby: ['primary'],
+  readCluster: ['replica'],
+  readLedger: ['primary'],
+  // Only where a fault leads there.
+  bringBack: ['replica'],
+};
+const startingSteps: readonly Activity[] = ['returnNode', 'bringBack'];
+const onlyAfterFault: readonly Activity[] = ['bringBack'];
+
+const FROM = '7.0.15';
+const TO = '8.2.3';
+let under: FaultStage;
+beforeAll(async () => {
+  under = await FaultStage.open([FROM, TO]);
+});
+afterAll(() => under[Symbol.asyncDispose]());
+
+test.each(rounds([0]))(
+  'each step of a shard’s way back with another fault, turned by %i',
+  async (round) => {
+    const { stage, servers, faults } = under;
+    await using cluster = await Sandbox.cluster({
+      ...{ release: FROM, primaries: 1, servers, diskBytes: 64 * 1024 * 1024 },
+      // What it acknowledged is written when it is killed. Nobody else is promoted: there is no vote but the primary's.
+      configuration: ['appendonly yes', 'appendfsync no', 'cluster-node-timeout 20000'],
+    });
+    const dataset = await Dataset.write(cluster, 100);
+    const before = await readNodes(cluster);
+    const name = `orders-${round}`;
+    await stage.deploy(name, cluster, {
+      platform: { kind: 'process', servers },
+      policy: {
+        ...{ fallback: 'standby', canarySoak: '0s', soak: '1h', handover: 'fast', settle: '1s' },
+        gates: { maxLatency: '500ms' },
+      },
+    });
+    const upgrade = await stage.start(name, TO);
+    await upgrade.until('it soaks', ({ phase }) => phase === 'soaking');
+    await upgrade.tell('abort', { by: 'ana' });
+    expect(await upgrade.result()).toMatchObject({ result: 'aborted' });
+
+    // The handover was from the first to the second.
+    const [replica, primary] = cluster.nodes;
+    const strikes = activities
+      .flatMap((activity) => (steps[activity] ?? []).map((struck) => ({ activity, struck })))
+      .map(({ activity, struck }, i) => {
+        const [node, drawn] = [struck === 'primary' ? primary : replica, faults[(i + round) % faults.length]];
+        if (!node || !drawn) throw new Error('the shard has two nodes');
+        return { activity, node, own: (steps[activity]?.length ?? 0) > 1, name: drawn[0], fault: drawn[1] };
+      });
+    await throughFaults({
+      ...{ stage, cluster, strikes, startingSteps, onlyAfterFault },
+      start: () => stage.startFallback(name, { reason: 'it crashes' }),
+      whole: async () => {
+        await expectWhole(cluster, { release: FROM, before, closed: true });
+        await dataset.expectSame(10_000);
+      },
+    });
+  },
+  900_000,
+);

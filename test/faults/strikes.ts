@@ -1,0 +1,260 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'vitest';
+import { createActivities } from '../../activities/index.js';
+import type { Activities } from '../../model/work.js';
+import { parseInfo, releaseFromInfo } from '../../redis/info.js';
+import { untruths, type ServerNow } from '../../scripts/chaos/statement.js';
+import { clockOff, serversWithClocks } from '../../scripts/sandbox/clocks.js';
+import type { Sandbox, SandboxNode } from '../../scripts/sandbox/cluster.js';
+import { slowFor } from '../../scripts/sandbox/detour.js';
+import { diskFull, hung, killed, noMoreMemory, type NodeFault, type Undo } from '../../scripts/sandbox/node-faults.js';
+import type { Operation } from '../../scripts/sandbox/operation.js';
+import { Stage } from '../../scripts/sandbox/stage.js';
+import { Toxiproxy } from '../../scripts/sandbox/toxiproxy.js';
+import { RetryReader } from '../../workers/read-retries.js';
+import { expectCompleted, expectNothingLost } from '../e2e/stage/evidence.js';
+
+// Each activity that does something at a node is held as it begins, the node is struck, and the activity let go. The fault
+// is taken away once it is noticed (the operation ended, waits for or tries again what names the node), after a while, or
+// when the next step begins; the next step has the next fault.
+export type Activity = keyof Activities;
+
+const nobody = (): never => {
+  throw new Error('only their names are asked for');
+};
+export const activities = Object.keys(
+  createActivities({ deployments: '', state: '', searchable: false, collectReport: nobody }),
+) as Activity[];
+
+/** A node that is struck as a step begins. */
+export interface Strike {
+  activity: Activity;
+  node: SandboxNode;
+  /** Only where the step is about this node. */
+  own: boolean;
+  name: string;
+  fault: NodeFault;
+}
+
+/** Beyond what the deployment's gates tolerate. */
+const SLOW_MS = 800;
+/** What stands still or is slow is so for no longer: each look at it costs seconds. */
+const LASTS_MS = 15_000;
+const CLOCK_OFF_MS = 30_000;
+
+/** A stage, what its nodes can be struck with, and the servers whose clocks can be set. */
+export class FaultStage implements AsyncDisposable {
+  private constructor(
+    readonly stage: Stage,
+    readonly servers: Record<string, string>,
+    readonly faults: readonly (readonly [name: string, fault: NodeFault])[],
+    readonly toxiproxy: Toxiproxy,
+  ) {}
+
+  static async open(releases: readonly string[]): Promise<FaultStage> {
+    const stage = await Stage.open({ quickRetries: true });
+    const toxiproxy = await Toxiproxy.start();
+    const servers = await serversWithClocks(stage.root, releases);
+    const slow = slowFor(toxiproxy, stage.faults.folder, SLOW_MS);
+    const faults = Object.entries({ killed, hung, slow, diskFull, noMoreMemory, clockOff: clockOff(CLOCK_OFF_MS) });
+    return new FaultStage(stage, servers, faults, toxiproxy);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stage[Symbol.asyncDispose]();
+    await this.toxiproxy.stop();
+  }
+}
+
+const look = (cluster: Sandbox): Promise<ServerNow[]> =>
+  Promise.all(
+    cluster.nodes.map(async (node) => {
+      try {
+        await using connection = await cluster.connect(node);
+        const info = parseInfo(String(await connection.call('INFO')));
+        return {
+          address: node.address,
+          release: releaseFromInfo(info),
+          serves: info['role'] === 'master',
+          runId: info['run_id'] ?? '',
+        };
+      } catch {
+        return { address: node.address, release: undefined, serves: false, runId: '' };
+      }
+    }),
+  );
+
+/** One operation under its faults, and its further starts. */
+class Struck {
+  /** Faults of this operation that have struck, in the order in which they were drawn. */
+  readonly #struck = new Set<number>();
+  readonly told: string[] = [];
+  readonly #begun = Date.now();
+  #undo: Undo | undefined;
+  #inHand: Strike | undefined;
+  #last = '';
+
+  private constructor(
+    readonly under: Undertaking,
+    /** Index of its first hold among all of the stage. */
+    readonly first: number,
+  ) {}
+
+  /** Has each of the steps held as it begins. */
+  static async begin(under: Undertaking): Promise<Struck> {
+    const { stage, strikes } = under;
+    const first = (await stage.faults.read()).length;
+    await stage.faults.draw(
+      ...strikes.map(({ activity, node, own }) => ({
+        ...{ activity, when: 'before' as const, kind: 'hold' as const },
+        ...(own ? { node: node.address } : {}),
+      })),
+    );
+    return new Struck(under, first);
+  }
+
+  tell(what: string): void {
+    this.told.push(`${((Date.now() - this.#begun) / 1000).toFixed(1)} s ${what}`);
+  }
+
+  /** A step that is held and was not struck yet, by its place among the strikes. */
+  async held(): Promise<number | undefined> {
+    const fired = await this.under.stage.faults.fired();
+    return fired
+      .map(({ fault }) => fault - this.first)
+      .find((i) => i >= 0 && i < this.under.strikes.length && !this.#struck.has(i));
+  }
+
+  /** Strikes the node as the held step begins, and lets it go. */
+  async strike(i: number): Promise<SandboxNode> {
+    this.#struck.add(i);
+    const strike = this.under.strikes[i];
+    if (!strike) throw new Error(`there is no strike ${i}`);
+    const { activity, node, name, fault } = strike;
+    this.tell((this.#last = `${name} at ${activity} (${node.address})`));
+    this.#inHand = strike;
+    // What an earlier fault has ended can't be struck again.
+    this.#undo = (await this.under.cluster.pids(node)).length === 0 ? undefined : await fault(this.under.cluster, node);
+    await this.under.stage.faults.letGo();
+    return node;
+  }
+
+  /** Takes the fault away; what has ended by it is started by hand, unless the step is about to do that itself. */
+  async heal(): Promise<void> {
+    const undo = this.#undo;
+    this.#undo = undefined;
+    await undo?.();
+    if (this.#inHand && !this.under.startingSteps.includes(this.#inHand.activity))
+      await this.under.cluster.start(this.#inHand.node);
+  }
+
+  /** Takes the fault away after the operation has stopped: what it left down, the next start brings back. */
+  async takeAway(): Promise<void> {
+    this.#inHand = undefined;
+    await this.heal();
+  }
+
+  /** What a person does who is told that a node is down, and that nothing of the operation's own is known of it. */
+  async startByHand(): Promise<void> {
+    for (const node of this.under.cluster.nodes) await this.under.cluster.start(node);
+  }
+
+  /** Until somebody can know of the fault, or it has done nothing to this step and the next one begins, or for a while. */
+  async noticed(operation: Operation, { address }: SandboxNode): Promise<'ended' | 'heal' | 'passed'> {
+    const retries = new RetryReader(operation.client);
+    for (const end = Date.now() + LASTS_MS; ;) {
+      if ((await this.held()) !== undefined) return 'passed';
+      const { status } = await operation.read();
+      if (status.result !== undefined) return 'ended';
+      const shown = [
+        ...status.waiting.map(({ reason, clears }) => (clears === '' ? '' : reason)),
+        ...(await retries.read(operation)).map(({ failure }) => failure.message),
+      ];
+      if (shown.some((text) => text.includes(address))) {
+        this.tell(`  shown: ${shown.join(' | ')}`);
+        return 'heal';
+      }
+      if (Date.now() > end) {
+        this.tell('  not shown');
+        return 'heal';
+      }
+      await sleep(50);
+    }
+  }
+
+  /** Completed; or stopped, and what it says is true. */
+  async ended(operation: Operation, before: readonly ServerNow[]): Promise<boolean> {
+    const { status } = await operation.read();
+    const { result, statement = '' } = status;
+    this.tell(`  ${result ?? ''}: ${statement}`);
+    if (result === 'completed') {
+      expectCompleted(await operation.result());
+      return true;
+    }
+    const { next } = await operation.failure();
+    expect({ fault: this.#last, untrue: untruths(statement, before, await look(this.under.cluster)) }).toEqual({
+      fault: this.#last,
+      untrue: [],
+    });
+    expect(next).not.toBe('');
+    if (statement.includes('Nothing was touched.')) await this.startByHand();
+    else await expectNothingLost(operation);
+    return false;
+  }
+
+  /** Steps that were never come to, though every such operation comes by them. */
+  get missed(): string[] {
+    return this.under.strikes
+      .filter(({ activity }, i) => !this.#struck.has(i) && !this.under.onlyAfterFault.includes(activity))
+      .map(({ activity, node }) => `${activity} (${node.address})`);
+  }
+}
+
+export interface Undertaking {
+  stage: Stage;
+  cluster: Sandbox;
+  strikes: readonly Strike[];
+  /** These start the node themselves. */
+  startingSteps: readonly Activity[];
+  /** Only where a fault leads there. */
+  onlyAfterFault: readonly Activity[];
+  /** The operation, each time anew where it stopped. */
+  start: () => Promise<Operation>;
+  /** What must hold once it has completed. */
+  whole: () => Promise<void>;
+}
+
+const MOST_STARTS = 15;
+
+/** Starts until one completes, and then what must hold; what fails is told with every fault and word until then. */
+export async function throughFaults(under: Undertaking): Promise<void> {
+  const struck = await Struck.begin(under);
+  try {
+    for (let starts = 1, done = false; !done; starts++) {
+      if (starts > MOST_STARTS) throw new Error(`not completed by ${MOST_STARTS} starts`);
+      const servers = await look(under.cluster);
+      const operation = await under.start();
+      for (let state: 'ended' | 'heal' | 'passed' = 'passed'; state !== 'ended';) {
+        const held = await struck.held();
+        if (held !== undefined) {
+          await struck.heal();
+          state = await struck.noticed(operation, await struck.strike(held));
+          if (state === 'heal') await struck.heal();
+        } else if ((await operation.read()).status.result !== undefined) state = 'ended';
+        else await sleep(50);
+      }
+      done = await struck.ended(operation, servers);
+      await struck.takeAway();
+    }
+    expect(struck.missed).toEqual([]);
+    await under.whole();
+  } catch (error) {
+    throw new Error(`${struck.told.join('\n')}\n${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** ROLLOUT_THOROUGH=1: each step has each fault. */
+export const rounds = (usual: readonly number[]): readonly number[] =>
+  process.env['ROLLOUT_THOROUGH'] === '1' ? [0, 1, 2, 3, 4, 5] : usual;
