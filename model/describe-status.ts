@@ -1,6 +1,7 @@
 import { formatDuration, formatMoment, formatSize } from './duration.js';
 import type { ComparedKeys } from './follow-state.js';
 import { operationId } from './names.js';
+import { restoreText } from './restore.js';
 import type { ApprovalRecord, NodeStatus, OperationStatus, ShardStatus, StandbyStatus, Waiting } from './operation.js';
 
 /** The Temporal UI shows 20 kB of details at most, and nobody reads more shards than these. */
@@ -45,7 +46,7 @@ function describeFallback({ fallback, result, deployment }: OperationStatus): st
   const rows = standbys.slice(0, MOST_SHARDS).map((it) => `- **${it.shard}** ${standbyText(it)}`);
   const follows = standbys.some(({ state }) => state === 'frozen');
   const how = follows ? ` Taken back with \`rollout fallback ${deployment} --reason "…"\`.` : '';
-  rows.push(...restore.slice(0, MOST_SHARDS).map((text) => `- ${text}`));
+  rows.push(...restore.slice(0, MOST_SHARDS).map((said) => `- ${restoreText(said)}`));
   return [`**Fallback**: ${its}, ${reason}.${how}`, ...(rows.length === 0 ? [] : [rows.join('\n')])];
 }
 

@@ -1,8 +1,7 @@
 import { formatDuration } from './duration.js';
 import type { OperationStatus, ShardStatus } from './operation.js';
+import { restoreText } from './restore.js';
 import type { Running } from './standing.js';
-
-const RESTORED = /^\S+: restored at /;
 
 /** Where everything stands at the end of a fallback, and what to do now. */
 export function fallbackStanding(
@@ -13,7 +12,7 @@ export function fallbackStanding(
 ): string {
   const names = shards.map(({ shard }) => shard);
   // Said when it was asked, it is what a restore would give up; once one is done, what it has.
-  const restored = (fallback?.restore ?? []).filter((it) => RESTORED.test(it));
+  const restored = (fallback?.restore ?? []).filter(({ state }) => state === 'restored').map(restoreText);
   if (result === 'completed')
     return [
       `${names.join(', ')} of ${deployment} ${names.length === 1 ? 'is' : 'are'} back on ${to}: all ${progress.nodes} nodes, as ${startedBy} asked for. Other shards, if there are any, stay as they are.`,

@@ -2,6 +2,7 @@ import type { Policy } from './deployment.js';
 import type { FallbackOutlook } from './fallback-class.js';
 import type { ComparedKeys } from './follow-state.js';
 import type { WorkflowType } from './names.js';
+import type { RestoreSaid } from './restore.js';
 import type { Verdict } from './verdict.js';
 
 /** Times are ISO 8601 in UTC; they come from the workflow's clock. */
@@ -123,8 +124,8 @@ export interface FallbackStatus extends FallbackOutlook {
   /** Since when the class is this. */
   since: Instant;
   standbys: StandbyStatus[];
-  /** What is to be restored, or was, and what that gives up, one sentence a shard. */
-  restore?: string[];
+  /** What is to be restored, or was, and what that gives up: once for each shard. */
+  restore?: RestoreSaid[];
   /** For how long the primaries' backlogs held what a standby has to be given, at the rate that was measured, ms. */
   backlogMs?: number;
 }

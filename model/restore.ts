@@ -1,6 +1,6 @@
 import { formatDuration, formatMoment, formatSize } from './duration.js';
 import type { ApprovalPolicy, Policy } from './deployment.js';
-import type { LossWindow, RestorePoint } from './evidence.js';
+import type { LossWindow, RestorePoint, RestoreRecord } from './evidence.js';
 import type { ShardView } from './topology.js';
 import type { FallbackAssessment } from './work.js';
 
@@ -63,10 +63,25 @@ export function lossText({ from, until, ms, streamBytes }: LossWindow): string {
   return `every write after ${formatMoment(from)}, which is ${formatDuration(ms)} of them until ${formatMoment(until)} (${bytes})`;
 }
 
-/** What would be restored, from what, and what that gives up: said before anybody answers. */
-export function restoreText({ shard, primary, release, backup, lossWindow }: Restorable): string {
-  const { node, at, keys, bytes, replid, offset } = backup;
-  return `${shard}, served by ${primary} on ${release}: from the backup of ${formatMoment(at)} (taken of ${node}: ${keys} keys, ${formatSize(bytes)}, replication id ${replid} at offset ${offset}). Lost is ${lossText(lossWindow)}.`;
+/** What is said of a shard that its backup alone brings back: before anybody answers, and once it is done. */
+export type RestoreSaid =
+  | ({ state: 'asked' } & Restorable)
+  | ({ state: 'restored' } & Pick<RestoreRecord, 'shard' | 'node' | 'release' | 'lossWindow' | 'keptAside'>);
+
+/** What was said of the others, and the newest word of this one. */
+export const saidLast = (all: readonly RestoreSaid[], said: RestoreSaid): RestoreSaid[] => [
+  ...all.filter(({ shard }) => shard !== said.shard),
+  said,
+];
+
+/** What would be restored, from what, and what that gives up; of what is restored, for whoever has to do without. */
+export function restoreText(said: RestoreSaid): string {
+  const { shard, release } = said;
+  const lost = `Lost is ${lossText(said.lossWindow)}`;
+  if (said.state === 'restored')
+    return `${shard}: restored at ${said.node} on ${release}. ${lost}; the only copy of it is kept aside: ${said.keptAside.at}`;
+  const { node, at, keys, bytes, replid, offset } = said.backup;
+  return `${shard}, served by ${said.primary} on ${release}: from the backup of ${formatMoment(at)} (taken of ${node}: ${keys} keys, ${formatSize(bytes)}, replication id ${replid} at offset ${offset}). ${lost}.`;
 }
 
 /** Who decides where the policy says nothing: one person of any role, and not whoever asked for it. */

@@ -1,6 +1,13 @@
 import { mayReachQuorum } from '../model/approvals.js';
 import { lacks, withoutWayBack } from '../model/fallback-steps.js';
-import { lossText, restorables, restoreApproval, restoreText, type Restorable } from '../model/restore.js';
+import {
+  lossText,
+  restorables,
+  restoreApproval,
+  restoreText,
+  type Restorable,
+  type RestoreSaid,
+} from '../model/restore.js';
 import type { FallbackAssessment } from '../model/work.js';
 import { stopped } from './failure.js';
 import type { Run } from './run.js';
@@ -47,12 +54,13 @@ export async function mayGoBack(
         ? 'Name people under policy.roles of the deployment file, who decide what may be given up; then start again.'
         : `It can be when ${mayBe.clears}.`,
     );
-  const said = restorable.map(restoreText);
-  for (const text of said) run.note('note', text);
+  const said = restorable.map((it): RestoreSaid => ({ state: 'asked', ...it }));
+  const texts = said.map(restoreText);
+  for (const text of texts) run.note('note', text);
   const { fallback } = run.status;
   if (fallback) fallback.restore = said;
   const names = restorable.map(({ shard }) => shard).join(', ');
-  const question = `Restore ${names} of ${deployment} from backup into ${found.to}, and give up what was written since? ${said.join(' ')}`;
+  const question = `Restore ${names} of ${deployment} from backup into ${found.to}, and give up what was written since? ${texts.join(' ')}`;
   run.phase('awaiting approval', question);
   await run.people.approval('restore', policy, question, { askedBy: startedBy });
   return restorable;

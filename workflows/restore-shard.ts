@@ -1,5 +1,5 @@
 import type { RestoreRecord } from '../model/evidence.js';
-import { lossText } from '../model/restore.js';
+import { restoreText, saidLast, type RestoreSaid } from '../model/restore.js';
 import type { ShardRestore } from '../model/work.js';
 import { act } from './proxies.js';
 import type { Run } from './run.js';
@@ -27,9 +27,10 @@ export async function finishRestore(run: Run, input: ShardRestore): Promise<Rest
   );
   (run.record.restores ??= []).push(record);
   const { fallback } = run.status;
-  const said = restored(record);
-  if (fallback) fallback.restore = [...(fallback.restore ?? []).filter((it) => !isAbout(it, shard)), said];
-  run.note('note', said, where);
+  const { node, release, lossWindow, keptAside } = record;
+  const said: RestoreSaid = { state: 'restored', shard, node, release, lossWindow, keptAside };
+  if (fallback) fallback.restore = saidLast(fallback.restore ?? [], said);
+  run.note('note', restoreText(said), where);
   for (const { verified, ...resync } of record.replicas) {
     run.record.resyncs.push({ ...resync, release: to });
     run.record.verify.push(verified);
@@ -40,11 +41,3 @@ export async function finishRestore(run: Run, input: ShardRestore): Promise<Rest
   run.family.tellNodes({ addresses, release: to, state: 'reverted' });
   return record;
 }
-
-/** What it came to, for whoever has to do without those writes. */
-function restored({ shard, node, release, lossWindow, keptAside }: RestoreRecord): string {
-  return `${shard}: restored at ${node} on ${release}. Lost is ${lossText(lossWindow)}; the only copy of it is kept aside: ${keptAside.at}`;
-}
-
-/** Of what was said of the shards, each beginning with its name. */
-const isAbout = (text: string, shard: string): boolean => text.startsWith(`${shard},`) || text.startsWith(`${shard}:`);

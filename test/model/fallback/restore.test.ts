@@ -1,7 +1,16 @@
 // What a restore gives up is said before anybody agrees to it: a number that is wrong there is a promise broken.
 import { expect, test } from 'vitest';
 import { ask, answer, isRefused, openDesk } from '../../../model/approvals.js';
-import { lossText, restorables, restoreApproval, restoreText, streamSince, windowOf } from '../../../model/restore.js';
+import {
+  lossText,
+  restorables,
+  restoreApproval,
+  restoreText,
+  saidLast,
+  streamSince,
+  windowOf,
+  type RestoreSaid,
+} from '../../../model/restore.js';
 import { topology } from '../planning/topologies.js';
 
 const backup = {
@@ -38,8 +47,23 @@ test('each shard is said with what it would be restored from; one without a back
   expect(found.without.map(({ name }) => name)).toEqual(['shard-2']);
   const [first] = found.restorable;
   expect(first).toMatchObject({ shard: 'shard-1', backup, lossWindow: { ms: 10_000, streamBytes: 7 } });
-  expect(first && restoreText(first)).toMatch(
+  expect(first && restoreText({ state: 'asked', ...first })).toMatch(
     /^shard-1, served by .* on 8\.0\.6: from the backup of 2026-11-29 10:00:00 UTC \(taken of 10\.0\.1\.1:6379: 12 keys, 2\.0 kB, replication id a+ at offset 1000\)\. Lost is every write after/,
+  );
+});
+
+test('once it is restored, that is said in the place of what was asked, and of the others nothing changes', () => {
+  const lossWindow = windowOf(backup, '2026-11-29T10:00:10.000Z');
+  const of = (shard: string): RestoreSaid => ({
+    ...{ state: 'asked', shard, primary: '10.0.1.1:6379', release: '8.0.6', backup, lossWindow },
+  });
+  const keptAside = { node: '10.0.1.1:6379', at: '/data/.rollout/given-up-1', keys: 13, bytes: 4096 };
+  const done: RestoreSaid = {
+    ...{ state: 'restored', shard: 'shard-1', node: '10.0.1.1:6379', release: '5.0.6', lossWindow, keptAside },
+  };
+  expect(saidLast([of('shard-1'), of('shard-10')], done)).toEqual([of('shard-10'), done]);
+  expect(restoreText(done)).toMatch(
+    /^shard-1: restored at 10\.0\.1\.1:6379 on 5\.0\.6\. Lost is every write after .*; the only copy of it is kept aside: \/data\/\.rollout\/given-up-1$/,
   );
 });
 
