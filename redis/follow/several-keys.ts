@@ -73,8 +73,10 @@ local function store(c, dest, keys, needs, build)
     redis.call('DEL', dest)
     return
   end
+  -- Built first: the destination may be one of those that are missing.
+  local command = build(found)
   place(dest)
-  redis.call(unpack(build(found)))
+  redis.call(unpack(command))
 end
 local function sets(needs)
   return function(c)
