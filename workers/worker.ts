@@ -12,7 +12,7 @@ import { createActivities, FailureInterceptor } from '../activities/index.js';
 import { deploymentsFolder } from '../integrations/deployment-files.js';
 import { RolloutError } from '../model/failures.js';
 import { searchAttributes, TASK_QUEUE } from '../model/names.js';
-import { bundleApart } from './bundle.js';
+import { readBundle } from './bundle-file.js';
 import { connectTemporal, settings } from './client.js';
 import { collectReport } from './collect-report.js';
 import { boundHeaps, caching, collectStart } from './memory.js';
@@ -68,7 +68,7 @@ export async function createWorker(options: WorkerOptions = {}): Promise<Running
     connection,
     namespace,
     taskQueue: options.taskQueue ?? TASK_QUEUE,
-    workflowBundle: options.bundle ?? (await bundleApart()),
+    workflowBundle: options.bundle ?? (await readBundle()),
     activities: createActivities({
       deployments,
       state,

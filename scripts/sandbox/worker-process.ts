@@ -9,7 +9,7 @@ import { FaultInterceptor } from './worker-faults.js';
 export interface WorkerProcessInput {
   deployments: string;
   state: string;
-  /** The workflows' bundle (bundle.ts). */
+  /** The workflows' bundle (workers/bundle-file.ts). */
   bundleFile: string;
   /** Folder of the faults that befall it. */
   faults: string;

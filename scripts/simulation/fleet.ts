@@ -7,7 +7,7 @@ import { Client, Connection, WorkflowFailedError } from '@temporalio/client';
 import { programOf } from '../../launch/program.mjs';
 import { operationId, TASK_QUEUE } from '../../model/names.js';
 import type { OperationStatus } from '../../model/operation.js';
-import { bundleFile } from '../sandbox/bundle.js';
+import { bundleFile } from '../../workers/bundle-file.js';
 import { startTemporal, type TemporalServer } from '../setup/temporal.js';
 import type { SimulationOptions } from './attempts.js';
 import type { Violation } from './invariants.js';

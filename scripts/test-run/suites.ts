@@ -13,8 +13,14 @@ export interface Suite {
 /** Folders whose tests start no server: milliseconds each, so that a plain mistake is said first. */
 export const quickFolders: readonly string[] = ['model', 'docs'];
 
+/** Folders of few files each: one by one they would leave a core idle. */
+const smallFolders: readonly string[] = [
+  ...['integrations', 'launch', 'platforms', 'replay', 'sandbox', 'setup', 'test-run', 'workers'],
+  ...['chaos', 'simulation'],
+];
+
 /** Slow ones last, in this order; what isn't named here comes between the quick and the slow. */
-const late = ['setup', 'simulation', 'scripts', 'e2e', 'faults'];
+const late = ['scripts', 'e2e', 'faults'];
 
 /** Half an hour of faults more; only where it is asked for. */
 const thoroughOnly: readonly string[] = ['faults'];
@@ -23,19 +29,11 @@ const thoroughOnly: readonly string[] = ['faults'];
  * How many files at once: each starts servers of its own, and waits for them most of the time; a browser's tests wait for
  * it while those of pure functions run.
  */
-const atOnce: Readonly<Record<string, number>> = {
-  model: 2,
-  docs: 2,
-  activities: 2,
-  redis: 4,
-  workflows: 2,
-  scripts: 2,
-  e2e: 3,
-  faults: 2,
-};
+const atOnce: Readonly<Record<string, number>> = { redis: 4, e2e: 3 };
+const MOST = 2;
 
 /**
- * One suite for the quick folders, and one for each other that has a test file.
+ * One suite for the quick folders, one for the small ones, and one for each other that has a test file.
  *
  * @param only these folders
  * @param thorough those that take their time, too
@@ -47,20 +45,17 @@ export async function suites(only?: readonly string[], thorough = false): Promis
     if (it.isDirectory() && (thorough || !thoroughOnly.includes(it.name)) && (await hasTests(join(test, it.name))))
       folders.push(it.name);
   const rank = (folder: string): number => late.indexOf(folder);
-  const slow = folders
-    .filter((folder) => !quickFolders.includes(folder))
+  const together = [quickFolders, smallFolders];
+  const others = folders
+    .filter((folder) => !together.flat().includes(folder))
     .sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
-  const quick = folders.filter((folder) => quickFolders.includes(folder));
-  const all: Omit<Suite, 'atOnce'>[] = [
-    ...(quick.length > 0 ? [{ name: quick.join(', '), folders: quick }] : []),
-    ...slow.map((folder) => ({ name: folder, folders: [folder] })),
-  ];
-  return all
-    .filter((suite) => only === undefined || suite.folders.some((folder) => only.includes(folder)))
-    .map(({ name, folders: names }) => ({
-      name,
+  const [quick = [], small = []] = together.map((some) => folders.filter((folder) => some.includes(folder)));
+  return [quick, small, ...others.map((folder) => [folder])]
+    .filter((names) => names.length > 0 && (only === undefined || names.some((name) => only.includes(name))))
+    .map((names) => ({
+      name: names.join(', '),
       folders: names.map((folder) => `test/${folder}/`),
-      atOnce: Math.min(...names.map((folder) => atOnce[folder] ?? 1)),
+      atOnce: Math.min(...names.map((folder) => atOnce[folder] ?? MOST)),
     }));
 }
 

@@ -1,9 +1,9 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WorkflowCoverage } from '@temporalio/nyc-test-coverage';
 import type { WorkerOptions, WorkflowBundleWithSourceMap } from '@temporalio/worker';
-import { bundleFile } from '../../../scripts/sandbox/bundle.js';
 import { bundleWorkflows } from '../../../workers/bundle.js';
+import { readBundle } from '../../../workers/bundle-file.js';
 
 /**
  * Workflow bodies run in a sandbox that a test runner's coverage doesn't see. In a run of `npm run coverage`, which says so
@@ -19,8 +19,7 @@ export class CoverageOfWorkflows {
   }
 
   async bundle(): Promise<WorkflowBundleWithSourceMap> {
-    if (this.#folder === undefined)
-      return JSON.parse(await readFile(await bundleFile(), 'utf8')) as WorkflowBundleWithSourceMap;
+    if (this.#folder === undefined) return readBundle();
     return bundleWorkflows((options) => this.#counted.augmentBundleOptions(options));
   }
 

@@ -2,18 +2,19 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cacheFolder } from '../../launch/cache.mjs';
-import { bundleApart } from '../../workers/bundle.js';
+import type { WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { cacheFolder } from '../launch/cache.mjs';
+import { bundleApart } from './bundle.js';
 
-const root = join(import.meta.dirname, '..', '..');
+const root = join(import.meta.dirname, '..');
 /** All that the workflows' bundle is made of. */
 const sources = ['workflows', 'model', 'workers/bundle.ts', 'workers/bundle-process.ts', 'package-lock.json'];
 /** A bundle that nobody has asked for this long goes, ms. */
 const UNUSED_MS = 86_400_000;
 
 /**
- * The workflows' bundle as a file, of this state of the sources: bundled once for all stages and runs, since it takes a
- * core for four seconds.
+ * The workflows' bundle as a file, of this state of the sources: bundled once for all workers, since it takes a core
+ * for four seconds.
  *
  * @param interceptors modules of workflow interceptors, of one file each
  * @returns its path; JSON of a WorkflowBundleWithSourceMap
@@ -29,6 +30,17 @@ export async function bundleFile(interceptors: readonly string[] = []): Promise<
     await removeUnused(folder);
   }
   return file;
+}
+
+/** The same for a worker, which starts without a cache as well. */
+export async function readBundle(): Promise<WorkflowBundleWithSourceMap> {
+  try {
+    return JSON.parse(await readFile(await bundleFile(), 'utf8')) as WorkflowBundleWithSourceMap;
+  } catch (error) {
+    // The cache can't be written to; that the workflows can't be bundled has no such code.
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+    return bundleApart();
+  }
 }
 
 /** A hash of names and contents. */
