@@ -9,6 +9,7 @@ import { replaceFile, exists } from './files.js';
 import { logPositions, logTail, outputFile } from './log.js';
 import { accepts, executableOf, listening, listenersOf, lockedIn, viewProcess, type ProcessView } from './processes.js';
 import { findProcess, hostOf, isGone, portOf, writeStarted } from './started.js';
+import { ends } from './stop.js';
 
 /**
  * Starts a release in a node's folder and waits until it listens. Where that very release already runs, or was just
@@ -43,6 +44,8 @@ export async function startServer(
   await fenced(node, token, async () => {
     if (!(await isGone(view))) process.kill(view.pid, 'SIGKILL');
   });
+  // A kill takes its time on a busy machine; whoever is told of the failure finds the node stopped.
+  await ends(view, 10_000);
   const log = await logTail(node, 20, { since, configuration: input.configuration });
   throw new RolloutError(
     'StartFailed',

@@ -57,7 +57,8 @@ async function signal(node: PlatformNode, view: ProcessView, name: NodeJS.Signal
   }
 }
 
-async function ends(view: ProcessView, timeoutMs: number): Promise<boolean> {
+/** Whether it is gone within so long, ms. */
+export async function ends(view: ProcessView, timeoutMs: number): Promise<boolean> {
   const deadline = Date.now() + timeoutMs;
   while (!(await isGone(view))) {
     if (Date.now() > deadline) return false;
