@@ -22,6 +22,10 @@ export const failures = {
   Different: { retry: false, next: 'Look at the named keys; the node was not released.' },
   HandoverFailed: { retry: false, next: 'See the reason, and who serves; then start again.' },
   BackupFailed: { retry: true, next: 'Check the directory and its free space.' },
+  Damaged: {
+    retry: false,
+    next: 'Nothing of it was loaded. Take another backup, and look at who may write to the target: `rollout backups` lists the others.',
+  },
   Unreadable: {
     retry: true,
     next: 'Mend the deployment file or the secret on the worker: what is under way goes on by itself.',
