@@ -171,7 +171,8 @@ function locate(document: Document.Parsed, { path, expected, suggestion, key }: 
   );
 }
 
-const isSecret = (path: Path): boolean => path.some((step) => step === 'password' || step === 'token');
+const secrets = new Set<Path[number]>(['password', 'token', 'accessKeyId', 'secretAccessKey', 'encryption']);
+const isSecret = (path: Path): boolean => path.some((step) => secrets.has(step));
 
 /** An address may carry a password. */
 const holdsSecret = (node: Node): boolean =>

@@ -33,6 +33,7 @@ export function rulesBetweenFields(file: unknown): Problem[] {
   const fallbackWhen = policyShape.fallbackWhen.safeParse(part(policy, 'fallbackWhen'));
   const seeds = shape.seeds.safeParse(part(file, 'seeds'));
   const tls = shape.tls.safeParse(part(file, 'tls'));
+  const target = shape.backup.shape.target.safeParse(part(part(file, 'backup'), 'target'));
   const approvals = Object.entries(approvalShape).flatMap(([name, schema]) => {
     const approval = schema.safeParse(part(part(policy, 'approvals'), name));
     return roles.success && approval.success && approval.data ? approvalRules(name, approval.data, roles.data) : [];
@@ -44,6 +45,7 @@ export function rulesBetweenFields(file: unknown): Problem[] {
     ...(gates.success && fallbackWhen.success ? triggerRules(fallbackWhen.data, gates.data) : []),
     ...(seeds.success ? seedRules(seeds.data) : []),
     ...(tls.success ? certificateRules(tls.data) : []),
+    ...(target.success ? credentialRules(target.data) : []),
   ];
 }
 
@@ -130,6 +132,13 @@ function certificateRules(tls: Deployment['tls']): Problem[] {
   if (tls === undefined || (tls.cert === undefined) === (tls.key === undefined)) return [];
   const [there, missing] = tls.cert === undefined ? ['key', 'cert'] : ['cert', 'key'];
   return [{ path: ['tls', there], expected: `expected tls.${missing} beside it: a client certificate needs both` }];
+}
+
+function credentialRules(target: Deployment['backup']['target']): Problem[] {
+  if (target?.kind !== 's3' || (target.accessKeyId === undefined) === (target.secretAccessKey === undefined)) return [];
+  const [there, missing] =
+    target.accessKeyId === undefined ? ['secretAccessKey', 'accessKeyId'] : ['accessKeyId', 'secretAccessKey'];
+  return [{ path: ['backup', 'target', there], expected: `expected backup.target.${missing} beside it` }];
 }
 
 const part = (of: unknown, key: string): unknown =>

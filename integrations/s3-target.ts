@@ -1,0 +1,161 @@
+import { createHash } from 'node:crypto';
+import type * as Sdk from '@aws-sdk/client-s3';
+import { RolloutError } from '../model/failures.js';
+import type { BackupTarget } from './backup-target.js';
+import { damaged } from './sealed.js';
+
+export interface S3Settings {
+  bucket: string;
+  /** Before every name, without a slash at its end. */
+  prefix?: string | undefined;
+  region: string;
+  /** Of a store that is not AWS's own. */
+  endpoint?: string | undefined;
+  /** Without them the SDK's own chain: environment, profile, role of the machine. */
+  credentials?: { accessKeyId: string; secretAccessKey: string };
+}
+
+const MB = 1024 * 1024;
+/** S3 takes 10,000 parts: 80 GB in small ones, and 320 GB more. */
+const partBytes = (part: number): number => (part <= 5000 ? 16 * MB : 64 * MB);
+const MOST_PARTS = 10_000;
+/** Longest that the store may say nothing, ms; a part of 16 MB takes this long at 270 kB/s. */
+const SILENCE_MS = 60_000;
+
+/** A bucket of S3, or of a store that speaks its protocol. */
+export async function s3Target({ bucket, prefix, region, endpoint, credentials }: S3Settings): Promise<BackupTarget> {
+  const sdk = await import('@aws-sdk/client-s3');
+  const client = new sdk.S3Client({
+    region,
+    ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
+    ...(credentials === undefined ? {} : { credentials }),
+    // 503 and SlowDown, lost connections and time-outs are tried again, later each time; after that it is the activity's turn.
+    maxAttempts: 5,
+    requestHandler: { connectionTimeout: 5000, requestTimeout: SILENCE_MS },
+    // Other stores don't know the newer checksums. What we ask for is said with each call.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+  });
+  const base = prefix === undefined || prefix === '' ? '' : `${prefix}/`;
+  const name = `s3://${bucket}${prefix ? `/${prefix}` : ''}`;
+  const at = (object: string) => ({ Bucket: bucket, Key: base + object });
+  const failure = (error: unknown, object?: string): unknown => failureOf(error, { bucket, name, object });
+
+  /** What died on the way costs money for as long as it lies there. */
+  async function abortEarlier(object: string): Promise<void> {
+    const { Key } = at(object);
+    const { Uploads = [] } = await client.send(new sdk.ListMultipartUploadsCommand({ Bucket: bucket, Prefix: Key }));
+    for (const { Key: key, UploadId } of Uploads)
+      if (key === Key && UploadId !== undefined)
+        await client.send(new sdk.AbortMultipartUploadCommand({ ...at(object), UploadId })).catch(unlessGone);
+  }
+
+  return {
+    name,
+
+    async put(object, content) {
+      const hash = createHash('sha256');
+      let bytes = 0;
+      const parts: Sdk.CompletedPart[] = [];
+      let UploadId: string | undefined;
+      try {
+        await abortEarlier(object);
+        const begun = await client.send(
+          new sdk.CreateMultipartUploadCommand({ ...at(object), ChecksumAlgorithm: 'SHA256' }),
+        );
+        ({ UploadId } = begun);
+        for await (const body of inParts(content)) {
+          const PartNumber = parts.length + 1;
+          if (PartNumber > MOST_PARTS)
+            throw new RolloutError('BackupFailed', `${object} is larger than S3 takes in ${MOST_PARTS} parts`);
+          hash.update(body);
+          bytes += body.length;
+          const ChecksumSHA256 = createHash('sha256').update(body).digest('base64');
+          const part = { ...at(object), UploadId, PartNumber, Body: body, ContentLength: body.length, ChecksumSHA256 };
+          const { ETag } = await client.send(new sdk.UploadPartCommand(part));
+          parts.push({ PartNumber, ETag, ChecksumSHA256 });
+        }
+        const whole = { ...at(object), UploadId, MultipartUpload: { Parts: parts } };
+        await client.send(new sdk.CompleteMultipartUploadCommand(whole));
+      } catch (error) {
+        // Where that can't be done now either, the next attempt at this object does it.
+        if (UploadId !== undefined)
+          await client.send(new sdk.AbortMultipartUploadCommand({ ...at(object), UploadId })).catch(() => undefined);
+        throw failure(error, object);
+      }
+      return { bytes, sha256: hash.digest('hex') };
+    },
+
+    async *get(object) {
+      try {
+        const { Body } = await client.send(new sdk.GetObjectCommand(at(object)));
+        yield* Body as AsyncIterable<Buffer>;
+      } catch (error) {
+        throw failure(error, object);
+      }
+    },
+
+    async list(below) {
+      const names: string[] = [];
+      try {
+        const pages = sdk.paginateListObjectsV2({ client }, { Bucket: bucket, Prefix: base + below });
+        for await (const { Contents = [] } of pages)
+          for (const { Key } of Contents) if (Key !== undefined) names.push(Key.slice(base.length));
+      } catch (error) {
+        throw failure(error);
+      }
+      return names.sort();
+    },
+  };
+}
+
+/** Buffers of exactly a part's size; only the last is shorter, and there is always one. */
+async function* inParts(content: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
+  let number = 1;
+  let held: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of content) {
+    let left = chunk;
+    while (size + left.length >= partBytes(number)) {
+      const room = partBytes(number) - size;
+      yield Buffer.concat([...held, left.subarray(0, room)]);
+      left = left.subarray(room);
+      held = [];
+      size = 0;
+      number++;
+    }
+    if (left.length > 0) held.push(left);
+    size += left.length;
+  }
+  if (size > 0 || number === 1) yield Buffer.concat(held);
+}
+
+function unlessGone(error: unknown): void {
+  if ((error as Error).name !== 'NoSuchUpload') throw error;
+}
+
+const unauthorized =
+  /^(AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken|TokenRefreshRequired|CredentialsProviderError)/;
+
+/** What S3 answers, in our words: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html. */
+function failureOf(
+  error: unknown,
+  { bucket, name, object }: { bucket: string; name: string; object: string | undefined },
+): unknown {
+  if (error instanceof RolloutError || !(error instanceof Error)) return error;
+  const status = (error as Partial<Sdk.S3ServiceException>).$metadata?.httpStatusCode;
+  const what = object === undefined ? name : `${name}/${object}`;
+  const said = error.message === '' || error.message === error.name ? error.name : `${error.name}: ${error.message}`;
+  const failed = (type: ConstructorParameters<typeof RolloutError>[0], why: string): RolloutError =>
+    new RolloutError(type, `${what}: ${why}`, { cause: error });
+  if (error.name === 'NoSuchBucket') return failed('BadDeploymentFile', `there is no bucket ${bucket} (backup.target)`);
+  if (error.name === 'NoSuchKey' && object !== undefined) return damaged(object, `it is missing in ${name}`);
+  if (unauthorized.test(error.name) || status === 401 || status === 403) return failed('Unauthorized', said);
+  if (/^(QuotaExceeded|InsufficientCapacity|XMinioStorageFull)/.test(error.name) || status === 507)
+    return failed('NoSpace', said);
+  // Not the store's, nor the network's: what was to be stored failed.
+  if (status === undefined && !isNetwork(error)) return error;
+  return failed('Unreachable', said);
+}
+
+const isNetwork = (error: Error): boolean => 'code' in error || '$metadata' in error || error.name === 'TimeoutError';

@@ -1,0 +1,78 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { locate } from '../setup/search-path.js';
+import { VERSITYGW } from '../setup/versitygw.js';
+import { until } from './cluster.js';
+import { claimPort } from './ports.js';
+
+/** An S3 server of one's own, on loopback, with one empty bucket; it and what is in it are thrown away at the end. */
+export class S3Server implements AsyncDisposable {
+  readonly bucket = 'backups';
+
+  private constructor(
+    private readonly child: ChildProcess,
+    /** `127.0.0.1:port`. */
+    readonly address: string,
+    private readonly root: string,
+    readonly accessKeyId: string,
+    readonly secretAccessKey: string,
+    private readonly giveBackPort: () => void,
+  ) {}
+
+  /** @throws Error when set-up has not brought it here, or it does not come up */
+  static async start(): Promise<S3Server> {
+    const program = await locate(VERSITYGW);
+    if (program === undefined) throw new Error('no versitygw here: run `npm run setup -- --only versitygw`');
+    const root = await mkdtemp(join(tmpdir(), 'redis-rollout-s3-'));
+    // A bucket is a folder. What it knows of an object lies beside, since not every file system has room for it.
+    await mkdir(join(root, 'data', 'backups'), { recursive: true });
+    await mkdir(join(root, 'about'));
+    const { port, release } = await claimPort();
+    const address = `127.0.0.1:${port}`;
+    const [access, secret] = [randomBytes(10).toString('hex'), randomBytes(20).toString('hex')];
+    const child = spawn(
+      program,
+      ['--port', address, '--quiet', 'posix', '--sidecar', join(root, 'about'), join(root, 'data')],
+      { stdio: 'ignore', env: { ...process.env, ROOT_ACCESS_KEY: access, ROOT_SECRET_KEY: secret } },
+    );
+    const server = new S3Server(child, address, root, access, secret, release);
+    try {
+      await until('versitygw answers', async () => {
+        if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}`);
+        return (await fetch(server.endpoint)).status > 0;
+      });
+    } catch (error) {
+      await server[Symbol.asyncDispose]();
+      throw error;
+    }
+    return server;
+  }
+
+  get endpoint(): string {
+    return `http://${this.address}`;
+  }
+
+  /** Where an object's bytes lie, to be spoilt there. */
+  file(object: string): string {
+    return join(this.root, 'data', this.bucket, object);
+  }
+
+  /** Every file that it keeps, parts of unfinished uploads among them. */
+  async files(): Promise<string[]> {
+    const entries = await readdir(join(this.root, 'data'), { recursive: true, withFileTypes: true });
+    return entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.child.exitCode === null && this.child.signalCode === null) {
+      const gone = new Promise<void>((resolve) => this.child.once('exit', () => resolve()));
+      this.child.kill('SIGKILL');
+      await gone;
+    }
+    this.giveBackPort();
+    await rm(this.root, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
