@@ -5,7 +5,7 @@ import { loadDeployment } from '../integrations/deployment-files.js';
 import { endpointFor } from '../integrations/secrets.js';
 import type { Deployment } from '../model/deployment.js';
 import { RolloutError } from '../model/failures.js';
-import type { Activities, NodePlace, Order } from '../model/work.js';
+import type { Activities, BackupActivities, NodePlace, Order } from '../model/work.js';
 import type { FencingToken, Platform, PlatformNode } from '../platforms/platform.js';
 import { processPlatform } from '../platforms/process/platform.js';
 import { at, connect, type Endpoint, type NodeConnection } from '../redis/connection.js';
@@ -72,7 +72,8 @@ async function readAnew(name: string, folder: string): Promise<{ deployment: Dep
 }
 
 /** Nothing has begun by then. */
-const firstLooks: readonly string[] = ['assess', 'assessFallback'] satisfies (keyof Activities)[];
+const firstLooks: readonly string[] = ['assess', 'assessFallback', 'beginBackup'] satisfies (keyof (Activities &
+  BackupActivities))[];
 
 /** For another try. */
 export const unreadable = (error: unknown): unknown =>

@@ -1,4 +1,4 @@
-import type { Activities } from '../model/work.js';
+import type { Activities, BackupActivities } from '../model/work.js';
 import { assessActivities } from './assess.js';
 import { backupActivities } from './backup.js';
 import { fallbackActivities } from './assess-fallback.js';
@@ -11,6 +11,7 @@ import { probeActivities } from './probe.js';
 import { writeReport } from './report.js';
 import { restoreShardActivity } from './restore-shard.js';
 import { returnNodeActivity } from './return-node.js';
+import { sealedBackupActivities } from './sealed-backup.js';
 import { standbyActivities } from './standby.js';
 import { compareReplica } from './verify.js';
 
@@ -18,13 +19,14 @@ export type { Dependencies } from './dependencies.js';
 export { FailureInterceptor } from './failure.js';
 
 /** Everything that workflows can ask for, built with its dependencies so that tests can hand in others. */
-export function createActivities(dependencies: Dependencies): Activities {
+export function createActivities(dependencies: Dependencies): Activities & BackupActivities {
   return {
     ...assessActivities(dependencies),
     ...nodeActivities(dependencies),
     ...handoverActivities(dependencies),
     ...probeActivities(dependencies),
     ...backupActivities(dependencies),
+    ...sealedBackupActivities(dependencies),
     ...standbyActivities(dependencies),
     ...fallbackActivities(dependencies),
     follow: followActivity(dependencies),

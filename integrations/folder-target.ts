@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
-import { dirname, join, relative, sep } from 'node:path';
+import { basename, dirname, join, relative, sep } from 'node:path';
 import { RolloutError } from '../model/failures.js';
 import type { BackupTarget } from './backup-target.js';
 import { damaged } from './sealed.js';
@@ -16,12 +16,13 @@ export function folderTarget(folder: string): BackupTarget {
 
     async put(object, content) {
       const file = join(folder, object);
-      const partial = `${file}${PARTIAL}`;
+      // Its own: an attempt that hung and wakes finds its file gone, and can't give another's a name.
+      const partial = `${file}.${randomBytes(4).toString('hex')}${PARTIAL}`;
       const hash = createHash('sha256');
       let bytes = 0;
       const written = async (): Promise<void> => {
         await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-        await rm(partial, { force: true });
+        await removePartials(file);
         const handle = await open(partial, 'wx', 0o600);
         try {
           for await (const chunk of content) {
@@ -68,6 +69,12 @@ export function folderTarget(folder: string): BackupTarget {
         .sort();
     },
   };
+}
+
+async function removePartials(file: string): Promise<void> {
+  for (const name of await readdir(dirname(file)))
+    if (name.startsWith(`${basename(file)}.`) && name.endsWith(PARTIAL))
+      await rm(join(dirname(file), name), { force: true });
 }
 
 /** So that the name, too, outlives a crash of the machine. */

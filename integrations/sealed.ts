@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type * as Sdk from '@aws-crypto/client-node';
-import { PassThrough, Readable } from 'node:stream';
 import { RolloutError } from '../model/failures.js';
 import { FRAME_BYTES, wellFramed } from './sealed-frames.js';
 import { resolveSecret } from './secrets.js';
+import { through } from './through.js';
 
 /** What an object was sealed as. It is authenticated with the content: an object that lies in another's place is refused. */
 export interface SealedAs {
@@ -130,25 +130,3 @@ export async function* unseal(
 }
 
 export const damaged = (object: string, why: string): RolloutError => new RolloutError('Damaged', `${object}: ${why}`);
-
-/** Each end's failure is the other's. The SDK's streams are of an older make: theirs are told by events alone. */
-async function* through(
-  source: AsyncIterable<Buffer>,
-  stream: NodeJS.ReadWriteStream,
-): AsyncGenerator<Buffer, void, void> {
-  const input = Readable.from(source, { objectMode: false, highWaterMark: FRAME_BYTES });
-  const output = new PassThrough({ highWaterMark: FRAME_BYTES });
-  const fail = (error: Error): void => {
-    input.destroy();
-    output.destroy(error);
-  };
-  input.on('error', fail);
-  stream.on('error', fail);
-  input.pipe(stream).pipe(output);
-  try {
-    for await (const chunk of output as AsyncIterable<Buffer>) yield chunk;
-  } finally {
-    input.destroy();
-    output.destroy();
-  }
-}

@@ -64,6 +64,12 @@ export const fallbackInput = z.strictObject({
   restore: restore.default(false),
 });
 
+/** Input of the `backup` workflow. */
+const backupInput = z.strictObject({
+  deployment,
+  startedBy: startedBy.describe('Who asked for it; goes into the manifest.'),
+});
+
 const by = z.string().min(1).describe('Who: as policy.roles of the deployment file name them.');
 
 export const controlInput = z.strictObject({ by, reason: z.string().optional().describe('Goes on record.') });
@@ -91,6 +97,7 @@ export const workflowSchemas = {
   rollingUpgrade: rollingUpgradeInput,
   upgradeShard: upgradeShardInput,
   fallback: fallbackInput,
+  backup: backupInput,
 } as const;
 
 /** Of each signal, and of the update of its name. */

@@ -2,7 +2,7 @@
 
 export const TASK_QUEUE = 'redis-rollout';
 
-export const workflowTypes = ['upgrade', 'rollingUpgrade', 'upgradeShard', 'fallback'] as const;
+export const workflowTypes = ['upgrade', 'rollingUpgrade', 'upgradeShard', 'fallback', 'backup'] as const;
 export type WorkflowType = (typeof workflowTypes)[number];
 
 /** The id is the lock: one operation that changes a deployment at a time. */
@@ -13,6 +13,9 @@ export const rollingId = (parent: string, hop?: string): string =>
 /** Of a fallback within a running upgrade; one that is started by itself has the operation's id. */
 export const fallbackId = (parent: string): string => `${parent}/fallback`;
 export const shardId = (parent: string, shard: string): string => `${parent.replace(/\/rolling$/, '')}/${shard}`;
+
+/** It changes nothing and holds no lock; under its id one at a time is taken. */
+export const backupWorkflowId = (deployment: string): string => `${operationId(deployment)}/backup`;
 
 /** Signals that steer, and updates of the same name that answer. */
 export const controlNames = ['approve', 'reject', 'pause', 'resume', 'abort', 'override', 'fallback'] as const;

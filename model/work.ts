@@ -9,11 +9,12 @@ import type {
   ResyncRecord,
   VerifyResult,
 } from './evidence.js';
+import type { BackupManifest, SealedShard } from './backup-manifest.js';
 import type { Policy } from './deployment.js';
 import type { GateResult } from './gates/evaluate.js';
 import type { StandbySeen } from './gates/observation.js';
 import type { PlanFacts } from './planning/facts.js';
-import type { ShardView, TopologyView } from './topology.js';
+import type { ShardView, SlotRange, TopologyView } from './topology.js';
 
 /** What every activity is told: whose node, in which operation. Secrets are never part of it. */
 export interface Order {
@@ -239,6 +240,26 @@ export interface FallbackActivities {
 export interface FollowActivities {
   /** Gives a shard's standby what its primary is given, until it is told to end or the standby serves. */
   follow(input: Order & { shard: string }): Promise<void>;
+}
+
+/** A shard, and where its snapshot can be had. */
+export interface ShardToSeal {
+  shard: string;
+  slots: SlotRange[];
+  primary: string;
+  replicas: string[];
+}
+
+/** Backups that people ask for: beside operations, and never part of one. */
+export interface BackupActivities {
+  /** Looks whether one can be taken at all: cluster, key and target. */
+  beginBackup(input: Order): Promise<{ shards: ShardToSeal[]; target: string; key: string }>;
+  /** Streams a shard's snapshot into the target, from whichever of its nodes is the best source now. */
+  sealShard(input: Order & ShardToSeal & { backup: string }): Promise<SealedShard>;
+  /** Writes the manifest: from now on it is a backup. */
+  endBackup(
+    input: Order & Pick<BackupManifest, 'backup' | 'startedBy' | 'startedAt' | 'shards'>,
+  ): Promise<BackupManifest>;
 }
 
 export type Activities = AssessActivities &

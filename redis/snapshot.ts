@@ -7,6 +7,7 @@ import { parseInfo } from './info.js';
 import { checkRdb } from './rdb/check.js';
 import { PartialFile } from './rdb/partial-file.js';
 import { implausible } from './rdb/plausible.js';
+import { RdbReader } from './rdb/reader.js';
 import type { RdbSummary } from './rdb/tally.js';
 import { attach } from './replication/client.js';
 
@@ -34,20 +35,36 @@ export interface PullOptions {
   silenceMs?: number;
 }
 
+/** A snapshot on its way. */
+export interface SnapshotStream extends AsyncDisposable {
+  node: string;
+  /** Where it stands: the stream of commands goes on behind this offset. */
+  replid: string;
+  offset: number;
+  /** When the node said so, Unix ms by this machine's clock. */
+  cutAt: number;
+  /**
+   * Its bytes, as they come. They end only where they were whole and plausible: what was made of them until then is not to
+   * be used.
+   *
+   * @throws RolloutError BackupFailed, Unreachable, NodeHung
+   */
+  chunks(): AsyncGenerator<Buffer, void, void>;
+  /** What they were, once they have ended. */
+  whole(): { summary: RdbSummary; sha256: string };
+}
+
 /**
- * Pulls a snapshot of one node through replication. It is walked, counted, checked against its CRC and hashed in the
- * same pass in which it is written. Memory stays constant. Another call after a crash starts anew and leaves no litter.
+ * Has a node make a snapshot and send it. It is walked, counted, checked against its CRC and hashed in the same pass in
+ * which it is read. Memory stays constant.
  *
- * @throws RolloutError BackupFailed when what was received isn't a whole, plausible snapshot or can't be written;
- *   Unreachable, NodeHung, Unauthorized, MissingPermission, NotCaughtUp when it can't be had
+ * @throws RolloutError BackupFailed, Unreachable, NodeHung, Unauthorized, MissingPermission, NotCaughtUp
  */
-export async function pullSnapshot(options: PullOptions): Promise<Snapshot> {
-  const { from, file, onProgress, signal, timeoutMs = 5000, silenceMs = 60_000 } = options;
+export async function openSnapshot(options: Omit<PullOptions, 'file'>): Promise<SnapshotStream> {
+  const { from, onProgress, signal, timeoutMs = 5000, silenceMs = 60_000 } = options;
   const node = addressOf(from);
-  const startedAt = new Date();
   const release = (await infoOf(from, timeoutMs))['valkey_version'];
-  await using partial = await PartialFile.create(file);
-  await using attachment = await attach({
+  const attachment = await attach({
     from,
     snapshotOnly: true,
     timeoutMs,
@@ -55,35 +72,74 @@ export async function pullSnapshot(options: PullOptions): Promise<Snapshot> {
     ...(release === undefined ? {} : { release }),
     ...(signal ? { signal } : {}),
   });
-  const { answer, snapshot } = attachment;
-  if (!snapshot) throw new RolloutError('BackupFailed', `${node} was asked for a snapshot and sent none`);
-  const sha256 = createHash('sha256');
-  async function* written(chunks: AsyncIterable<Buffer>, total?: number): AsyncGenerator<Buffer, void, void> {
+  const { answer, answeredAt, snapshot } = attachment;
+  if (!snapshot) {
+    attachment.close();
+    throw new RolloutError('BackupFailed', `${node} was asked for a snapshot and sent none`);
+  }
+  const { chunks, length } = snapshot;
+  let found: ReturnType<SnapshotStream['whole']> | undefined;
+  async function* read(): AsyncGenerator<Buffer, void, void> {
+    const reader = new RdbReader();
+    const sha256 = createHash('sha256');
     let bytes = 0;
     for await (const chunk of chunks) {
-      await partial.write(chunk);
+      reader.push(chunk);
       sha256.update(chunk);
       bytes += chunk.length;
-      onProgress?.({ bytes, ...(total === undefined ? {} : { total }) });
+      onProgress?.({ bytes, ...(length === undefined ? {} : { total: length }) });
       yield chunk;
     }
+    const summary = reader.end();
+    attachment.close();
+    agree(`the snapshot of ${node}`, summary, answer);
+    const doubt = implausible(summary, answer, await infoOf(from, timeoutMs));
+    if (doubt !== undefined) throw new RolloutError('BackupFailed', `the snapshot of ${node} ${doubt}`);
+    signal?.throwIfAborted();
+    found = { summary, sha256: sha256.digest('hex') };
   }
-  const summary = await checkRdb(written(snapshot.chunks, snapshot.length)).catch(named(`the snapshot of ${node}`));
-  attachment.close();
-  agree(`the snapshot of ${node}`, summary, answer);
-  const doubt = implausible(summary, answer, await infoOf(from, timeoutMs));
-  if (doubt !== undefined) throw new RolloutError('BackupFailed', `the snapshot of ${node} ${doubt}`);
-  signal?.throwIfAborted();
-  await partial.keep();
   return {
     node,
+    replid: answer.replid,
+    offset: answer.offset,
+    cutAt: answeredAt,
+    async *chunks() {
+      try {
+        yield* read();
+      } catch (error) {
+        named(`the snapshot of ${node}`)(error);
+      }
+    },
+    whole() {
+      if (!found) throw new RolloutError('BackupFailed', `the snapshot of ${node} has not come to its end`);
+      return found;
+    },
+    [Symbol.asyncDispose]: () => attachment[Symbol.asyncDispose](),
+  };
+}
+
+/**
+ * Pulls a snapshot of one node into a file. Another call after a crash starts anew and leaves no litter.
+ *
+ * @throws RolloutError BackupFailed when what was received isn't a whole, plausible snapshot or can't be written;
+ *   Unreachable, NodeHung, Unauthorized, MissingPermission, NotCaughtUp when it can't be had
+ */
+export async function pullSnapshot({ file, ...options }: PullOptions): Promise<Snapshot> {
+  const startedAt = new Date();
+  await using partial = await PartialFile.create(file);
+  await using source = await openSnapshot(options);
+  for await (const chunk of source.chunks()) await partial.write(chunk);
+  const { summary, sha256 } = source.whole();
+  await partial.keep();
+  return {
+    node: source.node,
     file,
     bytes: summary.bytes,
     keys: summary.keys,
-    sha256: sha256.digest('hex'),
+    sha256,
     rdbVersion: summary.rdbVersion,
-    replid: answer.replid,
-    offset: answer.offset,
+    replid: source.replid,
+    offset: source.offset,
     at: startedAt.toISOString(),
     summary,
   };

@@ -2,3 +2,4 @@ export { upgrade } from './upgrade.js';
 export { rollingUpgrade } from './rolling-upgrade.js';
 export { upgradeShard } from './upgrade-shard.js';
 export { fallback } from './fallback.js';
+export { backup } from './backup.js';

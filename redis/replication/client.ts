@@ -23,6 +23,8 @@ export interface AttachOptions extends SyncRequest {
 /** This process, attached to a node as a replica. */
 export interface Attachment extends AsyncDisposable {
   readonly answer: SyncAnswer;
+  /** When it came, Unix ms by this machine's clock: a server that takes a snapshot for us answers as it begins. */
+  readonly answeredAt: number;
   /** The snapshot, after a full synchronization; to be read to its end before `batches`. */
   readonly snapshot: Payload | undefined;
   /**
@@ -47,9 +49,11 @@ export async function attach(options: AttachOptions): Promise<Attachment> {
   const link = await Link.open(from, { timeoutMs, ...(signal ? { signal } : {}) });
   try {
     const answer = await synchronize(link, options, timeoutMs);
+    const answeredAt = Date.now();
     const snapshot = answer.kind === 'full' ? await openPayload(link, silenceMs) : undefined;
     return {
       answer,
+      answeredAt,
       snapshot,
       batches: () => follow(link, answer.offset, { silenceMs, acknowledge }),
       close: () => link.close(),

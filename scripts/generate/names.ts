@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { controlDocument, inputSchemas } from '../../model/inputs.js';
 import {
+  backupWorkflowId,
   controlNames,
   familySignals,
   operationId,
@@ -38,6 +39,10 @@ const workflows: Record<WorkflowType, { id: string; what: string }> = {
   fallback: {
     id: operationId('<deployment>'),
     what: 'takes an upgrade back, all shards or some; of a running upgrade it is the child `redis/<deployment>/fallback`, and asked for by the signal of its name',
+  },
+  backup: {
+    id: backupWorkflowId('<deployment>'),
+    what: 'a backup of the whole deployment into its target; holds no lock',
   },
 };
 const controls: Record<ControlName, string> = {

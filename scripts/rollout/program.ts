@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { controlNames } from '../../model/names.js';
 import { Complaint } from './complaint.js';
+import { backupCommand } from './commands/backup.js';
+import { backupsCommand } from './commands/backups.js';
 import { completionCommand } from './commands/completion.js';
 import { controlCommand } from './commands/control.js';
 import { doctorCommand } from './commands/doctor.js';
@@ -29,6 +31,8 @@ export function rolloutProgram(): Command {
     statusCommand(),
     ...controlNames.map((name) => (name === 'fallback' ? fallbackCommand() : controlCommand(name))),
     reportCommand(),
+    backupCommand(),
+    backupsCommand(),
     workerCommand(),
     doctorCommand(),
     completionCommand(program),

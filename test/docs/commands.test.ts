@@ -6,6 +6,7 @@ import { failures } from '../../model/failures.js';
 import { gateNames } from '../../model/gates/names.js';
 import { controlDocument, inputSchemas } from '../../model/inputs.js';
 import {
+  backupWorkflowId,
   controlNames,
   operationId,
   queryNames,
@@ -73,7 +74,8 @@ describe('the `temporal` commands of the pages', () => {
     const queries = temporal.filter((line) => line.includes('workflow query'));
     for (const line of queries) expect(queryNames).toContain(/--type (\S+)/.exec(line)?.[1]);
     for (const name of values('name')) expect(controlNames).toContain(name);
-    for (const id of values('workflow-id')) expect(id).toBe(operationId('orders'));
+    const ids = [operationId('orders'), backupWorkflowId('orders')];
+    for (const id of values('workflow-id')) expect(ids).toContain(id);
     for (const queue of values('task-queue').filter((it) => it !== '`')) expect(queue).toBe(TASK_QUEUE);
   });
 

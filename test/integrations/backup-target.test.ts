@@ -106,7 +106,7 @@ describe('folder', () => {
   test('what a worker left that died is no object, and goes', async () => {
     await targets.folder.put('died/b', pieces(Buffer.from('b')));
     const below = join(folder, '_backups', 'died');
-    await writeFile(join(below, 'a.partial'), 'half');
+    await writeFile(join(below, 'a.0badcafe.partial'), 'half');
     expect(await targets.folder.list('died/')).toEqual(['died/b']);
     await targets.folder.put('died/a', pieces(Buffer.from('a')));
     expect((await readdir(below)).sort()).toEqual(['a', 'b']);

@@ -1,36 +1,16 @@
 /** A backup that was cut off, or of which one bit has turned, and that would have been trusted. */
-import { execFile } from 'node:child_process';
-import { mkdir, readFile, realpath, symlink, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { promisify } from 'node:util';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { findServers } from '../../../platforms/process/servers.js';
 import { checkRdb } from '../../../redis/rdb/check.js';
 import { Sandbox } from '../../../scripts/sandbox/cluster.js';
 import { populate } from './dataset.js';
+import { serversVerdict } from './servers-verdict.js';
 
 const releases = [...(await findServers()).keys()];
 const damaged = { type: 'BackupFailed', message: expect.stringMatching(/at byte \d+: /) as string };
-
-/**
- * What the server itself thinks of the file: it is redis-check-rdb when it is called by that name. A program that is a
- * script around the real one is followed to that.
- */
-async function serversVerdict(program: string, file: string, scratch: string): Promise<string> {
-  const script = (await readFile(program)).subarray(0, 2000).toString('latin1');
-  const link = join(scratch, `redis-check-rdb-${basename(dirname(dirname(program)))}`);
-  const inner = script.startsWith('#!') ? /"\$here(\/[^"]*-server)" "\$@"/.exec(script)?.[1] : '';
-  if (inner === undefined) throw new Error(`${program} is a script of a kind that this test can't read`);
-  const folder = dirname(await realpath(program));
-  await symlink(inner === '' ? await realpath(program) : join(folder, '..', inner), link);
-  const run =
-    inner === ''
-      ? promisify(execFile)(link, [file])
-      : promisify(execFile)('sh', ['-c', script.replace(/"[^"]*-server" "\$@"/, `"${link}" "$@"`), program, file]);
-  const { stdout } = await run.catch((error: unknown) => error as { stdout: string });
-  return stdout;
-}
 
 test.each(releases)('%s: every type and encoding is counted, whole or in pieces', async (release) => {
   await using sandbox = await Sandbox.servers(1, { release });

@@ -1,0 +1,99 @@
+import { BackupStore } from '../integrations/backup-store.js';
+import { manifestOf, notWhole, type BackupManifest } from '../model/backup-manifest.js';
+import { RolloutError } from '../model/failures.js';
+import { formatSlots, type TopologyView } from '../model/topology.js';
+import type { BackupActivities } from '../model/work.js';
+import { at } from '../redis/connection.js';
+import { openSnapshot, releaseFromAux } from '../redis/snapshot.js';
+import { readAccounts } from '../redis/topology.js';
+import { backupSource } from './backup.js';
+import { contextFor, heartbeating, type Context } from './context.js';
+import type { Dependencies } from './dependencies.js';
+
+/** Backups that people ask for: streamed, encrypted, into the target of the deployment file. */
+export function sealedBackupActivities(dependencies: Dependencies): BackupActivities {
+  return {
+    beginBackup: (input) =>
+      heartbeating(async () => {
+        const context = await contextFor(dependencies, input);
+        const store = await BackupStore.open(context.deployment);
+        const keys = await store.keys();
+        await store.check();
+        const shards = (await stillSlots(context)).map(({ name, slots, primary, replicas }) => ({
+          shard: name,
+          slots,
+          primary: primary.address,
+          replicas: replicas.map(({ address }) => address),
+        }));
+        return { shards, target: store.name, key: keys.id };
+      }),
+
+    // Begun anew where an attempt died: the stream can't be gone on with, since no server keeps a snapshot for us.
+    sealShard: (input) =>
+      heartbeating(async (progress) => {
+        const { backup, shard, slots, primary, replicas } = input;
+        const context = await contextFor(dependencies, input);
+        const store = await BackupStore.open(context.deployment);
+        const keys = await store.keys();
+        const source = await backupSource((address) => context.connect(address), [primary, ...replicas]);
+        await using snapshot = await openSnapshot({
+          from: at(context.endpoint, source),
+          onProgress: ({ bytes, total }) => progress({ bytes, total }),
+          signal: context.signal,
+        });
+        const { object, ...sealed } = await store.putShard({ backup, shard, keys }, snapshot.chunks());
+        const { summary, sha256 } = snapshot.whole();
+        const release = releaseFromAux(summary.aux);
+        const { keys: count, expires, databases, functions, rdbVersion, bytes } = summary;
+        return {
+          ...{ shard, slots, object, node: source, role: await roleOf(context, source) },
+          ...(release === undefined ? {} : { release }),
+          ...{ rdbVersion, keys: count, expires, databases, functions },
+          ...{ replid: snapshot.replid, offset: snapshot.offset },
+          ...{ rdb: { bytes, sha256 }, sealed, compression: 'gzip', key: keys.id },
+          ...{ cutAt: new Date(snapshot.cutAt).toISOString(), endedAt: new Date().toISOString() },
+        };
+      }),
+
+    endBackup: (input) =>
+      heartbeating(async () => {
+        const { deployment, backup, startedBy, startedAt, shards } = input;
+        const context = await contextFor(dependencies, input);
+        // A slot that moved meanwhile may be in two snapshots, or in none.
+        const [then, now] = [shards, await stillSlots(context)].map((all) =>
+          all.map(({ slots }) => formatSlots(slots)),
+        );
+        if (then?.sort().join() !== now?.sort().join())
+          throw new RolloutError(
+            'Degraded',
+            `slots of ${deployment} moved from one shard to another while backup ${backup} was taken: it is none; take it again`,
+          );
+        const endedAt = new Date().toISOString();
+        const manifest = manifestOf({ deployment, backup, startedBy, startedAt, endedAt }, shards);
+        await (await BackupStore.open(context.deployment)).putManifest(manifest);
+        return manifest;
+      }),
+  };
+}
+
+/** Asked afterwards: who was a replica then may have been promoted since, which is no harm. */
+async function roleOf(context: Context, address: string): Promise<BackupManifest['shards'][number]['role']> {
+  await using node = await context.connect(address);
+  const [role] = (await node.call('ROLE')) as [string];
+  return role === 'master' ? 'primary' : 'replica';
+}
+
+/**
+ * The shards, where every slot has its place and stays there.
+ *
+ * @throws RolloutError Degraded
+ */
+async function stillSlots({ endpoint, deployment }: Context): Promise<TopologyView['shards']> {
+  const { topology, accounts } = await readAccounts(endpoint, deployment.seeds);
+  const open = accounts.flatMap(({ peers }) =>
+    peers.filter(({ myself }) => myself).flatMap(({ openSlots }) => openSlots),
+  );
+  const problem = open.length > 0 ? `slots are on their way (${open.join(' ')})` : notWhole(topology.shards);
+  if (problem === undefined) return topology.shards;
+  throw new RolloutError('Degraded', `${deployment.name}: ${problem}: a backup would lack keys`);
+}

@@ -1,0 +1,186 @@
+import { createHash } from 'node:crypto';
+import { createGunzip, createGzip } from 'node:zlib';
+import type { z } from 'zod';
+import {
+  backupManifest,
+  backupVerdict,
+  manifestObject,
+  notWhole,
+  shardObject,
+  verdictObject,
+  type BackupManifest,
+  type BackupVerdict,
+  type SealedShard,
+} from '../model/backup-manifest.js';
+import type { Deployment } from '../model/deployment.js';
+import { RolloutError } from '../model/failures.js';
+import { backupTarget, type BackupTarget, type Stored } from './backup-target.js';
+import { damaged, seal, sealingKeys, unseal, type SealingKeys } from './sealed.js';
+import { through } from './through.js';
+
+/** Level 1: an RDB's strings are compressed already, and the next levels take twice the time for a hundredth less. */
+const GZIP = { level: 1, chunkSize: 256 * 1024 };
+
+export interface BackupEntry {
+  manifest: BackupManifest;
+  verdict?: BackupVerdict;
+}
+
+/** The backups of one deployment, in their target. */
+export class BackupStore {
+  private constructor(
+    private readonly deployment: Deployment,
+    private readonly target: BackupTarget,
+  ) {}
+
+  /** @throws RolloutError Unauthorized, naming a reference of the deployment file */
+  static async open(deployment: Deployment): Promise<BackupStore> {
+    return new BackupStore(deployment, await backupTarget(deployment.backup));
+  }
+
+  /** For people. */
+  get name(): string {
+    return this.target.name;
+  }
+
+  /** @throws RolloutError BadDeploymentFile, Unauthorized */
+  keys(): Promise<SealingKeys> {
+    const { encryption } = this.deployment.backup;
+    if (encryption === undefined)
+      throw new RolloutError(
+        'BadDeploymentFile',
+        `${this.deployment.name}: backup.encryption is missing: nothing leaves the worker that isn't encrypted (docs/backups.md)`,
+      );
+    return sealingKeys([encryption.key, ...encryption.olderKeys]);
+  }
+
+  /** Fails where the target can't be used at all. @throws RolloutError Unreachable, Unauthorized, BadDeploymentFile */
+  async check(): Promise<void> {
+    await this.target.list(`${this.deployment.name}/none`);
+  }
+
+  /** A shard's snapshot, compressed and encrypted on its way. */
+  async putShard(
+    { backup, shard, keys }: { backup: string; shard: string; keys: SealingKeys },
+    snapshot: AsyncIterable<Buffer>,
+  ): Promise<Stored & { object: string }> {
+    const { name } = this.deployment;
+    const object = shardObject(name, backup, shard);
+    const compressed = through(snapshot, createGzip(GZIP));
+    const as = { deployment: name, backup, object };
+    return { object, ...(await this.target.put(object, seal(compressed, { keys, as }))) };
+  }
+
+  /**
+   * A shard's snapshot as the server sent it. What is given out is authentic; but it is whole, and as its manifest says,
+   * only once this has come to its end.
+   *
+   * @throws RolloutError Damaged, naming the object; Unauthorized where its key isn't at hand; Unreachable
+   */
+  async *getShard(
+    backup: string,
+    { object, sealed, rdb, key }: SealedShard,
+    keys: SealingKeys,
+  ): AsyncGenerator<Buffer, void, void> {
+    if (!keys.ids.includes(key))
+      throw new RolloutError(
+        'Unauthorized',
+        `${object} was sealed with key ${key}, and backup.encryption names ${keys.ids.join(', ')}: add it to olderKeys`,
+      );
+    const as = { deployment: this.deployment.name, backup, object };
+    const stored = checked(this.target.get(object), { what: 'object', object, ...sealed });
+    const opened = through(unseal(stored, { keys, as }), createGunzip({ chunkSize: GZIP.chunkSize }));
+    yield* checked(opened, { what: 'snapshot in it', object, ...rdb });
+  }
+
+  async putManifest(manifest: BackupManifest): Promise<void> {
+    await this.#putDocument(manifestObject(manifest.deployment, manifest.backup), manifest);
+  }
+
+  /** @throws RolloutError Damaged, naming the object */
+  async manifest(backup: string): Promise<BackupManifest> {
+    const { name } = this.deployment;
+    const object = manifestObject(name, backup);
+    const manifest = await this.#getDocument(object, backupManifest);
+    if (manifest.deployment !== name || manifest.backup !== backup)
+      throw damaged(object, `it is the manifest of ${manifest.deployment} ${manifest.backup}`);
+    const lack = notWhole(manifest.shards);
+    if (lack !== undefined) throw damaged(object, lack);
+    return manifest;
+  }
+
+  async putVerdict(verdict: BackupVerdict): Promise<void> {
+    await this.#putDocument(verdictObject(this.deployment.name, verdict.backup), verdict);
+  }
+
+  /** Ids of the backups that have a manifest, the newest first. */
+  async ids(): Promise<string[]> {
+    return (await this.#objects()).ids;
+  }
+
+  /** Every backup with what is known of it, the newest first; of one whose manifest can't be read, why. */
+  async all(): Promise<(BackupEntry | { backup: string; problem: string })[]> {
+    const { ids, verdicts } = await this.#objects();
+    const entries: (BackupEntry | { backup: string; problem: string })[] = [];
+    for (const backup of ids)
+      try {
+        const manifest = await this.manifest(backup);
+        const object = verdictObject(this.deployment.name, backup);
+        const verdict = verdicts.has(object) ? await this.#getDocument(object, backupVerdict) : undefined;
+        entries.push({ manifest, ...(verdict === undefined ? {} : { verdict }) });
+      } catch (error) {
+        if (!(error instanceof RolloutError) || error.type !== 'Damaged') throw error;
+        entries.push({ backup, problem: error.message });
+      }
+    return entries;
+  }
+
+  async #objects(): Promise<{ ids: string[]; verdicts: ReadonlySet<string> }> {
+    const objects = await this.target.list(`${this.deployment.name}/`);
+    const ids = objects.map((object) => /^[^/]+\/([^/]+)\/manifest\.json$/.exec(object)?.[1]);
+    const verdicts = objects.filter((object) => object.endsWith('/verdict.json'));
+    return { ids: ids.filter((id) => id !== undefined).reverse(), verdicts: new Set(verdicts) };
+  }
+
+  /** With its own hash: a document is not encrypted, and what was changed in it by accident is noticed. */
+  async #putDocument(object: string, content: unknown): Promise<void> {
+    const text = JSON.stringify({ sha256: sha256(JSON.stringify(content)), content }, null, 2);
+    await this.target.put(object, once(Buffer.from(text)));
+  }
+
+  async #getDocument<Schema extends z.ZodType>(object: string, schema: Schema): Promise<z.output<Schema>> {
+    const pieces: Buffer[] = [];
+    for await (const piece of this.target.get(object)) pieces.push(piece);
+    try {
+      const document = JSON.parse(Buffer.concat(pieces).toString('utf8')) as { sha256?: unknown; content?: unknown };
+      if (document.sha256 === sha256(JSON.stringify(document.content))) return schema.parse(document.content);
+    } catch {
+      // Said below.
+    }
+    throw damaged(object, 'it is not as it was written');
+  }
+}
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+// eslint-disable-next-line @typescript-eslint/require-await -- a stream of one piece
+async function* once(bytes: Buffer): AsyncGenerator<Buffer, void, void> {
+  yield bytes;
+}
+
+/** Passes it on, and at its end compares it with what the manifest says. */
+async function* checked(
+  source: AsyncIterable<Buffer>,
+  { what, object, ...expected }: Stored & { what: string; object: string },
+): AsyncGenerator<Buffer, void, void> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for await (const chunk of source) {
+    hash.update(chunk);
+    bytes += chunk.length;
+    yield chunk;
+  }
+  if (bytes !== expected.bytes)
+    throw damaged(object, `the ${what} has ${bytes} bytes, the manifest says ${expected.bytes}`);
+  if (hash.digest('hex') !== expected.sha256) throw damaged(object, `the ${what} is another than the manifest says`);
+}

@@ -1,0 +1,32 @@
+import type { Command } from 'commander';
+import { loadDeployment } from '../../../integrations/deployment-files.js';
+import { command } from '../command.js';
+import { print, printJson, widthOf } from '../terminal.js';
+import { backupsView, listedBackup } from '../views/backup-view.js';
+
+export function backupsCommand(): Command {
+  return command('backups', {
+    summary: 'what backups there are, and which are proven',
+    description:
+      'Reads the deployment’s target: every backup with its age, size and key, how close together its shards were cut, and ' +
+      'whether it was ever restored. It reads the target itself: no Temporal is needed, and no key.',
+    examples: [
+      ['rollout backups orders', 'the newest first'],
+      ['rollout backups orders --json | jq ".backups[0].backup"', 'for scripts'],
+    ],
+  })
+    .argument('<deployment>', 'name of the deployment')
+    .action(backups);
+}
+
+async function backups(name: string, { json }: { json?: true }): Promise<void> {
+  const deployment = await loadDeployment(name);
+  const { BackupStore } = await import('../../../integrations/backup-store.js');
+  const store = await BackupStore.open(deployment);
+  const listed = (await store.all()).map(listedBackup);
+  if (json) printJson({ deployment: name, target: store.name, backups: listed });
+  else
+    print(
+      backupsView(listed, { deployment: name, target: store.name, now: Date.now(), width: widthOf(process.stdout) }),
+    );
+}

@@ -1,0 +1,74 @@
+import type { BackupEntry } from '../../../integrations/backup-store.js';
+import { totalsOf, type BackupManifest } from '../../../model/backup-manifest.js';
+import { formatDuration, formatSize } from '../../../model/duration.js';
+import { columns } from './columns.js';
+
+/** A backup as `rollout backups` lists it. */
+export interface ListedBackup {
+  backup: string;
+  /** `unproven`: it was never restored. `read`: opened and read whole, not loaded by a server. */
+  state: 'proven' | 'read' | 'unproven' | 'damaged';
+  problem?: string;
+  startedAt?: string;
+  startedBy?: string;
+  shards?: number;
+  keys?: number;
+  /** Of the snapshots, and of what lies in the target. */
+  bytes?: number;
+  sealedBytes?: number;
+  cutWithinMs?: number;
+  encrypted?: boolean;
+  /** Ids of the keys that open it. */
+  keyIds?: string[];
+  releases?: string[];
+  verifiedAt?: string;
+}
+
+const states = { restored: 'proven', read: 'read', damaged: 'damaged' } as const;
+
+export function listedBackup(entry: BackupEntry | { backup: string; problem: string }): ListedBackup {
+  if ('problem' in entry) return { ...entry, state: 'damaged' };
+  const { manifest, verdict } = entry;
+  const { backup, startedAt, startedBy, cutWithinMs, shards } = manifest;
+  return {
+    backup,
+    state: verdict === undefined ? 'unproven' : states[verdict.result],
+    ...(verdict?.problem === undefined ? {} : { problem: verdict.problem }),
+    ...{ startedAt, startedBy, shards: shards.length, ...totalsOf(manifest), cutWithinMs, encrypted: true },
+    keyIds: unique(shards.map(({ key }) => key)),
+    releases: unique(shards.map(({ release = 'unknown' }) => release)),
+    ...(verdict === undefined ? {} : { verifiedAt: verdict.at }),
+  };
+}
+
+const unique = (all: readonly string[]): string[] => [...new Set(all)].sort();
+
+export function backupsView(
+  backups: readonly ListedBackup[],
+  { deployment, target, now, width }: { deployment: string; target: string; now: number; width: number },
+): string[] {
+  if (backups.length === 0)
+    return [`No backups of ${deployment} in ${target}.`, `Take one: rollout backup ${deployment}`];
+  const rows = backups.map((it) => [
+    it.backup,
+    it.startedAt === undefined ? '' : formatDuration(now - Date.parse(it.startedAt)),
+    it.shards === undefined ? '' : String(it.shards),
+    it.keys === undefined ? '' : it.keys.toLocaleString('en'),
+    it.sealedBytes === undefined ? '' : formatSize(it.sealedBytes),
+    it.keyIds?.join(' ') ?? '',
+    it.problem === undefined ? it.state : `${it.state}: ${it.problem}`,
+  ]);
+  const head = ['backup', 'age', 'shards', 'keys', 'size', 'encrypted with', 'proven'];
+  return [`Backups of ${deployment} in ${target}`, ...columns([head, ...rows], { width, indent: 2 })];
+}
+
+export function takenView(manifest: BackupManifest): string[] {
+  const { backup, deployment, startedAt, endedAt, cutWithinMs, shards } = manifest;
+  const { keys, bytes, sealedBytes } = totalsOf(manifest);
+  const primaries = shards.filter(({ role }) => role === 'primary').map(({ shard }) => shard);
+  return [
+    `Backup ${backup} of ${deployment}: ${shards.length} shards, ${keys.toLocaleString('en')} keys, ${formatSize(bytes)} (${formatSize(sealedBytes)} in the target), taken in ${formatDuration(Date.parse(endedAt) - Date.parse(startedAt))}.`,
+    `Its shards were cut within ${formatDuration(cutWithinMs)}.`,
+    ...(primaries.length === 0 ? [] : [`Taken from the primary, for want of a replica: ${primaries.join(', ')}.`]),
+  ];
+}

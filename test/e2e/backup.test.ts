@@ -1,0 +1,278 @@
+// A backup that lacks a shard, that can be read by whoever finds it, or that is none although it is listed.
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { WorkflowFailedError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { BackupStore } from '../../integrations/backup-store.js';
+import { loadDeployment } from '../../integrations/deployment-files.js';
+import { notWhole, totalsOf, type BackupManifest } from '../../model/backup-manifest.js';
+import type { DeploymentFile } from '../../model/deployment.js';
+import { backupWorkflowId, TASK_QUEUE } from '../../model/names.js';
+import { findServers } from '../../platforms/process/servers.js';
+import { parseInfo } from '../../redis/info.js';
+import { RdbReader } from '../../redis/rdb/reader.js';
+import { Sandbox, until } from '../../scripts/sandbox/cluster.js';
+import { S3Server } from '../../scripts/sandbox/s3-server.js';
+import { Stage } from '../../scripts/sandbox/stage.js';
+import { Toxiproxy } from '../../scripts/sandbox/toxiproxy.js';
+import { serversVerdict } from '../redis/rdb/servers-verdict.js';
+import { Dataset } from './stage/dataset.js';
+import { Load } from './stage/load.js';
+
+const KEY = randomBytes(32).toString('base64');
+const CONFIDENTIAL = 'confidential-cart-of-ana';
+
+let s3: S3Server;
+let stage: Stage;
+/** Of each test its own. */
+let prefix: string;
+beforeAll(async () => {
+  s3 = await S3Server.start();
+});
+afterAll(() => s3[Symbol.asyncDispose]());
+beforeEach(async () => {
+  prefix = `redis/${randomBytes(4).toString('hex')}`;
+  const environment = {
+    ROLLOUT_TEST_BACKUP_KEY: KEY,
+    ROLLOUT_TEST_OTHER_KEY: randomBytes(32).toString('base64'),
+    ROLLOUT_TEST_S3_ID: s3.accessKeyId,
+    ROLLOUT_TEST_S3_SECRET: s3.secretAccessKey,
+  };
+  for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
+  stage = await Stage.open({ environment, quickRetries: true });
+});
+afterEach(async () => {
+  await stage[Symbol.asyncDispose]();
+  vi.unstubAllEnvs();
+});
+
+type BackupFile = DeploymentFile['backup'];
+const encryption = { key: 'env:ROLLOUT_TEST_BACKUP_KEY' };
+const toBucket = (endpoint = s3.endpoint): BackupFile => ({
+  directory: join(stage.root, 'backups'),
+  encryption,
+  target: {
+    ...{ kind: 's3', bucket: s3.bucket, prefix, endpoint },
+    ...{ accessKeyId: 'env:ROLLOUT_TEST_S3_ID', secretAccessKey: 'env:ROLLOUT_TEST_S3_SECRET' },
+  },
+});
+const toFolder = (): BackupFile => ({ directory: join(stage.root, 'backups'), encryption });
+
+const begin = (deployment: string) =>
+  stage.client.workflow.start('backup', {
+    workflowId: backupWorkflowId(deployment),
+    taskQueue: TASK_QUEUE,
+    args: [{ deployment, startedBy: 'ana' }],
+  });
+const takeBackup = async (deployment: string): Promise<BackupManifest> =>
+  (await (await begin(deployment)).result()) as BackupManifest;
+async function failureOf(ended: Promise<unknown>): Promise<{ type: string; message: string }> {
+  const error: unknown = await ended.then(
+    (result) => new Error(`expected a failure, found ${JSON.stringify(result)}`),
+    (error: unknown) => error,
+  );
+  if (!(error instanceof WorkflowFailedError) || !(error.cause instanceof ApplicationFailure)) throw error;
+  return { type: error.cause.type ?? '', message: error.cause.message };
+}
+const storeOf = async (deployment: string): Promise<BackupStore> =>
+  BackupStore.open(await loadDeployment(deployment, stage.deployments));
+
+/** Every key of a backup, read with the worker's key, and what `redis-check-rdb` says of each shard. */
+async function readBack(manifest: BackupManifest, scratch: string): Promise<Map<string, string[]>> {
+  const store = await storeOf(manifest.deployment);
+  const keys = await store.keys();
+  const found = new Map<string, string[]>();
+  for (const shard of manifest.shards) {
+    const reader = new RdbReader({ keep: () => true });
+    const names = new Set<string>();
+    const pieces: Buffer[] = [];
+    for await (const chunk of store.getShard(manifest.backup, shard, keys)) {
+      pieces.push(chunk);
+      for (const record of reader.read(chunk)) if (record.kind === 'key') names.add(record.key.toString());
+    }
+    const { keys: count, expires } = reader.end();
+    expect({ count, expires, names: names.size }).toEqual({ count: shard.keys, expires: shard.expires, names: count });
+    found.set(shard.shard, [...names]);
+    const program = (await findServers()).get(shard.release ?? '') ?? '';
+    const folder = join(scratch, `${manifest.deployment}-${shard.shard}`);
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'dump.rdb'), Buffer.concat(pieces));
+    const verdict = await serversVerdict(program, join(folder, 'dump.rdb'), folder);
+    expect(verdict).toContain('RDB looks OK');
+    expect(verdict).toContain(`${count} keys read`);
+    expect(verdict).toContain(`${expires} expires`);
+  }
+  return found;
+}
+
+/** Is it nowhere to be read: in no file below these folders, and in no history of the workflow? */
+async function expectConfidential(deployment: string, files: readonly string[]): Promise<void> {
+  for (const secret of [CONFIDENTIAL, KEY, s3.secretAccessKey]) {
+    for (const file of files) expect((await readFile(file)).includes(secret), `${file} has ${secret}`).toBe(false);
+    const { events } = await stage.client.workflow.getHandle(backupWorkflowId(deployment)).fetchHistory();
+    const text = JSON.stringify(events, (_, value: unknown) =>
+      value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : value,
+    );
+    expect(text.includes('sealShard')).toBe(true);
+    expect(text.includes(secret), `the history has ${secret}`).toBe(false);
+  }
+}
+const filesBelow = async (folder: string): Promise<string[]> =>
+  (await readdir(folder, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name));
+
+test.each(['5.0', '7.0', '8.0', 'valkey-9.1'])(
+  '%s: a cluster under writes, into a bucket and into a folder',
+  async (release) => {
+    await using cluster = await Sandbox.cluster({ release });
+    await Dataset.write(cluster, 400);
+    await stage.deploy('orders', cluster, { backup: toBucket() });
+    await stage.deploy('carts', cluster, { backup: toFolder() });
+    await using load = await Load.begin(cluster, CONFIDENTIAL);
+    await until('the load is under way', () => Object.values(load.written).every((count) => count > 500));
+
+    for (const deployment of ['orders', 'carts']) {
+      const before = { ...load.written };
+      const manifest = await takeBackup(deployment);
+      const since = { ...load.written };
+
+      expect(notWhole(manifest.shards)).toBeUndefined();
+      expect(manifest).toMatchObject({ deployment, startedBy: 'ana' });
+      expect(manifest.shards.map(({ role }) => role)).toEqual(['replica', 'replica', 'replica']);
+      expect(new Set(manifest.shards.map(({ node }) => node)).size).toBe(3);
+      for (const { node, replid, offset, rdb, sealed } of manifest.shards) {
+        const info = parseInfo(String(await cluster.ask(node, 'INFO')));
+        expect(replid).toBe(info['master_replid']);
+        expect(offset).toBeLessThanOrEqual(Number(info['master_repl_offset']));
+        expect(offset).toBeGreaterThan(0);
+        expect(sealed.bytes).toBeLessThan(rdb.bytes);
+      }
+      const cuts = manifest.shards.map(({ cutAt }) => Date.parse(cutAt));
+      expect(manifest.cutWithinMs).toBe(Math.max(...cuts) - Math.min(...cuts));
+      expect(manifest.cutWithinMs).toBeLessThan(Date.parse(manifest.endedAt) - Date.parse(manifest.startedAt));
+
+      const found = await readBack(manifest, join(cluster.root, 'check'));
+      const all = [...found.values()].flat();
+      expect(all.filter((key) => key.startsWith('shop:'))).toHaveLength(400);
+      for (const [shard, keys] of found) {
+        const loaded = keys.filter((key) => key.startsWith('load:')).length;
+        // A replica may lack what its primary acknowledged a moment ago.
+        expect(loaded).toBeGreaterThanOrEqual((before[shard] ?? 0) - 200);
+        expect(loaded).toBeLessThanOrEqual((since[shard] ?? 0) + 20);
+      }
+      expect(totalsOf(manifest).keys).toBe(all.length);
+      const store = await storeOf(deployment);
+      expect(await store.all()).toEqual([{ manifest }]);
+    }
+    const files = [...(await filesBelow(stage.state)), ...(await filesBelow(join(stage.root, 'backups')))];
+    await expectConfidential('orders', [...files, ...(await s3.files())]);
+    await expectConfidential('carts', files);
+  },
+  180_000,
+);
+
+test('a worker that dies in the middle of an upload, and before and after each step', async () => {
+  await using cluster = await Sandbox.cluster({ release: '7.0', primaries: 1 });
+  await using toxiproxy = await Toxiproxy.start();
+  const proxy = await toxiproxy.proxy('s3', s3.address);
+  for (let i = 0; i < 60; i++)
+    await cluster.ask(cluster.nodes[0]?.address, 'SET', `large:${i}`, randomBytes(500_000).toString('latin1'));
+  await stage.deploy('slow', cluster, { backup: toBucket(`http://${proxy.address}`) });
+  await stage.faults.draw(
+    ...(['beginBackup', 'sealShard', 'endBackup'] as const).flatMap((activity) =>
+      (['before', 'after'] as const).map((when) => ({ activity, when, kind: 'kill' as const })),
+    ),
+  );
+  const slow = await proxy.poison({ type: 'bandwidth', attributes: { rate: 8000 }, stream: 'upstream' });
+  stage.keepWorker();
+  const running = await begin('slow');
+  const parts = async (): Promise<number> => (await s3.files()).filter((file) => /\.sgwtmp/.test(file)).length;
+  await until('a part is in', async () => (await parts()) > 0, 60_000);
+  const killed = stage.workerPid;
+  process.kill(killed, 'SIGKILL');
+  await proxy.cure(slow);
+
+  const manifest = (await running.result()) as BackupManifest;
+
+  expect(await stage.faults.unfired()).toEqual([]);
+  expect(stage.workerPid).not.toBe(killed);
+  expect(manifest.shards.map(({ keys }) => keys)).toEqual([60]);
+  expect((await readBack(manifest, join(cluster.root, 'check'))).get('shard-1')).toHaveLength(60);
+  expect(await parts()).toBe(0);
+  const objects = (await s3.files()).filter((file) => file.includes('/slow/')).map((file) => file.split('/').at(-1));
+  expect(objects.sort()).toEqual(['manifest.json', 'shard-1.rdb.gz.sealed']);
+}, 240_000);
+
+test('what is wrong is said at once, and nothing is left that looks like a backup', async () => {
+  await using cluster = await Sandbox.cluster({ release: '8.0', primaries: 1 });
+  await stage.deploy('plain', cluster, { backup: { directory: join(stage.root, 'backups') } });
+  expect(await failureOf(takeBackup('plain'))).toMatchObject({
+    type: 'BadDeploymentFile',
+    message: expect.stringContaining('backup.encryption is missing') as string,
+  });
+
+  await stage.deploy('strangers', cluster, {
+    backup: {
+      ...toBucket(),
+      target: { ...toBucket().target, secretAccessKey: 'env:ROLLOUT_TEST_OTHER_KEY' } as BackupFile['target'],
+    },
+  });
+  expect(await failureOf(takeBackup('strangers'))).toMatchObject({
+    type: 'Unauthorized',
+    message: expect.stringContaining('SignatureDoesNotMatch') as string,
+  });
+
+  // A slot that nobody serves: whose keys are in no snapshot.
+  await stage.deploy('moving', cluster, { backup: toFolder() });
+  await cluster.ask(cluster.nodes[0]?.address, 'CLUSTER', 'DELSLOTS', 7);
+  expect(await failureOf(takeBackup('moving'))).toMatchObject({
+    type: 'Degraded',
+    message: expect.stringContaining('1 of 16384 slots are missing') as string,
+  });
+  for (const deployment of ['plain', 'moving']) expect(await (await storeOf(deployment)).ids()).toEqual([]);
+}, 120_000);
+
+test('a bit that was turned, and an object that was cut, swapped or taken away, are refused by name', async () => {
+  await using cluster = await Sandbox.cluster({ release: '8.0' });
+  await Dataset.write(cluster, 100);
+  await stage.deploy('orders', cluster, { backup: toBucket() });
+  const [first, manifest] = [await takeBackup('orders'), await takeBackup('orders')];
+  const store = await storeOf('orders');
+  const keys = await store.keys();
+  const [one, two] = manifest.shards;
+  if (!one || !two) throw new Error('there are no shards');
+  const file = s3.file(`${prefix}/${one.object}`);
+  const whole = await readFile(file);
+  const read = async (): Promise<string> => {
+    const hash = createHash('sha256');
+    for await (const chunk of store.getShard(manifest.backup, one, keys)) hash.update(chunk);
+    return hash.digest('hex');
+  };
+  const refused = async (bytes: Buffer): Promise<void> => {
+    await writeFile(file, bytes);
+    await expect(read()).rejects.toMatchObject({ type: 'Damaged' });
+    await expect(read()).rejects.toThrow(one.object);
+  };
+  expect(await read()).toBe(one.rdb.sha256);
+  const turned = Buffer.from(whole);
+  turned[1000] = (turned[1000] ?? 0) ^ 4;
+  await refused(turned);
+  await refused(whole.subarray(0, -1));
+  await refused(Buffer.concat([whole, Buffer.from('x')]));
+  await refused(await readFile(s3.file(`${prefix}/${two.object}`)));
+  await refused(await readFile(s3.file(`${prefix}/${first.shards[0]?.object ?? ''}`)));
+  await writeFile(file, whole);
+  expect(await read()).toBe(one.rdb.sha256);
+
+  const named = s3.file(`${prefix}/orders/${manifest.backup}/manifest.json`);
+  const text = await readFile(named, 'utf8');
+  await writeFile(named, text.replace(`"keys": ${one.keys}`, `"keys": ${one.keys + 1}`));
+  await expect(store.manifest(manifest.backup)).rejects.toThrow(
+    `orders/${manifest.backup}/manifest.json: it is not as`,
+  );
+  await writeFile(named, await readFile(s3.file(`${prefix}/orders/${first.backup}/manifest.json`)));
+  await expect(store.manifest(manifest.backup)).rejects.toThrow(`it is the manifest of orders ${first.backup}`);
+}, 120_000);

@@ -1,0 +1,61 @@
+import { isCancellation, proxyActivities, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
+import { backupId, type BackupManifest, type SealedShard } from '../model/backup-manifest.js';
+import { inParallel } from '../model/in-parallel.js';
+import { inputProblems, workflowSchemas } from '../model/inputs.js';
+import type { BackupActivities } from '../model/work.js';
+import { badInput, messageOf, stopped } from './failure.js';
+
+/** Nothing was begun: who asked for it is told soon. */
+const first = proxyActivities<BackupActivities>({
+  startToCloseTimeout: '5 min',
+  heartbeatTimeout: '10 s',
+  retry: { initialInterval: '1 s', maximumAttempts: 3 },
+});
+/** A store may refuse for some minutes. */
+const acts = proxyActivities<BackupActivities>({
+  startToCloseTimeout: '24 h',
+  heartbeatTimeout: '10 s',
+  retry: { initialInterval: '1 s', maximumInterval: '1 min', maximumAttempts: 10 },
+});
+
+/** Each holds a part of an upload in the worker's memory, 50 MB in all. */
+const SHARDS_AT_ONCE = 8;
+
+/**
+ * A backup of the whole deployment: every shard's snapshot, streamed into the target, and the manifest last. It changes no
+ * node, holds no lock, and waits for nobody.
+ */
+export async function backup(raw: unknown): Promise<BackupManifest> {
+  const parsed = workflowSchemas.backup.safeParse(raw);
+  if (!parsed.success) throw badInput('BadInput', `backup: ${inputProblems(parsed.error, raw)}`);
+  const { deployment, startedBy } = parsed.data;
+  const { runId, startTime } = workflowInfo();
+  const startedAt = startTime.toISOString();
+  const id = backupId(startedAt, runId);
+  const order = { deployment, operation: `${deployment}/${runId}` };
+  try {
+    const { shards, target } = await first.beginBackup.executeWithOptions(
+      { summary: `read ${deployment}, and try the target` },
+      [order],
+    );
+    const sealed: SealedShard[] = [];
+    const show = (): void =>
+      setCurrentDetails(
+        `Backup ${id} of ${deployment} to ${target}: ${sealed.length} of ${shards.length} shards are in.`,
+      );
+    show();
+    // All at the same time, as far as memory goes: their snapshots are to be of the same moment.
+    await inParallel(shards, SHARDS_AT_ONCE, async (shard) => {
+      const input = { ...order, backup: id, ...shard };
+      sealed.push(await acts.sealShard.executeWithOptions({ summary: `back up ${shard.shard}` }, [input]));
+      show();
+    });
+    const about = { backup: id, startedBy, startedAt, shards: sealed };
+    return await acts.endBackup.executeWithOptions({ summary: `write the manifest of ${id}` }, [
+      { ...order, ...about },
+    ]);
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    throw stopped(`backup ${id} of ${deployment} was not taken: ${messageOf(error)}`, error);
+  }
+}
