@@ -72,8 +72,12 @@ async function readAnew(name: string, folder: string): Promise<{ deployment: Dep
 }
 
 /** Nothing has begun by then. */
-const firstLooks: readonly string[] = ['assess', 'assessFallback', 'beginBackup'] satisfies (keyof (Activities &
-  BackupActivities))[];
+const firstLooks: readonly string[] = [
+  'assess',
+  'assessFallback',
+  'beginBackup',
+  'readBackup',
+] satisfies (keyof (Activities & BackupActivities))[];
 
 /** For another try. */
 export const unreadable = (error: unknown): unknown =>

@@ -9,6 +9,7 @@ import { handoverActivities } from './handover.js';
 import { nodeActivities } from './nodes.js';
 import { probeActivities } from './probe.js';
 import { writeReport } from './report.js';
+import { proveBackupActivities } from './prove-backup.js';
 import { restoreShardActivity } from './restore-shard.js';
 import { returnNodeActivity } from './return-node.js';
 import { sealedBackupActivities } from './sealed-backup.js';
@@ -27,6 +28,7 @@ export function createActivities(dependencies: Dependencies): Activities & Backu
     ...probeActivities(dependencies),
     ...backupActivities(dependencies),
     ...sealedBackupActivities(dependencies),
+    ...proveBackupActivities(dependencies),
     ...standbyActivities(dependencies),
     ...fallbackActivities(dependencies),
     follow: followActivity(dependencies),

@@ -11,7 +11,9 @@ import { contextFor, heartbeating, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
 
 /** Backups that people ask for: streamed, encrypted, into the target of the deployment file. */
-export function sealedBackupActivities(dependencies: Dependencies): BackupActivities {
+export function sealedBackupActivities(
+  dependencies: Dependencies,
+): Pick<BackupActivities, 'beginBackup' | 'sealShard' | 'endBackup'> {
   return {
     beginBackup: (input) =>
       heartbeating(async () => {

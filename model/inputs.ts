@@ -70,6 +70,17 @@ const backupInput = z.strictObject({
   startedBy: startedBy.describe('Who asked for it; goes into the manifest.'),
 });
 
+/** Input of the `verifyBackup` workflow. */
+const verifyBackupInput = z.strictObject({
+  deployment,
+  backup: z
+    .string()
+    .regex(/^\d{8}T\d{6}Z-[0-9a-f]{8}$/, 'expected the id of a backup, as `rollout backups` lists it')
+    .optional()
+    .describe('Id of the backup, as `rollout backups` lists it; the newest where it is left out.'),
+  startedBy: startedBy.describe('Who asked for it.'),
+});
+
 const by = z.string().min(1).describe('Who: as policy.roles of the deployment file name them.');
 
 export const controlInput = z.strictObject({ by, reason: z.string().optional().describe('Goes on record.') });
@@ -98,6 +109,7 @@ export const workflowSchemas = {
   upgradeShard: upgradeShardInput,
   fallback: fallbackInput,
   backup: backupInput,
+  verifyBackup: verifyBackupInput,
 } as const;
 
 /** Of each signal, and of the update of its name. */

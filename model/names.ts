@@ -2,7 +2,14 @@
 
 export const TASK_QUEUE = 'redis-rollout';
 
-export const workflowTypes = ['upgrade', 'rollingUpgrade', 'upgradeShard', 'fallback', 'backup'] as const;
+export const workflowTypes = [
+  'upgrade',
+  'rollingUpgrade',
+  'upgradeShard',
+  'fallback',
+  'backup',
+  'verifyBackup',
+] as const;
 export type WorkflowType = (typeof workflowTypes)[number];
 
 /** The id is the lock: one operation that changes a deployment at a time. */
@@ -16,6 +23,8 @@ export const shardId = (parent: string, shard: string): string => `${parent.repl
 
 /** It changes nothing and holds no lock; under its id one at a time is taken. */
 export const backupWorkflowId = (deployment: string): string => `${operationId(deployment)}/backup`;
+
+export const verifyBackupWorkflowId = (deployment: string): string => `${operationId(deployment)}/verify-backup`;
 
 /** Signals that steer, and updates of the same name that answer. */
 export const controlNames = ['approve', 'reject', 'pause', 'resume', 'abort', 'override', 'fallback'] as const;

@@ -9,7 +9,7 @@ import type {
   ResyncRecord,
   VerifyResult,
 } from './evidence.js';
-import type { BackupManifest, SealedShard } from './backup-manifest.js';
+import type { BackupManifest, BackupVerdict, ProvenShard, SealedShard } from './backup-manifest.js';
 import type { Policy } from './deployment.js';
 import type { GateResult } from './gates/evaluate.js';
 import type { StandbySeen } from './gates/observation.js';
@@ -260,6 +260,11 @@ export interface BackupActivities {
   endBackup(
     input: Order & Pick<BackupManifest, 'backup' | 'startedBy' | 'startedAt' | 'shards'>,
   ): Promise<BackupManifest>;
+  /** Finds a backup, the newest where none is named. */
+  readBackup(input: Order & { backup?: string }): Promise<{ backup: string; shards: string[] }>;
+  /** Opens a shard, reads it whole, and has a server of its release load it. */
+  proveShard(input: Order & { backup: string; shard: string }): Promise<ProvenShard>;
+  recordVerdict(input: Order & { verdict: BackupVerdict }): Promise<void>;
 }
 
 export type Activities = AssessActivities &

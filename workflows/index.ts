@@ -3,3 +3,4 @@ export { rollingUpgrade } from './rolling-upgrade.js';
 export { upgradeShard } from './upgrade-shard.js';
 export { fallback } from './fallback.js';
 export { backup } from './backup.js';
+export { verifyBackup } from './verify-backup.js';

@@ -12,6 +12,7 @@ import {
   searchAttributes,
   shardId,
   TASK_QUEUE,
+  verifyBackupWorkflowId,
   workflowTypes,
   type ControlName,
   type WorkflowType,
@@ -43,6 +44,10 @@ const workflows: Record<WorkflowType, { id: string; what: string }> = {
   backup: {
     id: backupWorkflowId('<deployment>'),
     what: 'a backup of the whole deployment into its target; holds no lock',
+  },
+  verifyBackup: {
+    id: verifyBackupWorkflowId('<deployment>'),
+    what: 'restores a backup into servers that are thrown away, and records what came of it; holds no lock',
   },
 };
 const controls: Record<ControlName, string> = {

@@ -38,15 +38,19 @@ export function rolloutProgram(): Command {
     completionCommand(program),
   ];
   for (const command of commands) program.addCommand(command);
-  for (const command of [program, ...program.commands])
+  for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)])
     // Said once, by the one place that says what went wrong.
     command.configureOutput({ outputError: () => undefined }).exitOverride((error) => {
       if (error.exitCode === 0 || error.code === 'commander.help') throw error;
-      const path = command === program ? 'rollout' : `rollout ${command.name()}`;
+      const path = pathOf(command);
       throw new Complaint('usage', error.message.replace(/^error: /, ''), [`See: ${path} --help`], { cause: error });
     });
   return program;
 }
+
+/** `rollout backup verify` */
+const pathOf = (command: Command): string =>
+  command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
 
 const overview = `
 A first upgrade:

@@ -1,15 +1,17 @@
 // A backup that lacks a shard, that can be read by whoever finds it, or that is none although it is listed.
+import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { BackupStore } from '../../integrations/backup-store.js';
 import { loadDeployment } from '../../integrations/deployment-files.js';
-import { notWhole, totalsOf, type BackupManifest } from '../../model/backup-manifest.js';
+import { notWhole, totalsOf, type BackupManifest, type BackupVerdict } from '../../model/backup-manifest.js';
 import type { DeploymentFile } from '../../model/deployment.js';
-import { backupWorkflowId, TASK_QUEUE } from '../../model/names.js';
+import { backupWorkflowId, TASK_QUEUE, verifyBackupWorkflowId } from '../../model/names.js';
 import { findServers } from '../../platforms/process/servers.js';
 import { parseInfo } from '../../redis/info.js';
 import { RdbReader } from '../../redis/rdb/reader.js';
@@ -66,6 +68,14 @@ const begin = (deployment: string) =>
     taskQueue: TASK_QUEUE,
     args: [{ deployment, startedBy: 'ana' }],
   });
+const verify = async (deployment: string, backup?: string): Promise<BackupVerdict> => {
+  const handle = await stage.client.workflow.start('verifyBackup', {
+    workflowId: verifyBackupWorkflowId(deployment),
+    taskQueue: TASK_QUEUE,
+    args: [{ deployment, startedBy: 'ana', ...(backup === undefined ? {} : { backup }) }],
+  });
+  return (await handle.result()) as BackupVerdict;
+};
 const takeBackup = async (deployment: string): Promise<BackupManifest> =>
   (await (await begin(deployment)).result()) as BackupManifest;
 async function failureOf(ended: Promise<unknown>): Promise<{ type: string; message: string }> {
@@ -166,6 +176,13 @@ test.each(['5.0', '7.0', '8.0', 'valkey-9.1'])(
       expect(totalsOf(manifest).keys).toBe(all.length);
       const store = await storeOf(deployment);
       expect(await store.all()).toEqual([{ manifest }]);
+
+      const verdict = await verify(deployment);
+      expect(verdict).toMatchObject({ backup: manifest.backup, result: 'restored' });
+      expect(verdict.shards.map(({ shard, keys, restoredBy }) => ({ shard, keys, restoredBy }))).toEqual(
+        manifest.shards.map(({ shard, keys, release: restoredBy }) => ({ shard, keys, restoredBy })),
+      );
+      expect(await store.all()).toEqual([{ manifest, verdict }]);
     }
     const files = [...(await filesBelow(stage.state)), ...(await filesBelow(join(stage.root, 'backups')))];
     await expectConfidential('orders', [...files, ...(await s3.files())]);
@@ -264,8 +281,33 @@ test('a bit that was turned, and an object that was cut, swapped or taken away, 
   await refused(Buffer.concat([whole, Buffer.from('x')]));
   await refused(await readFile(s3.file(`${prefix}/${two.object}`)));
   await refused(await readFile(s3.file(`${prefix}/${first.shards[0]?.object ?? ''}`)));
+  await rm(file);
+  await expect(read()).rejects.toThrow(`${one.object}: it is missing in s3://${s3.bucket}/${prefix}`);
+
+  // Whoever wants to prove it hears the name, and so does whoever lists it.
+  expect(await failureOf(verify('orders'))).toMatchObject({
+    type: 'Damaged',
+    message: expect.stringContaining(`${one.object}: it is missing`) as string,
+  });
+  const states = async () => (await store.all()).map((entry) => ('manifest' in entry ? entry.verdict?.result : 'none'));
+  expect(await states()).toEqual(['damaged', undefined]);
   await writeFile(file, whole);
   expect(await read()).toBe(one.rdb.sha256);
+  expect(await verify('orders')).toMatchObject({ backup: manifest.backup, result: 'restored' });
+  expect(await verify('orders', first.backup)).toMatchObject({ backup: first.backup, result: 'restored' });
+  expect(await states()).toEqual(['restored', 'restored']);
+  expect(await failureOf(verify('orders', '20200101T000000Z-00000000'))).toMatchObject({ type: 'BadInput' });
+
+  const { target } = toBucket();
+  const another = { key: 'env:ROLLOUT_TEST_OTHER_KEY' };
+  await stage.deploy('orders', cluster, { backup: { ...toBucket(), encryption: another } });
+  expect(await failureOf(verify('orders'))).toMatchObject({
+    type: 'Unauthorized',
+    message: expect.stringContaining(`was sealed with key ${one.key}`) as string,
+  });
+  const rotated = { ...another, olderKeys: [encryption.key] };
+  await stage.deploy('orders', cluster, { backup: { directory: stage.root, target, encryption: rotated } });
+  expect(await verify('orders')).toMatchObject({ result: 'restored' });
 
   const named = s3.file(`${prefix}/orders/${manifest.backup}/manifest.json`);
   const text = await readFile(named, 'utf8');
@@ -276,3 +318,25 @@ test('a bit that was turned, and an object that was cut, swapped or taken away, 
   await writeFile(named, await readFile(s3.file(`${prefix}/orders/${first.backup}/manifest.json`)));
   await expect(store.manifest(manifest.backup)).rejects.toThrow(`it is the manifest of orders ${first.backup}`);
 }, 120_000);
+
+test('rollout backup, backups and backup verify, as a person uses them', async () => {
+  await using cluster = await Sandbox.cluster({ release: '7.0', primaries: 1 });
+  await Dataset.write(cluster, 100);
+  await stage.deploy('orders', cluster, { backup: toFolder() });
+  const environment = { ...process.env, TEMPORAL_ADDRESS: stage.address, ROLLOUT_DEPLOYMENTS: stage.deployments };
+  const rollout = async (...words: string[]): Promise<string> => {
+    const program = join(import.meta.dirname, '..', '..', 'scripts', 'rollout.mjs');
+    const { stdout } = await promisify(execFile)(process.execPath, [program, ...words], { env: environment });
+    return stdout.trim();
+  };
+  expect(await rollout('backups', 'orders')).toContain('No backups of orders in');
+
+  const manifest = JSON.parse(await rollout('backup', 'orders', '--as', 'ana', '--json')) as BackupManifest;
+  expect(manifest).toMatchObject({ deployment: 'orders', startedBy: 'ana', shards: [{ keys: 100 }] });
+  expect(await rollout('backups', 'orders')).toMatch(new RegExp(`${manifest.backup} .* 100 .*unproven`));
+  expect(await rollout('backup', 'verify', 'orders')).toBe(
+    `Backup ${manifest.backup} of orders is proven: 100 keys of 1 shard, each loaded by a server of its release.`,
+  );
+  const listed = JSON.parse(await rollout('backups', 'orders', '--json')) as { backups: object[] };
+  expect(listed.backups).toMatchObject([{ backup: manifest.backup, state: 'proven', encrypted: true, keys: 100 }]);
+}, 180_000);

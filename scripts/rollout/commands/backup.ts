@@ -9,6 +9,7 @@ import { resultOf, startShort } from '../run-to-end.js';
 import { withTemporal } from '../temporal.js';
 import { print, printJson } from '../terminal.js';
 import { takenView } from '../views/backup-view.js';
+import { verifyBackupCommand } from './verify-backup.js';
 
 interface BackupOptions {
   as?: string;
@@ -26,11 +27,13 @@ export function backupCommand(): Command {
       ['rollout backup orders', 'and wait until it is taken'],
       ['rollout backup orders --no-wait', 'it goes on by itself'],
       ['rollout backup orders --json | jq .cutWithinMs', 'the manifest'],
+      ['rollout backup verify orders', 'restore the newest, to see that it can be'],
     ],
   })
     .argument('<deployment>', 'name of the deployment')
     .addOption(shared.as())
     .option('--no-wait', 'leave once it is started')
+    .addCommand(verifyBackupCommand())
     .action(backup);
 }
 

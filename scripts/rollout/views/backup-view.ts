@@ -1,5 +1,5 @@
 import type { BackupEntry } from '../../../integrations/backup-store.js';
-import { totalsOf, type BackupManifest } from '../../../model/backup-manifest.js';
+import { totalsOf, type BackupManifest, type BackupVerdict } from '../../../model/backup-manifest.js';
 import { formatDuration, formatSize } from '../../../model/duration.js';
 import { columns } from './columns.js';
 
@@ -41,6 +41,8 @@ export function listedBackup(entry: BackupEntry | { backup: string; problem: str
   };
 }
 
+const shardsText = (count: number): string => `${count} ${count === 1 ? 'shard' : 'shards'}`;
+
 const unique = (all: readonly string[]): string[] => [...new Set(all)].sort();
 
 export function backupsView(
@@ -67,8 +69,17 @@ export function takenView(manifest: BackupManifest): string[] {
   const { keys, bytes, sealedBytes } = totalsOf(manifest);
   const primaries = shards.filter(({ role }) => role === 'primary').map(({ shard }) => shard);
   return [
-    `Backup ${backup} of ${deployment}: ${shards.length} shards, ${keys.toLocaleString('en')} keys, ${formatSize(bytes)} (${formatSize(sealedBytes)} in the target), taken in ${formatDuration(Date.parse(endedAt) - Date.parse(startedAt))}.`,
+    `Backup ${backup} of ${deployment}: ${shardsText(shards.length)}, ${keys.toLocaleString('en')} keys, ${formatSize(bytes)} (${formatSize(sealedBytes)} in the target), taken in ${formatDuration(Date.parse(endedAt) - Date.parse(startedAt))}.`,
     `Its shards were cut within ${formatDuration(cutWithinMs)}.`,
     ...(primaries.length === 0 ? [] : [`Taken from the primary, for want of a replica: ${primaries.join(', ')}.`]),
   ];
+}
+
+export function provenView(deployment: string, { backup, result, shards }: BackupVerdict): string {
+  const keys = shards.reduce((sum, it) => sum + it.keys, 0).toLocaleString('en');
+  const what = `Backup ${backup} of ${deployment}`;
+  if (result === 'restored')
+    return `${what} is proven: ${keys} keys of ${shardsText(shards.length)}, each loaded by a server of its release.`;
+  const without = shards.filter(({ restoredBy }) => restoredBy === undefined).map(({ shard }) => shard);
+  return `${what} was read whole, ${keys} keys. No server of its release is here that could load ${without.join(', ')}: npm run setup, or platform.servers.`;
 }

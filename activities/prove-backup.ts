@@ -1,0 +1,102 @@
+import { BackupStore } from '../integrations/backup-store.js';
+import { damaged } from '../integrations/sealed.js';
+import type { ProvenShard, SealedShard } from '../model/backup-manifest.js';
+import { RolloutError } from '../model/failures.js';
+import { formatRelease, parseRelease } from '../model/release.js';
+import type { BackupActivities } from '../model/work.js';
+import { findServers, newestFor } from '../platforms/process/servers.js';
+import { RdbReader } from '../redis/rdb/reader.js';
+import type { RdbSummary } from '../redis/rdb/tally.js';
+import { contextFor, heartbeating } from './context.js';
+import type { Dependencies } from './dependencies.js';
+import { loadIntoScratch } from './scratch-server.js';
+
+/** A backup is worth what a server makes of it: each shard is loaded by one of its release, which is then thrown away. */
+export function proveBackupActivities(
+  dependencies: Dependencies,
+): Pick<BackupActivities, 'readBackup' | 'proveShard' | 'recordVerdict'> {
+  return {
+    readBackup: (input) =>
+      heartbeating(async () => {
+        const { deployment } = await contextFor(dependencies, input);
+        const store = await BackupStore.open(deployment);
+        await store.keys();
+        const ids = await store.ids();
+        const backup = input.backup ?? ids[0];
+        if (backup === undefined || !ids.includes(backup))
+          throw new RolloutError(
+            'BadInput',
+            `there is no backup ${input.backup ?? `of ${deployment.name}`} in ${store.name}: ` +
+              (ids.length === 0 ? 'there are none' : `the newest are ${ids.slice(0, 3).join(', ')}`),
+          );
+        const { shards } = await store.manifest(backup);
+        return { backup, shards: shards.map(({ shard }) => shard) };
+      }),
+
+    proveShard: (input) =>
+      heartbeating(async (progress) => {
+        const begun = performance.now();
+        const { deployment, signal } = await contextFor(dependencies, input);
+        const store = await BackupStore.open(deployment);
+        const keys = await store.keys();
+        const { shards } = await store.manifest(input.backup);
+        const shard = shards.find((it) => it.shard === input.shard);
+        if (!shard) throw new RolloutError('BadInput', `backup ${input.backup} has no ${input.shard}`);
+        async function* rdb(of: SealedShard): AsyncGenerator<Buffer, void, void> {
+          const reader = new RdbReader();
+          let bytes = 0;
+          for await (const chunk of store.getShard(input.backup, of, keys)) {
+            signal.throwIfAborted();
+            reader.push(chunk);
+            progress({ bytes: (bytes += chunk.length), total: of.rdb.bytes });
+            yield chunk;
+          }
+          expectCounts(of, reader.end());
+        }
+        const server = await serverFor(shard.release, deployment.platform.servers);
+        if (server) {
+          const databases = 1 + Math.max(0, ...shard.databases.map(({ index }) => index));
+          const found = await loadIntoScratch({ program: server.program, rdb: rdb(shard), databases, signal });
+          for (const { index, keys: count } of shard.databases)
+            if (found.get(index) !== count)
+              throw damaged(
+                shard.object,
+                `${server.release} has loaded ${found.get(index) ?? 0} keys of database ${index}, the manifest says ${count}`,
+              );
+        } // eslint-disable-next-line @typescript-eslint/no-unused-vars -- read to its end, which is what is asked
+        else for await (const _ of rdb(shard)) continue;
+        return {
+          ...{ shard: shard.shard, keys: shard.keys },
+          ...(server ? { restoredBy: server.release } : {}),
+          tookMs: Math.round(performance.now() - begun),
+        } satisfies ProvenShard;
+      }),
+
+    recordVerdict: (input) =>
+      heartbeating(async () => {
+        const { deployment } = await contextFor(dependencies, input);
+        await (await BackupStore.open(deployment)).putVerdict(input.verdict);
+      }),
+  };
+}
+
+function expectCounts({ object, keys, expires, functions }: SealedShard, found: RdbSummary): void {
+  const [has, says] = [found, { keys, expires, functions }].map(
+    (it) => `${it.keys} keys, ${it.expires} of them expiring, and ${it.functions} libraries`,
+  );
+  if (has !== says) throw damaged(object, `it has ${has ?? ''}, the manifest says ${says ?? ''}`);
+}
+
+/** Of the very release, or a patch of the same line; none where neither is at hand. */
+async function serverFor(
+  release: string | undefined,
+  named: Readonly<Record<string, string>>,
+): Promise<{ release: string; program: string } | undefined> {
+  const parsed = release === undefined ? undefined : parseRelease(release);
+  if (release === undefined || !parsed) return undefined;
+  const servers = await findServers(named);
+  const { flavour, major, minor } = parsed;
+  const chosen = servers.has(release) ? release : newestFor(servers.keys(), formatRelease({ flavour, major, minor }));
+  const program = chosen === undefined ? undefined : servers.get(chosen);
+  return chosen === undefined || program === undefined ? undefined : { release: chosen, program };
+}

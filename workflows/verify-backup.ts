@@ -1,0 +1,57 @@
+import { isCancellation, proxyActivities, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
+import type { BackupVerdict, ProvenShard } from '../model/backup-manifest.js';
+import { inputProblems, workflowSchemas } from '../model/inputs.js';
+import type { BackupActivities } from '../model/work.js';
+import { badInput, failureTypeOf, messageOf, stopped } from './failure.js';
+
+/** Nothing was begun: who asked for it is told soon. */
+const first = proxyActivities<BackupActivities>({
+  startToCloseTimeout: '5 min',
+  heartbeatTimeout: '10 s',
+  retry: { initialInterval: '1 s', maximumAttempts: 3 },
+});
+const acts = proxyActivities<BackupActivities>({
+  startToCloseTimeout: '24 h',
+  heartbeatTimeout: '10 s',
+  retry: { initialInterval: '1 s', maximumInterval: '1 min', maximumAttempts: 10 },
+});
+
+/**
+ * Restores a backup for real, shard by shard, into a server that is thrown away, and records beside it what came of that. It
+ * touches no node of the deployment.
+ */
+export async function verifyBackup(raw: unknown): Promise<BackupVerdict> {
+  const parsed = workflowSchemas.verifyBackup.safeParse(raw);
+  if (!parsed.success) throw badInput('BadInput', `verifyBackup: ${inputProblems(parsed.error, raw)}`);
+  const { deployment, backup: asked } = parsed.data;
+  const order = { deployment, operation: `${deployment}/${workflowInfo().runId}` };
+  const shards: ProvenShard[] = [];
+  const record = async (backup: string, found: Pick<BackupVerdict, 'result' | 'problem'>): Promise<BackupVerdict> => {
+    const verdict: BackupVerdict = { backup, at: new Date().toISOString(), ...found, shards };
+    const summary = `record that ${backup} is ${found.result}`;
+    await acts.recordVerdict.executeWithOptions({ summary }, [{ ...order, verdict }]);
+    return verdict;
+  };
+  let backup = asked;
+  try {
+    const found = await first.readBackup.executeWithOptions({ summary: `find ${asked ?? 'the newest backup'}` }, [
+      { ...order, ...(asked === undefined ? {} : { backup: asked }) },
+    ]);
+    const id = found.backup;
+    backup = id;
+    // One after the other: each needs as much memory as its shard.
+    for (const shard of found.shards) {
+      setCurrentDetails(`Backup ${id} of ${deployment}: ${shards.length} of ${found.shards.length} shards are proven.`);
+      const summary = `restore ${shard} into a server of its own`;
+      shards.push(await acts.proveShard.executeWithOptions({ summary }, [{ ...order, backup: id, shard }]));
+    }
+    const restored = shards.every(({ restoredBy }) => restoredBy !== undefined);
+    return await record(id, { result: restored ? 'restored' : 'read' });
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    const problem = messageOf(error);
+    if (failureTypeOf(error) === 'Damaged' && backup !== undefined)
+      await record(backup, { result: 'damaged', problem });
+    throw stopped(`backup ${backup ?? ''} of ${deployment} is not proven: ${problem}`, error);
+  }
+}
