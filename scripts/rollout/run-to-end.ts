@@ -49,8 +49,8 @@ export async function resultOf<Result>(
   const silentUntil = Date.now() + SILENCE;
   for (let said = false; ;) {
     const description = await handle.describe();
+    if (description.status.name === 'COMPLETED') return (await handle.result()) as Result;
     const outcome = await outcomeOf(temporal, description);
-    if (outcome?.result === 'completed') return (await handle.result()) as Result;
     if (outcome?.failure !== undefined)
       throw new Complaint(stoppedUnless(exitOf(outcome.failure)), outcome.statement, [failures[outcome.failure].next]);
     if (outcome) throw new Complaint('stopped', outcome.statement);
