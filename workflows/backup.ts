@@ -18,7 +18,7 @@ const acts = proxyActivities<BackupActivities>({
   retry: { initialInterval: '1 s', maximumInterval: '1 min', maximumAttempts: 10 },
 });
 
-/** Each holds a part of an upload in the worker's memory, 50 MB in all. */
+/** Each holds a part of an upload in the worker's memory. */
 const SHARDS_AT_ONCE = 8;
 
 /**

@@ -12,12 +12,14 @@ import { loadDeployment } from '../../integrations/deployment-files.js';
 import { notWhole, totalsOf, type BackupManifest, type BackupVerdict } from '../../model/backup-manifest.js';
 import type { DeploymentFile } from '../../model/deployment.js';
 import { backupWorkflowId, TASK_QUEUE, verifyBackupWorkflowId } from '../../model/names.js';
+import type { BackupActivities } from '../../model/work.js';
 import { findServers } from '../../platforms/process/servers.js';
 import { parseInfo } from '../../redis/info.js';
 import { RdbReader } from '../../redis/rdb/reader.js';
 import { Sandbox, until } from '../../scripts/sandbox/cluster.js';
 import { S3Server } from '../../scripts/sandbox/s3-server.js';
 import { Stage } from '../../scripts/sandbox/stage.js';
+import type { WorkerFault } from '../../scripts/sandbox/worker-faults.js';
 import { Toxiproxy } from '../../scripts/sandbox/toxiproxy.js';
 import { serversVerdict } from '../redis/rdb/servers-verdict.js';
 import { Dataset } from './stage/dataset.js';
@@ -198,11 +200,9 @@ test('a worker that dies in the middle of an upload, and before and after each s
   for (let i = 0; i < 60; i++)
     await cluster.ask(cluster.nodes[0]?.address, 'SET', `large:${i}`, randomBytes(500_000).toString('latin1'));
   await stage.deploy('slow', cluster, { backup: toBucket(`http://${proxy.address}`) });
-  await stage.faults.draw(
-    ...(['beginBackup', 'sealShard', 'endBackup'] as const).flatMap((activity) =>
-      (['before', 'after'] as const).map((when) => ({ activity, when, kind: 'kill' as const })),
-    ),
-  );
+  const kills = (...activities: (keyof BackupActivities)[]): WorkerFault[] =>
+    activities.flatMap((activity) => (['before', 'after'] as const).map((when) => ({ activity, when, kind: 'kill' })));
+  await stage.faults.draw(...kills('beginBackup', 'sealShard', 'endBackup'));
   const slow = await proxy.poison({ type: 'bandwidth', attributes: { rate: 8000 }, stream: 'upstream' });
   stage.keepWorker();
   const running = await begin('slow');
@@ -221,7 +221,11 @@ test('a worker that dies in the middle of an upload, and before and after each s
   expect(await parts()).toBe(0);
   const objects = (await s3.files()).filter((file) => file.includes('/slow/')).map((file) => file.split('/').at(-1));
   expect(objects.sort()).toEqual(['manifest.json', 'shard-1.rdb.gz.sealed']);
-}, 240_000);
+
+  await stage.faults.draw(...kills('readBackup', 'proveShard', 'recordVerdict'));
+  expect(await verify('slow')).toMatchObject({ result: 'restored', shards: [{ keys: 60 }] });
+  expect(await stage.faults.unfired()).toEqual([]);
+}, 480_000);
 
 test('what is wrong is said at once, and nothing is left that looks like a backup', async () => {
   await using cluster = await Sandbox.cluster({ release: '8.0', primaries: 1 });

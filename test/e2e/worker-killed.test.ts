@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createActivities } from '../../activities/index.js';
 import { operationId, rollingId, shardId } from '../../model/names.js';
-import type { Activities } from '../../model/work.js';
+import type { Activities, BackupActivities } from '../../model/work.js';
 import { processesIn } from '../../platforms/process/processes.js';
 import { Sandbox, until } from '../../scripts/sandbox/cluster.js';
 import { Stage } from '../../scripts/sandbox/stage.js';
@@ -14,11 +14,11 @@ import { expectWhole, readNodes } from './stage/nodes.js';
 
 // The worker is killed before, in the middle of and after every activity there is, and on the retries too. What each
 // upgrade below is killed in is the list of all activities: a new one is in it from its first day on.
-type Activity = keyof Activities;
+type Activity = keyof (Activities & BackupActivities);
 
 /** Activities that only these upgrades come by; all others occur in every one, and are killed in the first. */
 const special: Partial<
-  Record<Activity, 'with a sibling' | 'taken back' | 'brought back' | 'there and back' | 'restored'>
+  Record<Activity, 'with a sibling' | 'taken back' | 'brought back' | 'there and back' | 'restored' | 'backed up'>
 > = {
   compareReplica: 'with a sibling',
   revert: 'taken back',
@@ -35,6 +35,13 @@ const special: Partial<
   returnNode: 'there and back',
   // In fallback-restore.test.ts.
   restoreShard: 'restored',
+  // In backup.test.ts.
+  beginBackup: 'backed up',
+  sealShard: 'backed up',
+  endBackup: 'backed up',
+  readBackup: 'backed up',
+  proveShard: 'backed up',
+  recordVerdict: 'backed up',
 };
 
 /** The moments worth more than any others: killed right before this is done to the world. */
