@@ -225,10 +225,13 @@ export interface Undertaking {
 }
 
 const MOST_STARTS = 15;
+/** Less than the tests have, so that it says what it saw, ms. */
+const WITHIN_MS = 840_000;
 
 /** Starts until one completes, and then what must hold; what fails is told with every fault and word until then. */
 export async function throughFaults(under: Undertaking): Promise<void> {
   const struck = await Struck.begin(under);
+  const deadline = Date.now() + WITHIN_MS;
   try {
     for (let starts = 1, done = false; !done; starts++) {
       if (starts > MOST_STARTS) throw new Error(`not completed by ${MOST_STARTS} starts`);
@@ -236,6 +239,10 @@ export async function throughFaults(under: Undertaking): Promise<void> {
       const operation = await under.start();
       for (let state: 'ended' | 'heal' | 'passed' = 'passed'; state !== 'ended';) {
         const held = await struck.held();
+        if (Date.now() > deadline) {
+          const { phase, reason, waiting } = (await operation.read()).status;
+          throw new Error(`not at its end within ${WITHIN_MS} ms: ${JSON.stringify([phase, reason, waiting])}`);
+        }
         if (held !== undefined) {
           await struck.heal();
           state = await struck.noticed(operation, await struck.strike(held));
