@@ -1,3 +1,4 @@
+import type { CutoverRecord } from '../model/evidence.js';
 import type { FallbackActivities, NodePlace } from '../model/work.js';
 import { RolloutError } from '../model/failures.js';
 import type { SlotRange } from '../model/topology.js';
@@ -30,18 +31,7 @@ const NEVER_SERVES_WITH = ['min-replicas-to-write', 'min-slaves-to-write'];
 export const cutOverActivity =
   (dependencies: Dependencies): FallbackActivities['cutOver'] =>
   (input) =>
-    heartbeating(async () => {
-      const context = await contextFor(dependencies, input);
-      await mustHaveRoom(context, await needStandby(context.deploymentFolder, input.shard));
-      for (let attempt = 1; ; attempt++) {
-        await expiresAsPrimary(context, input);
-        try {
-          return await cutOverShard(context, input);
-        } catch (error) {
-          if (!(error instanceof ExpiriesLate) || attempt === ATTEMPTS) throw error;
-        }
-      }
-    });
+    heartbeating(async () => cutOverShard(await contextFor(dependencies, input), input));
 
 /** Its follower may have to begin anew in between, as after a worker's death; one that does so again and again is ill. */
 const ATTEMPTS = 5;
@@ -69,10 +59,25 @@ async function expiresAsPrimary(
   });
 }
 
-export async function cutOverShard(
-  context: Context,
-  { shard, primary, standby }: { shard: string; primary: string; standby: string },
-): Promise<Awaited<ReturnType<FallbackActivities['cutOver']>>> {
+interface CuttingOver {
+  shard: string;
+  primary: string;
+  standby: string;
+}
+
+/** As often as its follower has to begin anew in between. */
+export async function cutOverShard(context: Context, input: CuttingOver): Promise<CutoverRecord> {
+  for (let attempt = 1; ; attempt++) {
+    await expiresAsPrimary(context, input);
+    try {
+      return await cutOverOnce(context, input);
+    } catch (error) {
+      if (!(error instanceof ExpiriesLate) || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function cutOverOnce(context: Context, { shard, primary, standby }: CuttingOver): Promise<CutoverRecord> {
   const { endpoint, deployment, signal } = context;
   const entry = await needStandby(context.deploymentFolder, shard);
   if (entry.address !== standby)
