@@ -1,11 +1,13 @@
 import { allNodes } from '../model/topology.js';
+import type { NodePlace } from '../model/work.js';
 import { isSilent } from '../redis/connection.js';
 import { forgetEverywhere } from '../redis/standby/membership.js';
 import { readAccounts } from '../redis/topology.js';
 import { forgetOrigin } from './before.js';
-import { platformNode, type Context } from './context.js';
+import { fenceAll, platformNode, type Context } from './context.js';
 import { forgetGhosts } from './identity.js';
 import { placeOf } from './places.js';
+import { putBack } from './put-back.js';
 import { readNamed } from './shard-names.js';
 import { forgetWhereItIs } from './whereabouts.js';
 import { dropStandby, placeOfStandby, readRegistry, type StandbyEntry } from './standby-registry.js';
@@ -38,12 +40,18 @@ export async function takeAway(context: Context, entry: StandbyEntry): Promise<v
  */
 export async function forgetOrigins(context: Context, shard: string): Promise<void> {
   const { topology } = await readNamed(context);
+  const places: NodePlace[] = [];
   for (const { address } of allNodes({ shards: topology.shards.filter(({ name }) => name === shard) }))
     try {
       await forgetWhereItIs(context, address);
       await using connection = await context.connect(address);
-      await forgetOrigin(context, { ...(await placeOf(connection)), pending: false });
+      const place = { ...(await placeOf(connection)), pending: false };
+      await forgetOrigin(context, place);
+      places.push(place);
     } catch (error) {
       if (!isSilent(error)) throw error;
     }
+  // Where one was down as that was to be done, it is left to this.
+  await fenceAll(context, places);
+  await putBack(context, places);
 }
