@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { realpathSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { hostname, homedir, tmpdir } from 'node:os';
@@ -7,7 +8,7 @@ import { gzipSync } from 'node:zlib';
 import type { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import type { DeploymentFile } from '../../model/deployment.js';
-import { operationId, TASK_QUEUE } from '../../model/names.js';
+import { backupWorkflowId, operationId, TASK_QUEUE, verifyBackupWorkflowId } from '../../model/names.js';
 import type { OperationStatus } from '../../model/operation.js';
 import { connectTemporal } from '../../workers/client.js';
 import { findChildren, OperationReader } from '../../workers/read-operation.js';
@@ -21,7 +22,12 @@ const modules = realpathSync(join(project, 'node_modules'));
 const historiesFolder = join(project, 'test', 'replay', 'histories');
 
 const NAME = 'orders';
+/** File of the key that seals its backups. */
+const KEY = 'backup.key';
 const people = { engineering: ['ana', 'ben'], operations: ['olu'] };
+
+/** What comes after all scenes: it is not steered. */
+const BACKED_UP = 'backed-up';
 
 const { History: HistoryMessage } = proto.temporal.api.history.v1;
 type History = proto.temporal.api.history.v1.IHistory;
@@ -134,10 +140,11 @@ const scenes: readonly Scene[] = [
  * @throws Error naming the scenes that there are, where one is asked for that is none
  */
 export async function recordHistories(names: readonly string[], tell: (line: string) => void): Promise<string[]> {
-  const unknown = names.find((name) => !scenes.some((scene) => scene.name === name));
-  if (unknown !== undefined)
-    throw new Error(`${unknown} is no scene: expected ${scenes.map(({ name }) => name).join(', ')}`);
-  const chosen = scenes.filter(({ name }) => names.length === 0 || names.includes(name));
+  const known = [...scenes.map(({ name }) => name), BACKED_UP];
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined) throw new Error(`${unknown} is no scene: expected ${known.join(', ')}`);
+  const isChosen = (name: string): boolean => names.length === 0 || names.includes(name);
+  const chosen = scenes.filter(({ name }) => isChosen(name));
   const root = await mkdtemp(join(tmpdir(), 'redis-rollout-record-'));
   const undo: (() => Promise<void>)[] = [() => rm(root, { recursive: true, force: true, maxRetries: 5 })];
   const histories = new Map<string, string>();
@@ -156,15 +163,27 @@ export async function recordHistories(names: readonly string[], tell: (line: str
       await running;
     });
     await using access = await connectTemporal();
+    const keep = (scene: string, all: readonly (readonly [string, History])[]): void => {
+      for (const [id, history] of all) {
+        histories.set(`${scene}.${id}.json.gz`, neutral(historyToJson(history)));
+        tell(`  ${id}: ${history.events?.length ?? 0} events`);
+      }
+    };
+    await writeFile(join(root, KEY), randomBytes(32).toString('hex'), { mode: 0o600 });
     for (const scene of chosen) {
       tell(`${scene.name}: to ${scene.to}`);
       const deploy = (policy: DeploymentFile['policy']): Promise<void> =>
         writeFile(join(deployments, `${NAME}.yaml`), JSON.stringify(deployment(cluster, root, policy)));
       await deploy(scene.policy);
-      for (const [id, history] of await play(access.client, scene, deploy)) {
-        histories.set(`${scene.name}.${id}.json.gz`, neutral(historyToJson(history)));
-        tell(`  ${id}: ${history.events?.length ?? 0} events`);
-      }
+      keep(scene.name, await play(access.client, scene, deploy));
+    }
+    if (isChosen(BACKED_UP)) {
+      tell(BACKED_UP);
+      await writeFile(join(deployments, `${NAME}.yaml`), JSON.stringify(deployment(cluster, root, {})));
+      keep(BACKED_UP, [
+        ['backup', await playBackup(access.client, 'backup', backupWorkflowId(NAME))],
+        ['verify-backup', await playBackup(access.client, 'verifyBackup', verifyBackupWorkflowId(NAME))],
+      ]);
     }
   } finally {
     for (const step of undo.reverse()) await step();
@@ -218,6 +237,13 @@ async function play(
   );
 }
 
+async function playBackup({ workflow }: Client, type: 'backup' | 'verifyBackup', workflowId: string): Promise<History> {
+  const args = [{ deployment: NAME, startedBy: 'cleo' }];
+  const handle = await workflow.start(type, { workflowId, taskQueue: TASK_QUEUE, args });
+  await handle.result();
+  return handle.fetchHistory();
+}
+
 /** Soaks are seconds, and gates generous: this is about the order of things. */
 function deployment(cluster: Sandbox, root: string, policy: DeploymentFile['policy']): DeploymentFile {
   return {
@@ -225,7 +251,7 @@ function deployment(cluster: Sandbox, root: string, policy: DeploymentFile['poli
     topology: 'cluster',
     seeds: cluster.nodes.map((node) => node.address),
     platform: { kind: 'process' },
-    backup: { directory: join(root, 'backups') },
+    backup: { directory: join(root, 'backups'), encryption: { key: `file:${join(root, KEY)}`, olderKeys: [] } },
     policy: {
       canarySoak: '1s',
       soak: '2s',

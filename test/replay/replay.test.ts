@@ -42,7 +42,14 @@ test('every workflow was recorded, in each way in which it can end', async () =>
     types.add((await parsed(name)).events[0]?.workflowExecutionStartedEventAttributes?.workflowType.name ?? '');
   expect([...types].sort()).toEqual([...workflowTypes].sort());
   expect(new Set(names.map((name) => name.split('.')[0]))).toEqual(
-    new Set(['aborted-at-the-handover', 'completed-with-approvals', 'paused-and-overridden', 'taken-back', 'restored']),
+    new Set([
+      'aborted-at-the-handover',
+      'completed-with-approvals',
+      'paused-and-overridden',
+      'taken-back',
+      'restored',
+      'backed-up',
+    ]),
   );
 });
 
