@@ -46,7 +46,8 @@ test.each([0, 1, FRAME_BYTES - 1, FRAME_BYTES, FRAME_BYTES + 1, 3 * FRAME_BYTES 
   async (size) => {
     const plain = randomBytes(size);
     const bytes = await sealed(plain);
-    expect(bytes.includes(plain.subarray(0, 64))).toBe(size === 0);
+    // One byte is in it by chance.
+    if (size > 1) expect(bytes.includes(plain.subarray(0, 64))).toBe(false);
     expect((await opened(bytes)).equals(plain)).toBe(true);
     expect((await opened(bytes, 1000)).equals(plain)).toBe(true);
   },
