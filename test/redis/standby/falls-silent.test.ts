@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
+import { readAccount } from '../../../redis/account.js';
+import { at } from '../../../redis/connection.js';
 import { parseInfo } from '../../../redis/info.js';
 import { cutOver } from '../../../redis/standby/cut-over.js';
+import { ownSlots } from '../../../redis/standby/may-cut-over.js';
 import { until } from '../../../scripts/sandbox/cluster.js';
 import { standbyStage, type StandbyStage } from './stage.js';
 import { watched } from './watched.js';
@@ -146,4 +149,38 @@ test.concurrent(
     await writing.written(100);
   },
   120_000,
+);
+
+// It has forgotten the standby, as somebody's CLUSTER FORGET would have it, and hears nothing of it for a minute.
+test.concurrent(
+  'a primary that does not hear that the standby took the slots: they are taken from it, and nothing that it acknowledged is lost',
+  async () => {
+    await using stage = await standbyStage('8.0.6', '7.0.15');
+    await stage.follow();
+    await using writing = startWriting(stage);
+    await writing.written(100);
+    const { primary, standby, cluster, endpoint } = stage;
+    const { node } = await readAccount(at(endpoint, standby.address));
+    const forget = () => cluster.ask(primary.address, 'CLUSTER', 'FORGET', node.id);
+    const unheard = cutOver({ ...stage.input, ...happening(stage, { before: take, once: forget }) });
+    await expect(unheard).rejects.toMatchObject({
+      type: 'RolesUnsettled',
+      message: expect.stringContaining(`${primary.address} has not heard of it`) as string,
+    });
+    expect(ownSlots(await readAccount(at(endpoint, primary.address)))).toBe('');
+    await writing.written(100);
+    // Until the others tell it of the standby again, once its minute is over.
+    let done: Awaited<ReturnType<typeof cutOver>> | undefined;
+    await until(
+      'the cutover is confirmed',
+      async () => {
+        done = await cutOver(stage.input).catch(() => undefined);
+        return done !== undefined;
+      },
+      150_000,
+    );
+    expect(done).toMatchObject({ already: true });
+    expect(await writing.lost()).toEqual([]);
+  },
+  240_000,
 );
