@@ -3,14 +3,14 @@ import { Stage } from '../../sandbox/stage.js';
 import { bring, holding, machine, several, untilOneFails, whole, type Bench, type Outcome } from '../bench.js';
 import { clientNames, clients, type ClientName } from './clients.js';
 import { measure } from './measure.js';
-import { methodNames, methods, type Method } from './methods.js';
+import { methodNames, methods, usualMethods, type Method } from './methods.js';
 import { ratiosOf, rowsOf, type Row, type Sample, type Spread } from './rows.js';
 
-const help = `npm run bench handover [-- OPTIONS]     what clients see when one shard of a 3+3 cluster is upgraded, by four methods
+const help = `npm run bench handover [-- OPTIONS]     what clients see when one shard of a 3+3 cluster is upgraded, or taken back
 
   --runs N          of each method and pair of releases, the methods in turn (default 3)
   --pairs LIST      5.0.6:8.0,6.2:8.2 (default), from:to
-  --methods LIST    ${methodNames.join(',')} (default all)
+  --methods LIST    ${methodNames.join(',')} (default ${usualMethods.join(',')})
   --clients LIST    ${clientNames.join(',')} (default all): all of them write at once
   --rate N          writes a second of each client, on a fixed schedule (default 1000)
   --quiet MS        how long is written before anything is done (default 3000)
@@ -24,7 +24,7 @@ ${methodNames.map((name) => `  ${name.padEnd(21)}${methods[name]}`).join('\n')}
 Clients
 ${clientNames.map((name) => `  ${name.padEnd(21)}${clients[name].settings}`).join('\n')}
 
-Exit code: 0 measured; 3 measured, and \`safe\` or \`fast\` lost a write; 1 something else went wrong, 2 wrong usage.`;
+Exit code: 0 measured; 3 measured, and \`safe\`, \`fast\` or \`cutover\` lost a write; 1 something else went wrong, 2 wrong usage.`;
 
 interface Pair {
   from: string;
@@ -39,7 +39,7 @@ async function run(args: string[], tell: (line: string) => void): Promise<Outcom
     options: {
       runs: { type: 'string', default: '3' },
       pairs: { type: 'string', default: '5.0.6:8.0,6.2:8.2' },
-      methods: { type: 'string', default: methodNames.join() },
+      methods: { type: 'string', default: usualMethods.join() },
       clients: { type: 'string', default: clientNames.join() },
       rate: { type: 'string', default: '1000' },
       quiet: { type: 'string', default: '3000' },
@@ -73,7 +73,7 @@ async function run(args: string[], tell: (line: string) => void): Promise<Outcom
   });
 
   const rows = rowsOf(samples);
-  const ours = rows.filter(({ method }) => method === 'safe' || method === 'fast');
+  const ours = rows.filter(({ method }) => ['safe', 'fast', 'cutover'].includes(method));
   return {
     ...ended,
     clean: ours.every(({ lost }) => lost === 0),

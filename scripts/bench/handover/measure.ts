@@ -7,7 +7,7 @@ import { Sandbox } from '../../sandbox/cluster.js';
 import type { Stage } from '../../sandbox/stage.js';
 import { holding } from '../bench.js';
 import type { ClientName } from './clients.js';
-import { roll, type Method } from './methods.js';
+import { prepare, roll, type Method } from './methods.js';
 import { sampleOf, type Sample } from './rows.js';
 import { Writer } from './writer.js';
 
@@ -24,7 +24,7 @@ export interface MeasureInput {
 }
 
 /**
- * Upgrades one shard of a new 3+3 cluster by one method while every client writes to that shard, and looks for each
+ * Upgrades one shard of a new 3+3 cluster by one method, or takes it back, while every client writes to that shard, and looks for each
  * acknowledged write afterwards.
  */
 export async function measure(stage: Stage, input: MeasureInput): Promise<Sample[]> {
@@ -39,6 +39,8 @@ export async function measure(stage: Stage, input: MeasureInput): Promise<Sample
   if (!primary || !replica) throw new Error('expected a cluster whose shards have a replica');
   const [tag = ''] = tagsFor(shard.slots, 1);
   const ports = cluster.nodes.map((node) => node.port);
+  const what = { cluster, primary, replica, to, name: input.name, shard: shard.name };
+  await prepare(method, stage, what);
   const writers: Writer[] = [];
   try {
     for (const client of input.clients)
@@ -47,7 +49,7 @@ export async function measure(stage: Stage, input: MeasureInput): Promise<Sample
       );
     await sleep(quietMs);
     const begun = Date.now();
-    const moved = await roll(method, stage, { cluster, primary, replica, to, name: input.name, shard: shard.name });
+    const moved = await roll(method, stage, what);
     // Clients hear of the last restart a moment later.
     await sleep(1000);
     const samples: Sample[] = [];

@@ -15,9 +15,13 @@ export const methods = {
   runbook:
     'by hand: replica saved, shut down, started; CLUSTER FAILOVER, role waited for; old primary saved, shut down, started',
   restart: 'as an operator without handover rolls: replica, then primary, by SIGTERM, started again at once',
+  cutover:
+    'redis-rollout, the way back: upgraded before anybody writes, then `rollout fallback` of the shard to its standby',
 } as const;
 export type Method = keyof typeof methods;
 export const methodNames = Object.keys(methods) as Method[];
+/** The ways forward: what is measured where nobody says otherwise. */
+export const usualMethods: readonly Method[] = ['safe', 'fast', 'runbook', 'restart'];
 
 export interface Roll {
   cluster: Sandbox;
@@ -37,11 +41,26 @@ export interface Moved {
   fellBack?: string;
 }
 
+/** What comes before anybody writes. */
+export async function prepare(method: Method, stage: Stage, { cluster, name, to }: Roll): Promise<void> {
+  if (method !== 'cutover') return;
+  await stage.deploy(name, cluster, {
+    policy: { fallback: 'standby', handover: 'fast', parallelShards: 3, canarySoak: '0s', soak: '1h', settle: '0s' },
+  });
+  const upgrade = await stage.start(name, to);
+  await upgrade.until('it soaks', ({ phase }) => phase === 'soaking', 300_000);
+  // Its standbys stay in place.
+  await upgrade.tell('abort', { by: 'bench' });
+  await upgrade.result();
+}
+
 export async function roll(method: Method, stage: Stage, what: Roll): Promise<Moved> {
   switch (method) {
     case 'safe':
     case 'fast':
       return byRollout(method, stage, what);
+    case 'cutover':
+      return byFallback(stage, what);
     case 'runbook':
       return byRunbook(what);
     case 'restart':
@@ -57,12 +76,23 @@ async function byRollout(handover: 'safe' | 'fast', stage: Stage, { cluster, nam
     taskQueue: TASK_QUEUE,
     args: [{ deployment: name, to, startedBy: 'bench', shard }],
   });
-  const report = JSON.parse(await readFile(join(dirname(outcome.report), 'report.json'), 'utf8')) as ReportData;
-  const [moved] = report.handovers;
+  const [moved] = (await reportOf(outcome)).handovers;
   if (outcome.result !== 'completed' || !moved) throw new Error(`${name} was not upgraded: ${outcome.statement}`);
   const from = Date.parse(moved.at);
   return { from, until: from + moved.ms, ...(moved.fellBack === undefined ? {} : { fellBack: moved.fellBack }) };
 }
+
+async function byFallback(stage: Stage, { name, shard }: Roll): Promise<Moved> {
+  const fallback = await stage.startFallback(name, { reason: 'bench', shards: [shard] });
+  const outcome = await fallback.result();
+  const [cutover] = (await reportOf(outcome)).cutovers ?? [];
+  if (outcome.result !== 'completed' || !cutover) throw new Error(`${name} was not cut over: ${outcome.statement}`);
+  const from = Date.parse(cutover.at);
+  return { from, until: from + cutover.gapMs };
+}
+
+const reportOf = async ({ report }: { report: string }): Promise<ReportData> =>
+  JSON.parse(await readFile(join(dirname(report), 'report.json'), 'utf8')) as ReportData;
 
 async function byRunbook({ cluster, primary, replica, to }: Roll): Promise<Moved> {
   const program = await serverOf(to);
