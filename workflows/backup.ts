@@ -1,22 +1,9 @@
-import { isCancellation, proxyActivities, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
+import { isCancellation, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
 import { backupId, type BackupManifest, type SealedShard } from '../model/backup-manifest.js';
 import { inParallel } from '../model/in-parallel.js';
 import { inputProblems, workflowSchemas } from '../model/inputs.js';
-import type { BackupActivities } from '../model/work.js';
+import { acts, first } from './backup-proxies.js';
 import { badInput, messageOf, stopped } from './failure.js';
-
-/** Nothing was begun: who asked for it is told soon. */
-const first = proxyActivities<BackupActivities>({
-  startToCloseTimeout: '5 min',
-  heartbeatTimeout: '10 s',
-  retry: { initialInterval: '1 s', maximumAttempts: 3 },
-});
-/** A store may refuse for some minutes. */
-const acts = proxyActivities<BackupActivities>({
-  startToCloseTimeout: '24 h',
-  heartbeatTimeout: '10 s',
-  retry: { initialInterval: '1 s', maximumInterval: '1 min', maximumAttempts: 10 },
-});
 
 /** Each holds a part of an upload in the worker's memory. */
 const SHARDS_AT_ONCE = 8;

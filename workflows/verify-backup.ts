@@ -1,20 +1,8 @@
-import { isCancellation, proxyActivities, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
+import { isCancellation, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
 import type { BackupVerdict, ProvenShard } from '../model/backup-manifest.js';
 import { inputProblems, workflowSchemas } from '../model/inputs.js';
-import type { BackupActivities } from '../model/work.js';
+import { acts, first } from './backup-proxies.js';
 import { badInput, failureTypeOf, messageOf, stopped } from './failure.js';
-
-/** Nothing was begun: who asked for it is told soon. */
-const first = proxyActivities<BackupActivities>({
-  startToCloseTimeout: '5 min',
-  heartbeatTimeout: '10 s',
-  retry: { initialInterval: '1 s', maximumAttempts: 3 },
-});
-const acts = proxyActivities<BackupActivities>({
-  startToCloseTimeout: '24 h',
-  heartbeatTimeout: '10 s',
-  retry: { initialInterval: '1 s', maximumInterval: '1 min', maximumAttempts: 10 },
-});
 
 /**
  * Restores a backup for real, shard by shard, into a server that is thrown away, and records beside it what came of that. It

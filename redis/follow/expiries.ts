@@ -2,6 +2,7 @@ import { RolloutError } from '../../model/failures.js';
 import { SLOTS, slotCount, type SlotRange } from '../../model/topology.js';
 import type { NodeConnection } from '../connection.js';
 import { poll } from '../roles.js';
+import { exactSlots } from '../standby/expiries-late.js';
 import { EXPIRY_MARGIN_MS } from '../standby/point.js';
 import type { Applier } from './applier.js';
 import { askStandby, readRecord } from './record.js';
@@ -33,10 +34,7 @@ export function adjustExpiries(
       if (margins.isExact(slot) === loosen) chosen.push(slot);
   if (chosen.length === 0) return;
   for (const slot of chosen) margins.set(slot, !loosen);
-  const ranges = margins
-    .ranges()
-    .map(([from, to]) => `${from}-${to}`)
-    .join(' ');
+  const ranges = exactSlots(margins.ranges());
   const where = slots.length > 0 ? chosen : Array.from({ length: databases }, (_, db) => db);
   const least = loosen ? 0 : margins.exactMs;
   const words = [slots.length > 0 ? '@exact' : '@exactall', by, least, ranges, margins.exactMs, ...where];

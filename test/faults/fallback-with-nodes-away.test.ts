@@ -9,7 +9,7 @@ import type { Operation } from '../../scripts/sandbox/operation.js';
 import { Stage } from '../../scripts/sandbox/stage.js';
 import { Dataset } from '../e2e/stage/dataset.js';
 import { readReport } from '../e2e/stage/evidence.js';
-import { expectWhole } from '../e2e/stage/nodes.js';
+import { expectWhole, nodeAt } from '../e2e/stage/nodes.js';
 
 const FROM = '7.0.15';
 const TO = '8.0.6';
@@ -42,12 +42,6 @@ async function standbysOf(cluster: Sandbox): Promise<string[]> {
     .trim()
     .split('\n');
   return lines.map((line) => line.split(' ')[1]?.split('@')[0] ?? '').filter((it) => !own.includes(it));
-}
-
-function nodeAt(cluster: Sandbox, address: string | undefined): SandboxNode {
-  const found = cluster.nodes.find((it) => it.address === address);
-  if (!found) throw new Error(`no node of the sandbox at ${address ?? 'nowhere'}`);
-  return found;
 }
 
 test.each(['SIGKILL', 'SIGSTOP'] as const)(

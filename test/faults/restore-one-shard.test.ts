@@ -8,7 +8,7 @@ import { readNodes } from '../../scripts/sandbox/node-states.js';
 import { Stage } from '../../scripts/sandbox/stage.js';
 import { Dataset } from '../e2e/stage/dataset.js';
 import { readReport } from '../e2e/stage/evidence.js';
-import { expectNoOthers, expectWhole } from '../e2e/stage/nodes.js';
+import { expectNoOthers, expectWhole, nodeAt } from '../e2e/stage/nodes.js';
 
 let stage: Stage;
 beforeAll(async () => {
@@ -90,10 +90,4 @@ function keyWithin(slots: readonly (readonly [number, number])[]): string {
     const key = `later-${n}`;
     if (slots.some(([a, b]) => a <= keySlot(key) && keySlot(key) <= b)) return key;
   }
-}
-
-function nodeAt(cluster: Sandbox, address: string | undefined): SandboxNode {
-  const found = cluster.nodes.find((it) => it.address === address);
-  if (!found) throw new Error(`no node of the sandbox at ${address ?? 'nowhere'}`);
-  return found;
 }

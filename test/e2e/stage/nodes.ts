@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 import { slotCount, SLOTS } from '../../../model/topology.js';
 import { parseClusterNodes } from '../../../redis/cluster-nodes.js';
 import { readTopology } from '../../../redis/topology.js';
-import { until, type Sandbox } from '../../../scripts/sandbox/cluster.js';
+import { until, type Sandbox, type SandboxNode } from '../../../scripts/sandbox/cluster.js';
 import { changedBetween, promotable, readNodes, type NodeState } from '../../../scripts/sandbox/node-states.js';
 
 export { readNodes, type NodeState } from '../../../scripts/sandbox/node-states.js';
@@ -67,4 +67,11 @@ export async function expectUntouched(cluster: Sandbox, before: readonly NodeSta
   expect(await readNodes(cluster)).toEqual(before);
   for (const node of cluster.nodes)
     expect((await readdir(node.home)).filter((name) => name.startsWith('.rollout'))).toEqual([]);
+}
+
+/** @throws Error where none of the cluster's own nodes is there: a standby, for example */
+export function nodeAt(cluster: Sandbox, address: string | undefined): SandboxNode {
+  const found = cluster.nodes.find((it) => it.address === address);
+  if (!found) throw new Error(`no node of the sandbox at ${address ?? 'nowhere'}`);
+  return found;
 }

@@ -1,0 +1,15 @@
+import { proxyActivities } from '@temporalio/workflow';
+import type { BackupActivities } from '../model/work.js';
+
+/** Nothing was begun: who asked for it is told soon. */
+export const first = proxyActivities<BackupActivities>({
+  startToCloseTimeout: '5 min',
+  heartbeatTimeout: '10 s',
+  retry: { initialInterval: '1 s', maximumAttempts: 3 },
+});
+/** A store may refuse for some minutes. */
+export const acts = proxyActivities<BackupActivities>({
+  startToCloseTimeout: '24 h',
+  heartbeatTimeout: '10 s',
+  retry: { initialInterval: '1 s', maximumInterval: '1 min', maximumAttempts: 10 },
+});
