@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createActivities } from '../../activities/index.js';
 import { operationId, rollingId, shardId } from '../../model/names.js';
 import type { OperationStatus } from '../../model/operation.js';
 import type { Activities } from '../../model/work.js';
@@ -15,29 +14,36 @@ import { expectWhole, readNodes, type NodeState } from '../e2e/stage/nodes.js';
 // where the one before it was ended. The deployment is whole each time, and what is said of it is true.
 type Activity = keyof Activities;
 
-/** They come by where something has failed, run beside everything, or are the end already. */
-const notHere: readonly Activity[] = [
-  ...(['revert', 'bringBack', 'compareReplica', 'runProbe'] as const),
-  ...(['readCluster', 'readLedger', 'writeReport'] as const),
-];
-
-/** What each upgrade is interrupted in. What is begun on a node is finished first: each release has two such nodes. */
-const way: readonly { to: string; interrupted: readonly Activity[] }[] = [
-  { to: '6.0.16', interrupted: ['assess', 'backUpShard', 'completeBackup', 'checkGates', 'readShard', 'prepareShard'] },
-  { to: '6.0.16', interrupted: ['isolate', 'snapshot'] },
-  { to: '6.2.14', interrupted: ['swapVersion', 'rejoin'] },
-  { to: '7.0.15', interrupted: ['verifyNode', 'release'] },
-  { to: '8.0.6', interrupted: ['handOver'] },
-];
+/**
+ * Each activity, and the release on the way to which an upgrade is interrupted in it, in this order. What is begun on a node
+ * is finished first: each release has two such nodes.
+ */
+const interrupted: Record<Activity, string | undefined> = {
+  assess: '6.0.16',
+  backUpShard: '6.0.16',
+  completeBackup: '6.0.16',
+  checkGates: '6.0.16',
+  readShard: '6.0.16',
+  prepareShard: '6.0.16',
+  isolate: '6.0.16',
+  snapshot: '6.0.16',
+  swapVersion: '6.2.14',
+  rejoin: '6.2.14',
+  verifyNode: '7.0.15',
+  release: '7.0.15',
+  handOver: '8.0.6',
+  // The last upgrade is paused in it, and resumed.
+  putBackShard: undefined,
+  // Where something has failed; as verifyNode, with a second replica; beside everything; the end already.
+  ...{ revert: undefined, bringBack: undefined, compareReplica: undefined, runProbe: undefined },
+  ...{ readCluster: undefined, readLedger: undefined, removeStandby: undefined, writeReport: undefined },
+  // Only with standbys, and on the way back.
+  ...{ addStandby: undefined, freezeStandby: undefined, readStandbys: undefined, seeStandbys: undefined },
+  ...{ follow: undefined, assessFallback: undefined, lookBack: undefined, cutOver: undefined },
+  ...{ returnNode: undefined, restoreShard: undefined },
+};
 /** Paused in this, and resumed: it comes to its end. */
 const resumed = { to: '8.2.3', activity: 'putBackShard' } as const satisfies { to: string; activity: Activity };
-
-const nobody = (): never => {
-  throw new Error('only their names are asked for');
-};
-const activities = Object.keys(
-  createActivities({ deployments: '', state: '', searchable: false, collectReport: nobody }),
-) as Activity[];
 
 let stage: Stage;
 let cluster: Sandbox;
@@ -52,34 +58,29 @@ afterAll(async () => {
   await cluster.stop();
 });
 
-test('no activity is left out', () => {
-  const tried = [...way.flatMap(({ interrupted }) => interrupted), resumed.activity];
-  expect([...tried, ...notHere].sort()).toEqual([...activities].sort());
-});
-
 test('an abort or a pause in the middle of each: every node is back, and the next start goes on', async () => {
   const dataset = await Dataset.write(cluster, 200);
   await stage.deploy('orders', cluster, { policy: { canarySoak: '0s', soak: '0s' } });
   let pause = false;
-  for (const { to, interrupted } of way)
-    for (const activity of interrupted) {
-      const operation = await heldIn(activity, to);
-      if (pause) await pauseAndGoOn(operation, activity);
-      await tellAll(operation, 'abort', activity);
-      await stage.faults.letGo();
-      pause = !pause;
+  for (const [activity, to] of Object.entries(interrupted) as [Activity, string | undefined][]) {
+    if (to === undefined) continue;
+    const operation = await heldIn(activity, to);
+    if (pause) await pauseAndGoOn(operation, activity);
+    await tellAll(operation, 'abort', activity);
+    await stage.faults.letGo();
+    pause = !pause;
 
-      const outcome = await operation.result();
-      expect({ activity, outcome }).toMatchObject({ activity, outcome: { result: 'aborted' } });
-      const running = (await readNodes(cluster)).map(({ release }) => release);
-      const count = running.filter((release) => release === to).length;
-      const untouched = outcome.statement.includes('Nothing was touched');
-      if (untouched) expect(running).toEqual(before.map(({ release }) => release));
-      else expect(outcome.statement).toContain(`${count} of 2 nodes run ${to}`);
-      expect(outcome.statement).toContain(`not during ${activity}`);
-      await expectWhole(cluster, { release: running, before });
-      if (activity !== 'assess') await expectNothingLost(operation);
-    }
+    const outcome = await operation.result();
+    expect({ activity, outcome }).toMatchObject({ activity, outcome: { result: 'aborted' } });
+    const running = (await readNodes(cluster)).map(({ release }) => release);
+    const count = running.filter((release) => release === to).length;
+    const untouched = outcome.statement.includes('Nothing was touched');
+    if (untouched) expect(running).toEqual(before.map(({ release }) => release));
+    else expect(outcome.statement).toContain(`${count} of 2 nodes run ${to}`);
+    expect(outcome.statement).toContain(`not during ${activity}`);
+    await expectWhole(cluster, { release: running, before });
+    if (activity !== 'assess') await expectNothingLost(operation);
+  }
 
   const operation = await heldIn(resumed.activity, resumed.to);
   await pauseAndGoOn(operation, resumed.activity);

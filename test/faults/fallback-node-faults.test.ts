@@ -4,15 +4,13 @@ import { Sandbox } from '../../scripts/sandbox/cluster.js';
 import { readNodes } from '../../scripts/sandbox/node-states.js';
 import { Dataset } from '../e2e/stage/dataset.js';
 import { expectWhole } from '../e2e/stage/nodes.js';
-import { activities, FaultStage, rounds, throughFaults, type Activity } from './strikes.js';
-
-type Struck = 'replica' | 'primary';
+import { FaultStage, rounds, throughFaults, type Activity, type Steps } from './strikes.js';
 
 /**
  * Who is struck at which step: who serves the shard on the newer release, or its replica, which was the primary before the
  * upgrade. Where both are, at each one's own.
  */
-const steps: Partial<Record<Activity, readonly Struck[]>> = {
+const steps: Steps = {
   assessFallback: ['replica'],
   runProbe: ['primary'],
   follow: ['primary'],
@@ -44,7 +42,7 @@ afterAll(() => under[Symbol.asyncDispose]());
 test.each(rounds([0]))(
   'each step of a shard’s way back with another fault, turned by %i',
   async (round) => {
-    const { stage, servers, faults } = under;
+    const { stage, servers } = under;
     await using cluster = await Sandbox.cluster({
       ...{ release: FROM, primaries: 1, servers, diskBytes: 64 * 1024 * 1024 },
       // What it acknowledged is written when it is killed. Nobody else is promoted: there is no vote but the primary's.
@@ -67,13 +65,8 @@ test.each(rounds([0]))(
 
     // The handover was from the first to the second.
     const [replica, primary] = cluster.nodes;
-    const strikes = activities
-      .flatMap((activity) => (steps[activity] ?? []).map((struck) => ({ activity, struck })))
-      .map(({ activity, struck }, i) => {
-        const [node, drawn] = [struck === 'primary' ? primary : replica, faults[(i + round) % faults.length]];
-        if (!node || !drawn) throw new Error('the shard has two nodes');
-        return { activity, node, own: (steps[activity]?.length ?? 0) > 1, name: drawn[0], fault: drawn[1] };
-      });
+    if (!primary || !replica) throw new Error('the shard has two nodes');
+    const strikes = under.strikes(steps, { primary, replica }, round);
     await throughFaults({
       ...{ stage, cluster, strikes, startingSteps, onlyAfterFault },
       start: () => stage.startFallback(name, { reason: 'it crashes' }),

@@ -3,12 +3,10 @@ import { Sandbox, type SandboxNode } from '../../scripts/sandbox/cluster.js';
 import { readNodes } from '../../scripts/sandbox/node-states.js';
 import { Dataset } from '../e2e/stage/dataset.js';
 import { expectWhole } from '../e2e/stage/nodes.js';
-import { activities, FaultStage, rounds, throughFaults, type Activity, type Strike } from './strikes.js';
-
-type Struck = 'replica' | 'primary';
+import { FaultStage, rounds, throughFaults, type Activity, type Steps, type Strike } from './strikes.js';
 
 /** Who is struck at which step: the replica that is upgraded first, or the old primary. Where both are, at each one's own. */
-const steps: Record<Activity, readonly Struck[]> = {
+const steps: Required<Steps> = {
   assess: ['replica'],
   backUpShard: ['replica'],
   runProbe: ['primary'],
@@ -93,18 +91,10 @@ async function upgradeUnder(
 test.each(rounds([0, 3]))(
   'each step of a shard’s upgrade with another fault, turned by %i',
   (round) =>
-    upgradeUnder(`orders-${round}`, 1, ([primary, replica]) =>
-      activities
-        .flatMap((activity) => steps[activity].map((struck) => ({ activity, struck })))
-        .map(({ activity, struck }, i) => {
-          const [node, drawn] = [
-            struck === 'primary' ? primary : replica,
-            under.faults[(i + round) % under.faults.length],
-          ];
-          if (!node || !drawn) throw new Error('the shard has two nodes');
-          return { activity, node, own: steps[activity].length > 1, name: drawn[0], fault: drawn[1] };
-        }),
-    ),
+    upgradeUnder(`orders-${round}`, 1, ([primary, replica]) => {
+      if (!primary || !replica) throw new Error('the shard has two nodes');
+      return under.strikes(steps, { primary, replica }, round);
+    }),
   900_000,
 );
 

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
-import { createActivities } from '../../activities/index.js';
 import type { Activities } from '../../model/work.js';
 import { parseInfo, releaseFromInfo } from '../../redis/info.js';
 import { untruths, type ServerNow } from '../../scripts/chaos/statement.js';
@@ -19,13 +18,6 @@ import { expectCompleted, expectNothingLost } from '../e2e/stage/evidence.js';
 // when the next step begins; the next step has the next fault.
 export type Activity = keyof Activities;
 
-const nobody = (): never => {
-  throw new Error('only their names are asked for');
-};
-export const activities = Object.keys(
-  createActivities({ deployments: '', state: '', searchable: false, collectReport: nobody }),
-) as Activity[];
-
 /** A node that is struck as a step begins. */
 export interface Strike {
   activity: Activity;
@@ -35,6 +27,9 @@ export interface Strike {
   name: string;
   fault: NodeFault;
 }
+
+/** Who is struck at which step: the replica, or the primary. Where both are, at each one's own. */
+export type Steps = Readonly<Partial<Record<Activity, readonly ('replica' | 'primary')[]>>>;
 
 /** Beyond what the deployment's gates tolerate. */
 const SLOW_MS = 800;
@@ -58,6 +53,19 @@ export class FaultStage implements AsyncDisposable {
     const slow = slowFor(toxiproxy, stage.faults.folder, SLOW_MS);
     const faults = Object.entries({ killed, hung, slow, diskFull, noMoreMemory, clockOff: clockOff(CLOCK_OFF_MS) });
     return new FaultStage(stage, servers, faults, toxiproxy);
+  }
+
+  /** Each step with another fault; turned by one more, with the next: in as many rounds as there are faults, with each. */
+  strikes(steps: Steps, at: { primary: SandboxNode; replica: SandboxNode }, round: number): Strike[] {
+    return (Object.keys(steps) as Activity[])
+      .flatMap((activity) =>
+        (steps[activity] ?? []).map((struck, _, all) => ({ activity, struck, own: all.length > 1 })),
+      )
+      .map(({ activity, struck, own }, i) => {
+        const drawn = this.faults[(i + round) % this.faults.length];
+        if (!drawn) throw new Error('there is no fault');
+        return { activity, node: at[struck], own, name: drawn[0], fault: drawn[1] };
+      });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
