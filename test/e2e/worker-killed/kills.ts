@@ -1,0 +1,89 @@
+import { expect } from 'vitest';
+import { createActivities } from '../../../activities/index.js';
+import type { Activities, BackupActivities } from '../../../model/work.js';
+import { processesIn } from '../../../platforms/process/processes.js';
+import type { Sandbox } from '../../../scripts/sandbox/cluster.js';
+import type { Stage } from '../../../scripts/sandbox/stage.js';
+import type { WorkerFault } from '../../../scripts/sandbox/worker-faults.js';
+
+// The worker is killed before, in the middle of and after every activity there is, and on the retries too. What each
+// upgrade of this folder is killed in is the list of all activities: a new one is in it from its first day on.
+type Activity = keyof (Activities & BackupActivities);
+
+/** Activities that only these upgrades come by; all others occur in every one, and are killed in the first. */
+const special: Partial<
+  Record<Activity, 'with a sibling' | 'taken back' | 'brought back' | 'there and back' | 'restored' | 'backed up'>
+> = {
+  compareReplica: 'with a sibling',
+  revert: 'taken back',
+  bringBack: 'brought back',
+  addStandby: 'there and back',
+  freezeStandby: 'there and back',
+  readStandbys: 'there and back',
+  removeStandby: 'there and back',
+  follow: 'there and back',
+  seeStandbys: 'there and back',
+  assessFallback: 'there and back',
+  lookBack: 'there and back',
+  cutOver: 'there and back',
+  returnNode: 'there and back',
+  // In fallback-restore.test.ts.
+  restoreShard: 'restored',
+  // In backup.test.ts.
+  beginBackup: 'backed up',
+  sealShard: 'backed up',
+  endBackup: 'backed up',
+  readBackup: 'backed up',
+  proveShard: 'backed up',
+  recordVerdict: 'backed up',
+};
+
+/** The moments worth more than any others: killed right before this is done to the world. */
+const worst: Partial<Record<Activity, readonly string[]>> = {
+  prepareShard: ['CONFIG SET repl-backlog-size'],
+  isolate: ['CONFIG SET'],
+  snapshot: ['BGSAVE', 'symlink'],
+  swapVersion: ['SHUTDOWN', 'spawn'],
+  handOver: ['CLUSTER FAILOVER'],
+  release: ['CONFIG SET'],
+  revert: ['spawn'],
+  bringBack: ['spawn'],
+  readLedger: ['UNLINK'],
+  putBackShard: ['CONFIG SET repl-backlog-size'],
+  addStandby: ['spawn'],
+  freezeStandby: ['REPLICAOF', 'spawn', 'CLUSTER MEET'],
+  removeStandby: ['CLUSTER FORGET'],
+  follow: ['EVALSHA'],
+  cutOver: ['CLIENT PAUSE', 'EVALSHA'],
+  returnNode: ['SHUTDOWN', 'spawn'],
+};
+
+/** ROLLOUT_THOROUGH=1 kills before each activity too, and once more in the middle: twice the time, for the same steps. */
+const thorough = process.env['ROLLOUT_THOROUGH'] === '1';
+
+export function killsOf(activity: Activity): WorkerFault[] {
+  const middle = worst[activity] ?? [thorough ? 10 : 2];
+  const during = [...(thorough ? [2] : []), ...middle].map((at) => ({ when: 'during' as const, at }));
+  const before = thorough ? [{ when: 'before' as const }] : [];
+  // Each but the first befalls the retry of the one before.
+  return [...before, ...during, { when: 'after' as const }].map((moment) => ({
+    ...{ activity, kind: 'kill', ...moment },
+  }));
+}
+
+const nobody = (): never => {
+  throw new Error('only their names are asked for');
+};
+const activities = Object.keys(
+  createActivities({ deployments: '', state: '', searchable: false, collectReport: nobody }),
+) as Activity[];
+export const killsIn = (where?: string): WorkerFault[] =>
+  activities.filter((activity) => special[activity] === where).flatMap(killsOf);
+
+export const policy = { canarySoak: '0s', soak: '0s' } as const;
+
+/** Every kill has happened, and no process has outlived the workers that started it but the nodes' own servers. */
+export async function expectKilled(stage: Stage, cluster: Sandbox): Promise<void> {
+  expect(await stage.faults.unfired()).toEqual([]);
+  for (const { home } of cluster.nodes) expect(await processesIn(home, [])).toHaveLength(1);
+}
