@@ -1,6 +1,7 @@
 import type { IncidentRecord, LedgerResult } from '../model/evidence.js';
 import { inParallel } from '../model/in-parallel.js';
 import { mayGoBack } from './approve-restore.js';
+import { assessFallback } from './assess.js';
 import { fallBackShard } from './fallback-shard.js';
 import { stopped } from './failure.js';
 import { Run, type Ended } from './run.js';
@@ -29,7 +30,7 @@ export async function fallback(raw: unknown): Promise<Ended<FallbackResult>> {
       const why = run.followers.lost(shard);
       return why === undefined ? undefined : stopped(lostText(shard, why), undefined, 'StandbyLost');
     };
-    const found = await run.assessFallback(asked);
+    const found = await assessFallback(run, asked);
     const { from, to, topology, policy } = found;
     const shards = topology.shards.map(({ name }) => name);
     const incident: IncidentRecord = {

@@ -1,6 +1,7 @@
 import { shardId } from '../model/names.js';
 import { chooseCanary, shardOrder } from '../model/planning/order.js';
 import { workflowInfo } from '@temporalio/workflow';
+import { assess } from './assess.js';
 import { continueWith, isLong, MOST_EVENTS, takeUp, type Known } from './continue.js';
 import { messageOf } from './failure.js';
 import { inParallel } from '../model/in-parallel.js';
@@ -34,7 +35,7 @@ export async function rollingUpgrade(
 ): Promise<Ended<RollingResult>> {
   return Run.of('rollingUpgrade', raw, async (run, { deployment, startedBy, hop }) => {
     if (known) takeUp(run, known);
-    const { policy, topology, to, pending } = known ? run.assessment : await run.assess();
+    const { policy, topology, to, pending } = known ? run.assessment : await assess(run);
     const canary = chooseCanary(topology.shards, to);
     const order = known?.rolled.shards ?? shardOrder(topology.shards, to, pending).map((shard) => shard.name);
     const rolled: RollingResult = known?.rolled ?? { shards: order, upgraded: [], compared: [] };

@@ -1,29 +1,22 @@
 import { CancellationScope, ContinueAsNew, executeChild, workflowInfo } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type { z } from 'zod';
-import { approvalName, mayReachQuorum } from '../model/approvals.js';
+import { approvalName } from '../model/approvals.js';
 import { inputProblems, workflowSchemas } from '../model/inputs.js';
 import { operationId, type WorkflowType } from '../model/names.js';
 import type { OperationStatus } from '../model/operation.js';
-import { blockersOf } from '../model/plan.js';
-import { backlogReach } from '../model/planning/backlog.js';
-import { plannedClass } from '../model/fallback-class.js';
-import { withoutWayBack } from '../model/fallback-steps.js';
-import { planWay } from '../model/planning/plan-way.js';
-import { satisfies } from '../model/release.js';
 import { standingOf, type Running } from '../model/standing.js';
 import type { ApprovalPolicy } from '../model/deployment.js';
-import type { Assessment, FallbackAssessment, NodePlace, ShardNow } from '../model/work.js';
-import { expectEarlierEnded, notEnded } from './earlier.js';
+import type { Assessment, NodePlace, ShardNow } from '../model/work.js';
+import { notEnded } from './earlier.js';
 import { Aborted, FellBack, badInput, ending, failureTypeOf, messageOf, stopped } from './failure.js';
 import { Family } from './family.js';
 import { Followers } from './followers.js';
 import { Gates } from './gates.js';
 import { Operation } from './operation.js';
 import { People } from './people.js';
-import { act, look, lookBack } from './proxies.js';
+import { act } from './proxies.js';
 import { readRunning } from './read-running.js';
-import { finishRestore } from './restore-shard.js';
 
 type InputOf<Type extends WorkflowType> = z.output<(typeof workflowSchemas)[Type]>;
 
@@ -32,10 +25,7 @@ export type Ended<Result> = { statement: string; report: string } & (
   ({ result: 'completed' } & Result) | { result: 'aborted' | 'fell back' }
 );
 
-/** A node that stands still now and then is seen in a soak, where nothing hurries, ms. */
-const SOAK_WATCH_MS = 1000;
-
-/** What a workflow needs at hand to be written like a runbook: phases, gates, people, children, and the assessment. */
+/** What a workflow needs at hand to be written like a runbook: phases, gates, people, children, and what was assessed. */
 export class Run extends Operation {
   readonly gates = new Gates(this);
   readonly family = new Family(this);
@@ -109,110 +99,6 @@ export class Run extends Operation {
     return error instanceof Aborted || failureTypeOf(error) === 'Aborted';
   }
 
-  /**
-   * Reads the deployment, refuses what can't be done, and plans; nothing is touched. On a way in several hops, the next
-   * of them: `to` of what it finds.
-   */
-  async assess(shard?: string): Promise<Assessment> {
-    const { deployment, to, via } = this.status;
-    this.phase('assessing', `reading ${shard ?? deployment}, changing nothing`);
-    const summary = `assess ${shard ?? deployment}`;
-    const input = { ...this.order, to, ...(via ? { via } : {}), ...(shard === undefined ? {} : { shard }) };
-    const found = await (this.family.isRoot && this.untouched ? look(summary, input) : act('assess', summary, input));
-    if (this.family.isRoot && this.untouched) {
-      if (found.away || found.pending.length > 0 || found.from === found.to)
-        await expectEarlierEnded(this.family, found, this.status.startedBy);
-      if (found.away && (await this.#bringBack(found.away))) return this.assess(shard);
-    }
-    this.adopt(found);
-    const { way, facts } = found;
-    const hops = way.length > 1 ? { via: way.slice(0, -1), hop: found.to } : {};
-    const from = this.status.from || found.from;
-    Object.assign(this.status, { from, to: way.at(-1), ...hops, artefacts: found.artefacts });
-    this.plan = planWay({ deployment: found, topology: found.topology, facts }, way.slice(way.indexOf(found.to)));
-    this.status.shards = found.topology.shards.map((it) => ({
-      shard: it.name,
-      state: 'waiting',
-      phase: 'waiting',
-      nodes: [...it.replicas, it.primary].map(({ address, role, release }) => ({
-        address,
-        role,
-        release,
-        state: satisfies(release, found.to) && !found.pending.includes(address) ? 'upgraded' : 'waiting',
-      })),
-    }));
-    this.count();
-    if (this.family.isRoot) this.#mayBeDecided(found);
-    const blockers = blockersOf(this.plan);
-    // Every node runs the target, and some were never compared or released: that is left to do.
-    const onlyPending = found.pending.length > 0 && found.from === found.to;
-    if (blockers.length > 0 && !onlyPending)
-      throw stopped(
-        blockers.map((it) => `${it.subject}: ${it.text}${it.next === undefined ? '' : ` ${it.next}`}`).join('\n'),
-        undefined,
-        blockers.some((it) => it.subject === 'target') ? 'BadTarget' : 'Degraded',
-      );
-    this.followers.outlook(
-      this.plan.fallback ?? { policy: found.policy.fallback, ...plannedClass(found.policy, found) },
-      backlogReach(found),
-    );
-    this.publish();
-    return found;
-  }
-
-  /** Reads what is to be taken back, and to which release; nothing is touched. */
-  async assessFallback(shards: string[]): Promise<FallbackAssessment> {
-    const { deployment } = this.status;
-    const what = shards.length === 0 ? deployment : `${shards.join(', ')} of ${deployment}`;
-    this.phase('assessing', `reading what ${what} can go back to, changing nothing`);
-    const [summary, input] = [`assess the fallback of ${what}`, { ...this.order, shards }];
-    const first = this.family.isRoot && this.untouched;
-    const found = await (first ? lookBack(summary, input) : act('assessFallback', summary, input));
-    if (first) await expectEarlierEnded(this.family, found, this.status.startedBy);
-    if (found.unfinished) {
-      for (const restore of found.unfinished) {
-        const { shard } = restore;
-        this.note('note', `${shard}: its restore was approved and interrupted, and goes on first`, { shard });
-        await finishRestore(this, restore);
-      }
-      return this.assessFallback(shards);
-    }
-    if (first && found.away && (await this.#bringBack(found.away))) return this.assessFallback(shards);
-    this.adopt(found);
-    const { from, to, topology, standbys, pending, policy, awayIn = [] } = found;
-    Object.assign(this.status, { from, to, artefacts: found.artefacts });
-    this.status.shards = topology.shards.map((it) => ({
-      shard: it.name,
-      state: 'waiting',
-      phase: 'waiting',
-      nodes: [...it.replicas, it.primary]
-        .filter(({ address }) => standbys.every((standby) => standby.address !== address))
-        .map(({ address, role, release }) => ({
-          ...{ address, role, release },
-          state: satisfies(release, to) && !pending.includes(address) ? ('reverted' as const) : ('waiting' as const),
-        }))
-        .concat(
-          awayIn
-            .filter(({ shard }) => shard === it.name)
-            .map(({ address }) => ({ address, role: 'replica', release: 'unknown', state: 'waiting' })),
-        ),
-    }));
-    this.count();
-    const bare = withoutWayBack(found);
-    this.followers.outlook({
-      policy: policy.fallback,
-      ...(bare.length === 0
-        ? { class: 'lossless', reason: 'every shard has its standby, or was not handed over yet' }
-        : {
-            class: 'restore-only',
-            reason: `${bare.map(({ name }) => name).join(', ')}: handed over, and without a standby`,
-          }),
-    });
-    for (const standby of standbys)
-      if (topology.shards.some(({ name }) => name === standby.shard)) this.followers.know(standby);
-    return found;
-  }
-
   /** From now on this is what the deployment is like, and its policy. */
   adopt(found: Assessment): void {
     this.#assessment = found;
@@ -220,34 +106,6 @@ export class Run extends Operation {
     this.people.policy = found.policy;
     this.gates.windows = found.policy.windows;
     this.gates.queries = found.policy.gates.prometheus?.queries.map(({ name }) => name) ?? [];
-  }
-
-  /** Starts what an earlier operation left down; true when anything was started. */
-  async #bringBack(away: string[]): Promise<boolean> {
-    const found = await this.step('bring back', {}, () =>
-      act('bringBack', `bring back ${away.join(', ')}`, { ...this.order, nodes: away }),
-    );
-    for (const { address, release, problem } of found)
-      this.note(
-        'note',
-        release === undefined
-          ? `${address} can't be read: ${problem}`
-          : `${address} was down: started again on ${release}, kept from being promoted until it is done`,
-        { node: address },
-      );
-    const started = found.some(({ release }) => release !== undefined);
-    if (started) this.untouched = false;
-    return started;
-  }
-
-  /** A question that nobody can answer would hold an upgrade for ever. */
-  #mayBeDecided({ policy: { approvals, roles } }: Assessment): void {
-    for (const [name, asked] of Object.entries(approvals)) {
-      // Of a fallback's alone, and of who asks for that.
-      if (asked === undefined || name === 'restore') continue;
-      const verdict = mayReachQuorum(name, asked, this.status.startedBy, roles);
-      if (verdict.state !== 'pass') throw stopped(`${verdict.reason}: ${verdict.clears}`, undefined, 'BadInput');
-    }
   }
 
   /** A shard as it is now. */
@@ -307,42 +165,6 @@ export class Run extends Operation {
     );
     Object.assign(this.status, { phase, reason });
     this.publish();
-  }
-
-  /** Watches for a while; an abort ends it. */
-  async soak(phase: 'canary' | 'soaking', ms: number, reason: string, shard?: string): Promise<void> {
-    const where = shard === undefined ? {} : { shard };
-    this.phase(phase, reason, where);
-    const end = Date.now() + ms;
-    await this.followers.look();
-    const { fallback, fallbackWhen, gates } = this.assessment.policy;
-    const own = gates.prometheus?.queries.map(({ name }) => name) ?? [];
-    const when = phase === 'soaking' && fallbackWhen.gates.length > 0 ? fallbackWhen : undefined;
-    const names = [
-      ...new Set([
-        ...['topology', 'replication', 'latency', 'errors'],
-        ...(phase === 'soaking' && fallback === 'standby' ? ['standby'] : []),
-        ...(when?.gates.filter((gate) => !own.includes(gate)) ?? []),
-      ]),
-    ];
-    for (let left = ms; left > 0; left = end - Date.now()) {
-      await this.waitFor(
-        {
-          kind: 'soak',
-          name: phase,
-          reason,
-          since: this.now(),
-          clears: `the soak ends at ${new Date(end).toISOString()}`,
-          command: `rollout watch ${this.status.deployment}`,
-          ...where,
-        },
-        () => false,
-        // At most 200 looks, however long: each is a dozen events of the history.
-        Math.min(left, Math.max(ms / 200, 60_000)),
-      );
-      await this.followers.look();
-      await this.gates.hold(names, `during ${phase}`, where, { watchMs: SOAK_WATCH_MS }, when);
-    }
   }
 
   /** Runs a child under this operation; controls reach it, and what it waits for is shown here. */

@@ -3,9 +3,11 @@ import { nextInShard, sameRoles } from '../model/planning/next-in-shard.js';
 import { satisfies } from '../model/release.js';
 import type { ShardView } from '../model/topology.js';
 import type { NodePlace, SyncBaseline } from '../model/work.js';
+import { assess } from './assess.js';
 import { failureTypeOf, messageOf, stopped } from './failure.js';
 import { act } from './proxies.js';
 import { Run, type Ended } from './run.js';
+import { soak } from './soak.js';
 import { noteComparison, type Compared } from './validate.js';
 import { withEvidence } from './with-evidence.js';
 
@@ -23,7 +25,7 @@ export interface ShardResult {
 /** One shard: replicas first, the old primary last. Durable: a worker may die between any two lines. */
 export async function upgradeShard(raw: unknown): Promise<Ended<ShardResult>> {
   return Run.of('upgradeShard', raw, async (run, { shard: name, canary }) => {
-    const { policy, topology, to } = await run.assess(name);
+    const { policy, topology, to } = await assess(run, name);
     const compared: Compared[] = [];
     /** Replicas whose link was waited for: the gate may be overridden, and nothing is waited for twice. */
     const awaited = new Set<string>();
@@ -47,7 +49,7 @@ export async function upgradeShard(raw: unknown): Promise<Ended<ShardResult>> {
             case 'upgrade replica':
               if (!(await upgradeReplica(run, now.shard, next.node.address, to))) continue;
               compared.push({ replica: next.node.address, primary });
-              if (canaryLeft) await run.soak('canary', policy.canarySoak, `${next.node.address} is the canary`, name);
+              if (canaryLeft) await soak(run, 'canary', policy.canarySoak, `${next.node.address} is the canary`, name);
               canaryLeft = false;
               break;
             case 'finish replica':

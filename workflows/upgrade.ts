@@ -2,9 +2,11 @@ import { workflowInfo } from '@temporalio/workflow';
 import { rollingId } from '../model/names.js';
 import type { LedgerResult } from '../model/evidence.js';
 import type { Assessment } from '../model/work.js';
+import { assess } from './assess.js';
 import { Run, type Ended } from './run.js';
 import type { RollingResult } from './rolling-upgrade.js';
 import { closeWayBack } from './close-way-back.js';
+import { soak } from './soak.js';
 import { compareAll, expectEveryNode } from './validate.js';
 import { asClientsSee, beforeHop, withEvidence } from './with-evidence.js';
 
@@ -21,14 +23,14 @@ export interface UpgradeResult {
  */
 export async function upgrade(raw: unknown): Promise<Ended<UpgradeResult>> {
   return Run.of('upgrade', raw, async (run, { deployment, startedBy }) => {
-    const first = await run.assess();
+    const first = await assess(run);
     const { from, to } = run.status;
     return withEvidence(run, first.topology, async () => {
       await hop(run, first, startedBy);
       for (let last = first; last.to !== to;) {
         // The next hop's standbys are of the release that it starts from.
         await closeWayBack(run, `before the hop from ${last.to}`);
-        last = await run.assess();
+        last = await assess(run);
         await beforeHop(run, last.topology);
         await hop(run, last, startedBy);
       }
@@ -62,5 +64,5 @@ async function hop(run: Run, { name, policy, topology, to }: Assessment, started
   );
   await compareAll(run, await expectEveryNode(run), rolled.compared);
   const before = to === run.status.to ? 'it is final' : `the next hop, to ${run.status.to}`;
-  await run.soak('soaking', policy.soak, `every node runs ${to}; watched before ${before}`);
+  await soak(run, 'soaking', policy.soak, `every node runs ${to}; watched before ${before}`);
 }
