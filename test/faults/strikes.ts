@@ -101,6 +101,8 @@ class Struck {
   #undo: Undo | undefined;
   #inHand: Strike | undefined;
   #last = '';
+  /** The servers when the operation began, without those that were started by hand since. */
+  #before: ServerNow[] = [];
 
   private constructor(
     readonly under: Undertaking,
@@ -152,8 +154,17 @@ class Struck {
     const undo = this.#undo;
     this.#undo = undefined;
     await undo?.();
-    if (this.#inHand && !this.under.startingSteps.includes(this.#inHand.activity))
-      await this.under.cluster.start(this.#inHand.node);
+    if (!this.#inHand || this.under.startingSteps.includes(this.#inHand.activity)) return;
+    const { cluster } = this.under;
+    const { node } = this.#inHand;
+    if ((await cluster.pids(node)).length > 0) return;
+    await cluster.start(node);
+    this.#before = this.#before.filter(({ address }) => address !== node.address);
+  }
+
+  /** The operation is about to be started, or started again. */
+  async begins(): Promise<void> {
+    this.#before = await look(this.under.cluster);
   }
 
   /** Takes the fault away after the operation has stopped: what it left down, the next start brings back. */
@@ -191,7 +202,7 @@ class Struck {
   }
 
   /** Completed; or stopped, and what it says is true. */
-  async ended(operation: Operation, before: readonly ServerNow[]): Promise<boolean> {
+  async ended(operation: Operation): Promise<boolean> {
     const { status } = await operation.read();
     const { result, statement = '' } = status;
     this.tell(`  ${result ?? ''}: ${statement}`);
@@ -200,7 +211,7 @@ class Struck {
       return true;
     }
     const { next } = await operation.failure();
-    expect({ fault: this.#last, untrue: untruths(statement, before, await look(this.under.cluster)) }).toEqual({
+    expect({ fault: this.#last, untrue: untruths(statement, this.#before, await look(this.under.cluster)) }).toEqual({
       fault: this.#last,
       untrue: [],
     });
@@ -243,7 +254,7 @@ export async function throughFaults(under: Undertaking): Promise<void> {
   try {
     for (let starts = 1, done = false; !done; starts++) {
       if (starts > MOST_STARTS) throw new Error(`not completed by ${MOST_STARTS} starts`);
-      const servers = await look(under.cluster);
+      await struck.begins();
       const operation = await under.start();
       for (let state: 'ended' | 'heal' | 'passed' = 'passed'; state !== 'ended';) {
         const held = await struck.held();
@@ -258,7 +269,7 @@ export async function throughFaults(under: Undertaking): Promise<void> {
         } else if ((await operation.read()).status.result !== undefined) state = 'ended';
         else await sleep(50);
       }
-      done = await struck.ended(operation, servers);
+      done = await struck.ended(operation);
       await struck.takeAway();
     }
     expect(struck.missed).toEqual([]);
