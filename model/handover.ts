@@ -117,7 +117,8 @@ export function couldReplace(primary: NodeView, node: NodeView): Verdict {
 
 /**
  * Do the preconditions of the coordinated takeover hold? It skips the vote, so it may be taken only where nobody could
- * disagree. A pass is leave for `fast`; anything else says why `safe` is used instead.
+ * disagree. A pass is leave for `fast`; anything else says why `safe` is used instead, after a while where it may pass: a
+ * shard that is handed over beside this one raises the epoch, and gossip takes a moment.
  */
 export function mayTakeOver({
   primary,
@@ -131,8 +132,7 @@ export function mayTakeOver({
     return fail(`not every primary can be reached (${silent.join(', ')})`, 'safe is used for this handover');
   const epochs = [...new Set(primaries.map(({ currentEpoch }) => currentEpoch))];
   if (epochs.length > 1)
-    return fail(`the primaries disagree on the epoch (${epochs.join(', ')})`, 'safe is used for this handover');
-  if (failoverUnderWay !== undefined)
-    return fail(`${failoverUnderWay} reports a failover under way`, 'safe is used for this handover');
+    return wait(`the primaries disagree on the epoch (${epochs.join(', ')})`, 'gossip reaches every primary');
+  if (failoverUnderWay !== undefined) return wait(`${failoverUnderWay} reports a failover under way`, 'it is over');
   return pass();
 }

@@ -60,7 +60,7 @@ export async function whyNotFast({ endpoint, from, to, nodes }: TakeoverInput): 
     primaries: observePrimaries(accounts),
     ...(failingOver === undefined ? {} : { failoverUnderWay: failingOver }),
   });
-  return verdict.state === 'pass' ? undefined : { why: verdict.reason, passing: false };
+  return verdict.state === 'pass' ? undefined : { why: verdict.reason, passing: verdict.state === 'wait' };
 }
 
 /**
