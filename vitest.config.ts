@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { SlowFirst } from './scripts/test-run/slow-first.js';
 
 export default defineConfig({
   test: {
@@ -8,6 +9,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // Real servers, two cores: files in parallel would only slow each other.
     fileParallelism: false,
+    sequence: { sequencer: SlowFirst },
     // Of the tests of a file that say so: they wait most of the time, each with servers of its own.
     maxConcurrency: 3,
   },

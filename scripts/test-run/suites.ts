@@ -13,27 +13,21 @@ export interface Suite {
 /** Folders whose tests start no server: milliseconds each, so that a plain mistake is said first. */
 export const quickFolders: readonly string[] = ['model', 'docs'];
 
-/** Folders of few files each: one by one they would leave a core idle. */
-const smallFolders: readonly string[] = [
-  ...['integrations', 'launch', 'platforms', 'replay', 'sandbox', 'setup', 'test-run', 'workers'],
-  ...['chaos', 'simulation'],
-];
-
-/** Slow ones last, in this order; what isn't named here comes between the quick and the slow. */
-const late = ['scripts', 'e2e', 'faults'];
-
-/** Half an hour of faults more; only where it is asked for. */
+/** Half an hour of faults more; only where it is asked for, and last. */
 const thoroughOnly: readonly string[] = ['faults'];
 
+/** A browser's tests wait for it while those of pure functions run. */
+const QUICK_AT_ONCE = 2;
 /**
- * How many files at once: each starts servers of its own, and waits for them most of the time; a browser's tests wait for
- * it while those of pure functions run.
+ * Files with servers, at once. Half of them are at the processor and half wait: for elections, for a dead worker's heartbeat, for
+ * servers. So they are one suite, the slow ones first (slow-first.ts): none is left to wait for alone at the end.
  */
-const atOnce: Readonly<Record<string, number>> = { redis: 4, e2e: 3 };
-const MOST = 2;
+const SERVERS_AT_ONCE = 4;
+/** Strict deadlines of gates are part of them. */
+const FAULTS_AT_ONCE = 2;
 
 /**
- * One suite for the quick folders, one for the small ones, and one for each other that has a test file.
+ * One suite for the quick folders, one for all that start servers, and one for the faults.
  *
  * @param only these folders
  * @param thorough those that take their time, too
@@ -42,20 +36,21 @@ export async function suites(only?: readonly string[], thorough = false): Promis
   const test = join(projectRoot, 'test');
   const folders: string[] = [];
   for (const it of await readdir(test, { withFileTypes: true }))
-    if (it.isDirectory() && (thorough || !thoroughOnly.includes(it.name)) && (await hasTests(join(test, it.name))))
-      folders.push(it.name);
-  const rank = (folder: string): number => late.indexOf(folder);
-  const together = [quickFolders, smallFolders];
-  const others = folders
-    .filter((folder) => !together.flat().includes(folder))
-    .sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
-  const [quick = [], small = []] = together.map((some) => folders.filter((folder) => some.includes(folder)));
-  return [quick, small, ...others.map((folder) => [folder])]
-    .filter((names) => names.length > 0 && (only === undefined || names.some((name) => only.includes(name))))
-    .map((names) => ({
-      name: names.join(', '),
-      folders: names.map((folder) => `test/${folder}/`),
-      atOnce: Math.min(...names.map((folder) => atOnce[folder] ?? MOST)),
+    if (it.isDirectory() && (await hasTests(join(test, it.name)))) folders.push(it.name);
+  folders.sort();
+  const late = (folder: string): boolean => thoroughOnly.includes(folder);
+  const quick = (folder: string): boolean => quickFolders.includes(folder);
+  return [
+    { folders: folders.filter(quick), atOnce: QUICK_AT_ONCE },
+    { folders: folders.filter((it) => !quick(it) && !late(it)), atOnce: SERVERS_AT_ONCE },
+    { folders: thorough ? folders.filter(late) : [], atOnce: FAULTS_AT_ONCE },
+  ]
+    .map((suite) => ({ ...suite, folders: suite.folders.filter((it) => only?.includes(it) ?? true) }))
+    .filter((suite) => suite.folders.length > 0)
+    .map((suite) => ({
+      name: suite.folders.join(', '),
+      folders: suite.folders.map((folder) => `test/${folder}/`),
+      atOnce: suite.atOnce,
     }));
 }
 

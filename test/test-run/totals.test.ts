@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { slowest } from '../../scripts/test-run/slow-first.js';
 import { suites } from '../../scripts/test-run/suites.js';
 import { addUp, closing, nothing, type Failure } from '../../scripts/test-run/totals.js';
 import { count, settle } from '../../scripts/test-run/vitest.js';
@@ -84,6 +85,11 @@ test('every folder of test/ that has tests is run once, those without servers fi
   // What takes half an hour more is run where it is asked for.
   expect(folders).not.toContain('test/faults/');
   expect((await suites(undefined, true)).at(-1)?.folders).toEqual(['test/faults/']);
+});
+
+test('a slow file that was renamed is begun first under its new name', async () => {
+  const there = await Promise.all(slowest.map((it) => access(join(root, it)).then(() => it)));
+  expect(there).toEqual(slowest);
 });
 
 const file = (name: string, body: string): Promise<void> =>
