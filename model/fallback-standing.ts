@@ -3,9 +3,12 @@ import type { OperationStatus, ShardStatus } from './operation.js';
 import { restoreText } from './restore.js';
 import type { Running } from './standing.js';
 
+/** How a statement ends where nothing was done. */
+export const NOT_TOUCHED = 'Nothing was touched.';
+
 /** Where everything stands at the end of a fallback, and what to do now. */
 export function fallbackStanding(
-  { deployment, to, result, progress, shards, startedBy, fallback }: OperationStatus,
+  { deployment, to, result, progress, shards, startedBy, fallback, named }: OperationStatus,
   reason: string,
   untouched: boolean,
   running?: Running,
@@ -15,10 +18,10 @@ export function fallbackStanding(
   const restored = (fallback?.restore ?? []).filter(({ state }) => state === 'restored').map(restoreText);
   if (result === 'completed')
     return [
-      `${names.join(', ')} of ${deployment} ${names.length === 1 ? 'is' : 'are'} back on ${to}: all ${progress.nodes} nodes, as ${startedBy} asked for. Other shards, if there are any, stay as they are.`,
+      `${names.join(', ')} of ${deployment} ${names.length === 1 ? 'is' : 'are'} back on ${to}: all ${progress.nodes} nodes, as ${startedBy} asked for.${named ? ' The other shards stay as they are.' : ''}`,
       ...restored,
     ].join('\n');
-  if (untouched) return `${deployment} did not fall back: ${reason}\nNothing was touched.`;
+  if (untouched) return `${deployment} did not fall back: ${reason}\n${NOT_TOUCHED}`;
   const left = shards.filter(({ state }) => state !== 'upgraded').map(({ shard }) => shard);
   const on = running ? [...running.releases.values()].filter((release) => release === to).length : progress.upgraded;
   return [
@@ -54,7 +57,7 @@ export function notTakenBack(
   reason: string,
   running?: Running,
 ): string | undefined {
-  if (!goingBack) return undefined;
+  if (!goingBack || goingBack.refused) return undefined;
   const { to, by, shard: only } = goingBack;
   const isBack = ({ address, release, state }: ShardStatus['nodes'][number]): boolean =>
     running ? running.releases.get(address) === to : release === to && state !== 'failed' && state !== 'in progress';

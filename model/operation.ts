@@ -138,6 +138,8 @@ export interface GoingBack {
   /** The only one that is to go back. */
   shard?: string;
   restore: boolean;
+  /** It was refused, and everything stands where the upgrade had come to. */
+  refused?: true;
 }
 
 /** The answer of the `status` query of every operation. */
@@ -171,6 +173,8 @@ export interface OperationStatus {
   gates: GateRecord[];
   /** Of an upgrade that a fallback is taking back, or was until that stopped: it is that which goes on from there. */
   goingBack?: GoingBack;
+  /** Of a fallback, the shards that were named: the others stay as they are. */
+  named?: string[];
   /** Folder with probe, ledger, verification and report, on the worker's machine. */
   artefacts: string;
   result?: 'completed' | 'stopped' | 'aborted' | 'fell back';

@@ -1,5 +1,5 @@
 import { targetOptions } from './compatibility/upgrade-path.js';
-import { fallbackCommand, fallbackStanding, notTakenBack, standbysLeft } from './fallback-standing.js';
+import { fallbackCommand, fallbackStanding, NOT_TOUCHED, notTakenBack, standbysLeft } from './fallback-standing.js';
 import type { OperationStatus } from './operation.js';
 
 /** What was read of the cluster. */
@@ -22,7 +22,7 @@ export function standingOf(status: OperationStatus, reason: string, untouched: b
   if (status.operation === 'fallback') return fallbackStanding(status, reason, untouched, running);
   if (result === 'completed')
     return [`${deployment} runs ${to} on all ${progress.nodes} nodes.`, ...standbysLeft(status)].join('\n');
-  if (untouched) return `${reason.startsWith(deployment) ? reason : `${deployment}: ${reason}`}\nNothing was touched.`;
+  if (untouched) return `${reason.startsWith(deployment) ? reason : `${deployment}: ${reason}`}\n${NOT_TOUCHED}`;
   const halfway = notTakenBack(status, reason, running);
   if (halfway !== undefined) return halfway;
   const lines = [
@@ -49,10 +49,12 @@ export function standingOf(status: OperationStatus, reason: string, untouched: b
   if (progress.upgraded > 0 && progress.upgraded < progress.nodes)
     lines.push('Both versions run side by side meanwhile; replicas of the new version follow primaries of either.');
   lines.push(...standbysLeft(status));
+  // Whoever asked for the way back is told first what became of that; the way on is another's choice.
+  const on = status.goingBack?.refused ? 'Or, to go on with the upgrade' : 'To go on where it stands';
   lines.push(
     isAllUpgraded(status, running)
       ? `${NOTHING_LEFT} What was left out is the rest of validation and soak.`
-      : `To go on where it stands: ${startCommand(status)}`,
+      : `${on}: ${startCommand(status)}`,
   );
   return lines.join('\n');
 }
@@ -71,17 +73,19 @@ const isAllUpgraded = ({ to, shards }: OperationStatus, running: Running | undef
 export const startCommand = ({ deployment, to, via }: Pick<OperationStatus, 'deployment' | 'to' | 'via'>): string =>
   `rollout start ${deployment} ${targetOptions(to, via)}`;
 
-/** What goes on from where the operation ended, and why that. */
-export function goOn(status: OperationStatus): { why: string; command: string } {
-  const { deployment, operation, goingBack, fallback } = status;
+/** What goes on from where the operation ended, and why that; the first is what was being done. */
+export function goOn(status: OperationStatus): { why: string; command: string }[] {
+  const { deployment, operation, goingBack, fallback, statement } = status;
+  const start = startCommand(status);
   if (operation !== 'fallback' && !goingBack)
-    return { why: 'Starting the same upgrade again continues where it stood', command: startCommand(status) };
-  return {
-    why: 'The same fallback again continues where it stood',
-    command: fallbackCommand(
-      goingBack ? { ...goingBack, deployment } : { deployment, restore: fallback?.restore !== undefined },
-    ),
-  };
+    return [{ why: 'Starting the same upgrade again continues where it stood', command: start }];
+  const back = fallbackCommand(
+    goingBack ? { ...goingBack, deployment } : { deployment, restore: fallback?.restore !== undefined },
+  );
+  const refused = { why: 'Nothing was done for the fallback; once what it was refused for is no more', command: back };
+  if (goingBack?.refused) return [refused, { why: 'Or, to go on with the upgrade', command: start }];
+  if (statement?.endsWith(NOT_TOUCHED)) return [refused];
+  return [{ why: 'The same fallback again continues where it stood', command: back }];
 }
 
 /** `3 of 6 nodes run 7.0.15`, and of a way's other releases `none 7.2.4`. A node that runs it may be yet to be compared. */

@@ -42,8 +42,7 @@ export async function fallBackWithin(run: Run, asked: FallbackAsked): Promise<un
     return new FellBack(statement);
   } catch (error) {
     const halted = haltedAt(error);
-    // Refused, for example: everything stands where the upgrade had come to.
-    if (halted?.untouched === true) delete run.status.goingBack;
+    if (halted?.untouched === true) goingBack.refused = true;
     // The hop's, of several: its standbys are of that release.
     else if (halted && halted.to !== '') goingBack.to = halted.to;
     return error;

@@ -30,6 +30,7 @@ export async function fallback(raw: unknown): Promise<Ended<FallbackResult>> {
       const why = run.followers.lost(shard);
       return why === undefined ? undefined : stopped(lostText(shard, why), undefined, 'StandbyLost');
     };
+    if (asked.length > 0) run.status.named = asked;
     const found = await assessFallback(run, asked);
     const { from, to, topology, policy } = found;
     const shards = topology.shards.map(({ name }) => name);

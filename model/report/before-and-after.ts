@@ -5,8 +5,16 @@ import { section } from './people-and-gates.js';
 import { count } from './quantities.js';
 import { sign, table, type Sign } from './table.js';
 
-/** Which release each node ran, and runs. */
+/** Which release each node ran, and runs; one line a node, however often it was changed. */
 export function versionsSection({ releases, status }: ReportData): Markup {
+  const changes = new Map<string, { before: string; after: string; between: string[] }>();
+  for (const { node, before, after } of releases) {
+    const known = changes.get(node);
+    changes.set(
+      node,
+      known ? { ...known, after, between: [...known.between, known.after] } : { before, after, between: [] },
+    );
+  }
   const shardOf = new Map(
     status.shards.flatMap(({ shard, nodes }) => nodes.map((node) => [node.address, { shard, node }])),
   );
@@ -23,7 +31,7 @@ export function versionsSection({ releases, status }: ReportData): Markup {
         { head: 'After' },
         { head: 'State' },
       ],
-      rows: releases.map(({ node, before, after }) => {
+      rows: [...changes].map(([node, { before, after, between }]) => {
         const there = shardOf.get(node);
         const state = there?.node.state;
         return [
@@ -31,7 +39,10 @@ export function versionsSection({ releases, status }: ReportData): Markup {
           there?.shard,
           there?.node.role,
           before,
-          before === after ? html`<span class="muted">${after}</span>` : html`<strong>${after}</strong>`,
+          [
+            before === after ? html`<span class="muted">${after}</span>` : html`<strong>${after}</strong>`,
+            between.length > 0 && html`<br /><span class="muted">by way of ${between.join(', ')}</span>`,
+          ],
           state === undefined
             ? ''
             : sign(

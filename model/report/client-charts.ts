@@ -94,7 +94,7 @@ function latencyChart(view: ShardView, series: ProbeSeries, scale: TimeScale, ax
     plot({ height, label, className: 'latency', series: `${series.shard}|${operation}|${client}` }, [
       ground(scale),
       bands(view, scale),
-      handoverLines(scale, view.handovers),
+      handoverLines(scale, view),
       levels(axis, chartHeight),
       lines ?? html`<text x="50%" y="40" text-anchor="middle">no operation was acknowledged</text>`,
       html`<line class="base" x1="0" x2="100%" y1="${chartHeight}" y2="${chartHeight}" />`,
@@ -176,7 +176,7 @@ function gapChart(view: ShardView, scale: TimeScale, axis: LatencyAxis, usual: n
       [
         ground(scale),
         bands(view, scale),
-        handoverLines(scale, view.handovers),
+        handoverLines(scale, view),
         levels(axis, gapHeight),
         stems,
         levelNames(axis, gapHeight),

@@ -1,5 +1,5 @@
 import { formatDuration, formatSize } from '../duration.js';
-import type { StandbyComparison } from '../follow-state.js';
+import type { FollowState, StandbyComparison } from '../follow-state.js';
 import type { ReportData } from '../report.js';
 import { html, type Markup } from './html.js';
 import { section, when } from './people-and-gates.js';
@@ -9,21 +9,12 @@ import { sign, table, type Cell, type Sign } from './table.js';
 const classSign: Record<string, Sign> = { lossless: 'good', 'lossless-except': 'caution', 'restore-only': 'bad' };
 
 /** What it could be, or was, taken back with: the class, the followers' figures, and each fallback with what it cost. */
-export function fallbackSection({
-  status,
-  incidents = [],
-  cutovers = [],
-  restores = [],
-  followers = [],
-}: ReportData): Markup {
-  const { fallback } = status;
+export function fallbackSection(data: ReportData): Markup {
+  const { incidents = [], cutovers = [], restores = [], followers = [] } = data;
+  const served = (it: FollowState): boolean =>
+    cutovers.some(({ shard, to }) => shard === it.shard && to === it.standby);
   return section('fallback', 'Fallback', [
-    fallback
-      ? html`<p>
-          ${sign(classSign[fallback.class] ?? 'caution', fallback.class)} since ${when(fallback.since)}:
-          ${fallback.reason}.
-        </p>`
-      : html`<p class="empty">What it could be taken back with was not decided.</p>`,
+    standing(data),
     table({
       caption: 'What asked for each fallback, when, and what it came to',
       empty: 'Nothing was taken back.',
@@ -45,7 +36,7 @@ export function fallbackSection({
         reason,
         `${from} → ${to}`,
         sign(classSign[its] ?? 'caution', its),
-        shards.map(
+        byName(shards).map(
           ({ shard, way, ms, nodes }) =>
             html`${shard}${way === undefined ? '' : `, ${way}`}: ${nodes} nodes in ${formatDuration(ms)}<br />`,
         ),
@@ -72,30 +63,31 @@ export function fallbackSection({
         { content: latency(drainedMs), sort: drainedMs },
       ]),
     }),
-    table({
-      caption: 'Each shard that was restored from its backup, and the writes that were given up for it',
-      empty: 'Nothing was restored.',
-      columns: [
-        { head: 'Shard' },
-        { head: 'At', code: true },
-        { head: 'Backup' },
-        { head: 'Given up' },
-        { head: 'Kept aside', code: true },
-        { head: 'Compared' },
-        { head: 'Away', numeric: true },
-      ],
-      rows: restores.map(({ shard, node, backup, lossWindow: lost, keptAside, verified, awayMs }) => [
-        shard,
-        node,
-        html`${when(backup.at)}, of ${backup.node}: ${count(backup.keys)} keys, ${formatSize(backup.bytes)}`,
-        html`${when(lost.from)} to ${when(lost.until)}: ${formatDuration(lost.ms)},
-        ${lost.streamBytes === undefined ? 'bytes not known' : formatSize(lost.streamBytes)}`,
-        keptAside.at,
-        html`${count(verified.compared)} keys, ${count(verified.different)} different, ${count(verified.expired)}
-        expired since`,
-        formatDuration(awayMs),
-      ]),
-    }),
+    restores.length > 0 &&
+      table({
+        caption: 'Each shard that was restored from its backup, and the writes that were given up for it',
+        empty: '',
+        columns: [
+          { head: 'Shard' },
+          { head: 'At', code: true },
+          { head: 'Backup' },
+          { head: 'Given up' },
+          { head: 'Kept aside', code: true },
+          { head: 'Compared' },
+          { head: 'Away', numeric: true },
+        ],
+        rows: restores.map(({ shard, node, backup, lossWindow: lost, keptAside, verified, awayMs }) => [
+          shard,
+          node,
+          html`${when(backup.at)}, of ${backup.node}: ${count(backup.keys)} keys, ${formatSize(backup.bytes)}`,
+          html`${when(lost.from)} to ${when(lost.until)}: ${formatDuration(lost.ms)},
+          ${lost.streamBytes === undefined ? 'bytes not known' : formatSize(lost.streamBytes)}`,
+          keptAside.at,
+          html`${count(verified.compared)} keys, ${count(verified.different)} different, ${count(verified.expired)}
+          expired since`,
+          formatDuration(awayMs),
+        ]),
+      }),
     table({
       caption: 'What each shard’s follower gave to its standby',
       empty: 'Nothing was followed.',
@@ -116,7 +108,10 @@ export function fallbackSection({
         { content: count(it.commands), sort: it.commands },
         { content: count(it.rewritten), sort: it.rewritten },
         { content: count(it.recopied), sort: it.recopied },
-        { content: formatSize(it.lagBytes), sort: it.lagBytes },
+        // What it wrote down last was before the cutover, for which it was brought to the end.
+        served(it)
+          ? { content: html`<span class="muted">nothing, at its cutover</span>`, sort: 0 }
+          : { content: formatSize(it.lagBytes), sort: it.lagBytes },
         { content: latency(it.lagMsMax), sort: it.lagMsMax },
         it.notRepresentable.length === 0
           ? html`<span class="muted">nothing</span>`
@@ -134,20 +129,34 @@ export function fallbackSection({
         { head: 'Standby', code: true },
         { head: 'Whole passes', numeric: true },
         { head: 'The last' },
-        { head: 'Keys of the one under way', numeric: true },
+        { head: 'Keys of the next', numeric: true },
         { head: 'Differed', numeric: true },
         { head: 'Put right', numeric: true },
         { head: 'Differ still', numeric: true },
         { head: 'Not compared' },
       ],
-      rows: followers.flatMap(({ shard, standby, comparison: it }) =>
-        it ? [[shard, standby, ...comparisonCells(it)]] : [],
+      rows: followers.flatMap((it) =>
+        it.comparison ? [[it.shard, it.standby, ...comparisonCells(it.comparison, served(it))]] : [],
       ),
     }),
   ]);
 }
 
-function comparisonCells(it: StandbyComparison): Cell[] {
+/** What going back would lose now; or, where it went back, what was known of that until then. */
+function standing({ status: { fallback, result, operation }, incidents = [] }: ReportData): Markup {
+  if (!fallback) return html`<p class="empty">What it could be taken back with was not decided.</p>`;
+  const its = sign(classSign[fallback.class] ?? 'caution', fallback.class);
+  const [incident] = incidents.slice(-1);
+  const isBack = result === 'fell back' || (result === 'completed' && operation === 'fallback');
+  if (!isBack || !incident) return html`<p>${its} since ${when(fallback.since)}: ${fallback.reason}.</p>`;
+  return html`<p>${its} when it was taken back at ${when(incident.at)}, and since ${when(fallback.since)}.</p>`;
+}
+
+const byName = <T extends { shard: string }>(shards: readonly T[]): T[] =>
+  [...shards].sort((a, b) => a.shard.localeCompare(b.shard, 'en', { numeric: true }));
+
+/** @param ended its standby has served, so that nothing is compared any more, and nothing waits for it */
+function comparisonCells(it: StandbyComparison, ended: boolean): Cell[] {
   const { lastPass, examples, notCompared, waitsFor } = it;
   const named = examples.map(
     ({ key, what, repaired }) =>
@@ -163,20 +172,17 @@ function comparisonCells(it: StandbyComparison): Cell[] {
           sort: lastPass.at,
         }
       : html`<span class="muted">none</span>`,
-    {
-      content: [
-        `${count(it.keys)} of ${count(Math.max(it.keys, it.expectedKeys))}`,
-        waitsFor !== undefined && html`<br />${waitsFor}`,
-      ],
-      sort: it.keys,
-    },
+    { content: `${count(it.keys)} of ${count(Math.max(it.keys, it.expectedKeys))}`, sort: it.keys },
     { content: [count(it.found), ...named], sort: it.found },
     { content: count(it.repaired), sort: it.repaired },
     { content: it.different === 0 ? '0' : sign('bad', count(it.different)), sort: it.different },
-    notCompared.length === 0
-      ? html`<span class="muted">nothing</span>`
-      : notCompared.map(
-          ({ what, count: n, examples: some }) => html`${what}: ${count(n)} (${some.slice(0, 3).join(', ')})<br />`,
-        ),
+    [
+      notCompared.length === 0
+        ? html`<span class="muted">nothing</span>`
+        : notCompared.map(
+            ({ what, count: n, examples: some }) => html`${what}: ${count(n)} (${some.slice(0, 3).join(', ')})<br />`,
+          ),
+      waitsFor !== undefined && !ended && html`<br /><span class="muted">now: ${waitsFor}</span>`,
+    ],
   ];
 }

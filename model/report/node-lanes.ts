@@ -1,21 +1,25 @@
-import type { HandoverRecord } from '../evidence.js';
+import type { CutoverRecord, HandoverRecord } from '../evidence.js';
 import { nameEntry } from './cause-of.js';
 import { formatDuration } from '../duration.js';
 import { html, type Content, type Markup } from './html.js';
 import { bars, ground, moments, percent, plot, row } from './plot.js';
-import { clock, countOf } from './quantities.js';
+import { clock, countOf, latency } from './quantities.js';
 import type { ShardView } from './shard-view.js';
 import { place, type TimeScale } from './time-scale.js';
 
-/** A vertical line through every row of a shard at the time of each handover. */
-export function handoverLines(scale: TimeScale, handovers: readonly HandoverRecord[]): Content {
-  return handovers.map((handover) => {
-    const x = percent(place(scale, Date.parse(handover.at)));
+/** A vertical line through every row of a shard at the time of each handover and each cutover. */
+export function handoverLines(scale: TimeScale, { handovers, cutovers }: ShardView): Content {
+  return [...handovers, ...cutovers].map((move) => {
+    const x = percent(place(scale, Date.parse(move.at)));
     return html`<g class="handover"
-      ><title>${handoverTitle(handover)}</title><line x1="${x}" x2="${x}" y1="0" y2="100%"
+      ><title>${'mode' in move ? handoverTitle(move) : cutoverTitle(move)}</title
+      ><line x1="${x}" x2="${x}" y1="0" y2="100%"
     /></g>`;
   });
 }
+
+const cutoverTitle = ({ from, to, at, gapMs, already }: CutoverRecord): string =>
+  `cutover from ${from} to the standby ${to}, ${clock(Date.parse(at))}${already ? '' : `, writes held for ${latency(gapMs)}`}`;
 
 export function handoverTitle({ from, to, at, ms, mode }: HandoverRecord): string {
   return `handover (${mode}) from ${from} to ${to}, ${clock(Date.parse(at))}, ${formatDuration(ms)}`;
@@ -33,7 +37,7 @@ export function shardLane(view: ShardView, scale: TimeScale): Markup {
     plot({ height: 30, label, className: 'lane' }, [
       ground(scale),
       bars(scale, spans, { y: 8, height: 18, named: true }),
-      handoverLines(scale, view.handovers),
+      handoverLines(scale, view),
       moments(scale, marked, 4),
     ]),
     'shard-lane',
@@ -54,7 +58,7 @@ export function nodeLanes(view: ShardView, scale: TimeScale): Content {
           x2="${percent(place(scale, to))}"
           y1="12"
           y2="12"
-          ><title>${role}, ${upgraded ? node.after : node.before}</title></line
+          ><title>${role}, ${upgraded ? node.newer : node.older}</title></line
         >`,
     );
     const label = `${node.address}: ${lasting.map((span) => nameEntry(span.entry)).join(', ') || 'untouched'}`;
@@ -64,7 +68,7 @@ export function nodeLanes(view: ShardView, scale: TimeScale): Content {
         ground(scale),
         track,
         bars(scale, lasting, { y: 5, height: 14, named: true }),
-        handoverLines(scale, view.handovers),
+        handoverLines(scale, view),
         moments(scale, failed, 12),
       ]),
       'node-row',

@@ -30,7 +30,7 @@ export function reportVerdict(data: ReportData): ReportVerdict {
   const totals = totalsOf(data);
   const { status } = data;
   const findings = findingsOf(data, totals);
-  const proof = proofOf(totals);
+  const proof = proofOf(data, totals);
   const end = status.result ?? ended(status.phase);
   const common = { proof, findings };
   if (end === 'fell back' || (end === 'completed' && status.operation === 'fallback'))
@@ -116,15 +116,17 @@ function withClients(sentence: string, totals: Totals, soFar = ''): string {
   return `${parts.join('; ')}.`;
 }
 
-function proofOf(totals: Totals): string {
+function proofOf(data: ReportData, totals: Totals): string {
   const parts: string[] = [];
   if (totals.keys !== undefined && totals.different !== undefined)
     parts.push(
       `${countOf(totals.keys, 'key')} compared between primaries and replicas, ${none(totals.different)} different`,
     );
   const resyncs = totals.partial + totals.full;
-  if (resyncs > 0)
-    parts.push(`${countOf(resyncs, 'resync')}, ${totals.full === 0 ? 'all partial' : `${totals.full} full`}`);
+  if (resyncs > 0) {
+    const meant = totals.full > 0 && unmeantFull(data).length === 0 ? ', as an older release begins anew' : '';
+    parts.push(`${countOf(resyncs, 'resync')}, ${totals.full === 0 ? 'all partial' : `${totals.full} full${meant}`}`);
+  }
   return parts.length === 0 ? '' : `${parts.join('; ')}.`;
 }
 
@@ -138,11 +140,13 @@ function wentBack(
   const incident = incidents.at(-1);
   const why = incident ? `, asked for by ${incident.by}: ${incident.reason.replace(/\.$/, '')}` : '';
   const way = incident ? `from ${incident.from} back to ${incident.to}` : `back to ${status.to}`;
+  // Of an upgrade that was taken back, the time until then is none of the way back's.
+  const took = incident?.endedAt ? Date.parse(incident.endedAt) - Date.parse(incident.at) : totals.elapsedMs;
   return {
     ...common,
     tone: bad ? 'bad' : 'caution',
     label: bad ? 'Fell back, but the data is not right' : 'Fell back',
-    sentence: withClients(`${status.deployment} went ${way} in ${formatDuration(totals.elapsedMs)}${why}`, totals),
+    sentence: withClients(`${status.deployment} went ${way} in ${formatDuration(took)}${why}`, totals),
     statement: status.statement,
     next: [],
   };
@@ -216,7 +220,7 @@ function listOf(names: readonly string[]): string {
 function withoutCommand(statement: string): string {
   return statement
     .split('\n')
-    .filter((line) => !line.startsWith('To go on where it stands:'))
+    .filter((line) => !/^(To go on where it stands|Or, to go on with the upgrade):/.test(line))
     .join('\n');
 }
 
@@ -228,5 +232,5 @@ function nextCommands({ status, next }: ReportData): ReportVerdict['next'] {
   if (waiting.length > 0) return waiting;
   if (next !== undefined) return [{ why: 'To go on', command: next }];
   if ((status.result ?? ended(status.phase)) === undefined) return [];
-  return [goOn(status)];
+  return goOn(status);
 }

@@ -1,4 +1,5 @@
-import type { HandoverRecord, ProbeGap, ProbeSeries, VerifyResult } from '../evidence.js';
+import type { CutoverRecord, HandoverRecord, ProbeGap, ProbeSeries, VerifyResult } from '../evidence.js';
+import type { NodeStatus, ShardStatus } from '../operation.js';
 import type { ReportData } from '../report.js';
 import { isWait, isWork, type Span } from './spans.js';
 import { timeScale, type TimeScale } from './time-scale.js';
@@ -9,14 +10,16 @@ export interface Stretch {
   from: number;
   to: number;
   role: 'primary' | 'replica';
+  /** Does it run the newer release? Not any more once it went back. */
   upgraded: boolean;
 }
 
 export interface NodeView {
   address: string;
   role: string;
-  before: string;
-  after: string;
+  /** The release that it was upgraded from, or went back to, and the other. */
+  older: string;
+  newer: string;
   stretches: Stretch[];
 }
 
@@ -27,6 +30,8 @@ export interface ShardView {
   /** In order, of this shard only. */
   spans: Span[];
   handovers: HandoverRecord[];
+  /** To its standby, where it was taken back. */
+  cutovers: CutoverRecord[];
   series: ProbeSeries[];
   nodes: NodeView[];
   verify: VerifyResult[];
@@ -57,28 +62,27 @@ export function shardViews(data: ReportData, spans: readonly Span[], from: numbe
   const spansBy = group(spans, (span) => span.entry.shard);
   const seriesBy = group(data.probe?.series ?? [], (one) => one.shard);
   const handoversBy = group(data.handovers, (h) => h.shard);
+  const cutoversBy = group(data.cutovers ?? [], (c) => c.shard);
   const verifyBy = group(data.verify, (v) => v.shard);
   const resyncsBy = group(data.resyncs, (r) => r.shard);
   const status = new Map(data.status.shards.map((shard) => [shard.shard, shard]));
-  const releases = new Map(data.releases.map((r) => [r.node, r]));
   const names = new Set([...status.keys(), ...(data.plan?.shards ?? []).map((s) => s.shard), ...seriesBy.keys()]);
   return [...names].map((shard) => {
     const own = spansBy.get(shard) ?? [];
-    const handovers = (handoversBy.get(shard) ?? []).sort((a, b) => a.at.localeCompare(b.at));
+    const handovers = inOrder(handoversBy.get(shard) ?? []);
+    const cutovers = inOrder(cutoversBy.get(shard) ?? []);
+    const moves = inOrder([...handovers, ...cutovers]);
     const series = seriesBy.get(shard) ?? [];
     const resyncs = resyncsBy.get(shard) ?? [];
-    const nodes = (status.get(shard)?.nodes ?? []).map(({ address, role, release }) => ({
-      address,
-      role,
-      before: releases.get(address)?.before ?? data.status.from,
-      after: releases.get(address)?.after ?? release,
-      stretches: stretchesOf(address, role, own, handovers, from, to),
+    const nodes = (status.get(shard)?.nodes ?? []).map((node) => ({
+      ...{ address: node.address, role: node.role, ...releasesOf(data, node) },
+      stretches: stretchesOf(node.address, node.role, own, moves, from, to),
     }));
     return {
       shard,
-      state: status.get(shard)?.state ?? 'unknown',
+      state: stateOf(status.get(shard)),
       spans: own,
-      handovers,
+      ...{ handovers, cutovers },
       series,
       nodes,
       verify: verifyBy.get(shard) ?? [],
@@ -93,33 +97,66 @@ export function shardViews(data: ReportData, spans: readonly Span[], from: numbe
   });
 }
 
-// The status knows today's role; earlier ones follow from the handovers, walked backwards.
+const inOrder = <T extends { at: string }>(records: readonly T[]): T[] =>
+  [...records].sort((a, b) => a.at.localeCompare(b.at));
+
+/** Of one that was upgraded and taken back both changes name the same two. */
+function releasesOf(
+  { status, releases }: ReportData,
+  { address, release }: Pick<NodeStatus, 'address' | 'release'>,
+): Pick<NodeView, 'older' | 'newer'> {
+  const own = releases.filter(({ node }) => node === address);
+  const [first, last] = [own[0], own.at(-1)];
+  if (status.operation === 'fallback') return { older: last?.after ?? release, newer: first?.before ?? status.from };
+  if (!first || !last) return { older: status.from, newer: release };
+  return { older: first.before, newer: last.after === first.before ? last.before : last.after };
+}
+
+/** What is done with a shard is called the same, whichever way it went. */
+function stateOf(shard: ShardStatus | undefined): string {
+  if (!shard) return 'unknown';
+  const isBack = shard.nodes.length > 0 && shard.nodes.every(({ state }) => state === 'reverted');
+  return shard.state === 'upgraded' && isBack ? 'taken back' : shard.state;
+}
+
+// The status knows today's role; earlier ones follow from the handovers and cutovers, walked backwards.
 function stretchesOf(
   address: string,
   role: Stretch['role'],
   spans: readonly Span[],
-  handovers: readonly HandoverRecord[],
+  moves: readonly Pick<HandoverRecord, 'from' | 'to' | 'at'>[],
   from: number,
   to: number,
 ): Stretch[] {
-  const swap = spans.findLast(({ entry, open }) => entry.kind === 'swap' && entry.node === address && !open);
   const roles: { from: number; role: Stretch['role'] }[] = [];
   let current = role;
-  for (const handover of [...handovers].reverse()) {
-    if (handover.from !== address && handover.to !== address) continue;
-    roles.unshift({ from: Date.parse(handover.at), role: current });
-    current = handover.from === address ? 'primary' : 'replica';
+  for (const move of [...moves].reverse()) {
+    if (move.from !== address && move.to !== address) continue;
+    roles.unshift({ from: Date.parse(move.at), role: current });
+    current = move.from === address ? 'primary' : 'replica';
   }
   roles.unshift({ from, role: current });
-  return roles.flatMap((one, i) => {
-    const until = roles[i + 1]?.from ?? to;
-    const at = swap?.to ?? Infinity;
-    if (at <= one.from || at >= until) return [{ from: one.from, to: until, role: one.role, upgraded: at <= one.from }];
-    return [
-      { from: one.from, to: at, role: one.role, upgraded: false },
-      { from: at, to: until, role: one.role, upgraded: true },
-    ];
+  const newer = newerWithin(spans, address);
+  const cuts = [from, to, newer.from, newer.to, ...roles.map((it) => it.from)]
+    .filter((at) => at >= from && at <= to)
+    .sort((a, b) => a - b);
+  return cuts.flatMap((at, i) => {
+    const until = cuts[i + 1] ?? at;
+    if (until === at) return [];
+    const own = roles.findLast((it) => it.from <= at)?.role ?? role;
+    return [{ from: at, to: until, role: own, upgraded: newer.from <= at && at < newer.to }];
   });
+}
+
+/** When a node ran the newer release: from its last start on it until it went back, where it did. */
+function newerWithin(spans: readonly Span[], address: string): { from: number; to: number } {
+  const swaps = spans.filter(({ entry, open }) => entry.kind === 'swap' && entry.node === address && !open);
+  const isBack = ({ entry }: Span): boolean => /^(back to|restore on) /.test(entry.text);
+  const up = swaps.findLast((span) => !isBack(span));
+  const back = swaps.findLast((span) => isBack(span) && span.to > (up?.to ?? -Infinity));
+  // Of a fallback by itself the upgrade is told by another report.
+  const since = up?.to ?? (back ? -Infinity : Infinity);
+  return { from: since, to: back?.to ?? Infinity };
 }
 
 /** Worst first: stopped, then data that differs, failed operations, full resyncs, and the longest write gap. */

@@ -58,5 +58,32 @@ test('the report names the same command, and one of a fallback by itself never n
   data.status.operation = 'fallback';
   expect(reportVerdict(data).next).toEqual([{ ...said, command: 'rollout fallback orders --reason "…"' }]);
   expect(reportVerdict(data).sentence).toMatch(/^The fallback of orders from .* 3 of 6 nodes back/);
-  expect(goOn(upgrade({ restore: true })).command).toBe('rollout fallback orders --restore --reason "…"');
+  expect(goOn(upgrade({ restore: true })).map(({ command }) => command)).toEqual([
+    'rollout fallback orders --restore --reason "…"',
+  ]);
+});
+
+test('of one that was refused the upgrade stands where it had come to: both ways are named, and the way back first', () => {
+  const data = sampleReport({ outcome: 'stopped' });
+  data.status.goingBack = { to: '5.0.6', by: 'ana', restore: false, refused: true };
+  const reason = '1 of 3 shards can’t go back to 5.0.6 without loss, and nothing was done.';
+  data.status.statement = standingOf(data.status, reason, false);
+  expect(data.status.statement).toContain(`was stopped: ${reason}`);
+  expect(data.status.statement).toMatch(/\nOr, to go on with the upgrade: rollout start orders --to 8\.0$/);
+  const { next, statement } = reportVerdict(data);
+  expect(next.map(({ command }) => command)).toEqual([
+    'rollout fallback orders --reason "…"',
+    'rollout start orders --to 8.0',
+  ]);
+  expect(next[0]?.why).not.toContain('continues');
+  expect(statement).not.toContain('rollout start');
+});
+
+test('one by itself that was refused has nothing to continue', () => {
+  const data = sampleReport({ outcome: 'stopped' });
+  data.status.operation = 'fallback';
+  data.status.statement = standingOf(data.status, '1 of 3 shards can’t go back', true);
+  const { next } = reportVerdict(data);
+  expect(next.map(({ command }) => command)).toEqual(['rollout fallback orders --reason "…"']);
+  expect(next[0]?.why).not.toContain('continues');
 });

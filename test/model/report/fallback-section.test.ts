@@ -25,6 +25,7 @@ describe('the fallback of a report', () => {
     );
     for (const empty of ['Nothing was taken back.', 'No standby took a shard over.', 'Nothing was followed.'])
       expect(text).toContain(empty);
+    expect(text).not.toContain('restored');
   });
 
   it('claims nothing where the upgrade ended before that was decided', () => {
@@ -61,8 +62,30 @@ describe('the fallback of a report', () => {
 
   it('sums up each follower: what it applied, wrote otherwise, copied again, and how far it was behind', () => {
     const text = read(sampleFallback());
-    expect(text).toContain('shard-1 10.20.0.11:7379 120,500 30,200 12 0 B 184 ms nothing');
-    expect(text).toContain('shard-2 10.20.0.12:7379 98,000 25,000 0 1.2 kB 2.4 s');
+    expect(text).toContain('shard-1 10.20.0.11:7379 120,500 30,200 12 nothing, at its cutover 184 ms nothing');
+    const data = sampleFallback();
+    delete data.cutovers;
+    expect(read(data)).toContain('shard-2 10.20.0.12:7379 98,000 25,000 0 1.2 kB 2.4 s');
+  });
+
+  it('doesn’t say of a follower whose standby has served that it is behind, or what comparing waits for', () => {
+    const data = sampleFallback();
+    for (const it of data.followers ?? [])
+      it.comparison = {
+        ...{ keys: 400, expectedKeys: 9000, passes: 2, different: 0, found: 0, repaired: 0 },
+        ...{ examples: [], notCompared: [], waitsFor: 'MOVED 380 10.20.0.11:7379' },
+      };
+    expect(read(data)).not.toContain('1.2 kB');
+    expect(read(data)).not.toContain('MOVED');
+    delete data.cutovers;
+    expect(read(data)).toContain('now: MOVED 380');
+  });
+
+  it('speaks of what going back would have lost as of something that is over', () => {
+    const data = sampleFallback();
+    expect(read(data)).toContain('lossless-except when it was taken back at 09:20:00 , and since 09:19:00 .');
+    data.status.result = 'stopped';
+    expect(read(data)).toContain('lossless-except since 09:19:00 : all but what 5.0.6 can’t hold');
   });
 
   it('names what could not be held by kind, with no more than three keys each', () => {
@@ -92,6 +115,7 @@ describe('the fallback of a report', () => {
     Object.assign(incident, { reason: hostile, by: hostile, gate: hostile });
     follower.notRepresentable = [{ what: hostile, count: 1, examples: [hostile, '\u202e\u0000'] }];
     data.status.fallback.reason = hostile;
+    data.status.result = 'stopped';
     const { text } = fallbackSection(data);
     expect(text).not.toContain('<img');
     expect(text.split('&lt;img')).toHaveLength(7);
@@ -104,7 +128,7 @@ describe('the verdict on what was taken back', () => {
     const verdict = reportVerdict(sampleFallback());
     expect(verdict).toMatchObject({ tone: 'caution', label: 'Fell back' });
     expect(verdict.sentence).toMatch(
-      /^orders went from 8\.0\.6 back to 5\.0\.6 in [\d a-z]+, asked for by ana: checkout is slower; .*, none lost\.$/,
+      /^orders went from 8\.0\.6 back to 5\.0\.6 in 42 s, asked for by ana: checkout is slower; .*, none lost\.$/,
     );
   });
 
@@ -113,7 +137,9 @@ describe('the verdict on what was taken back', () => {
     const found = (): string[] => reportVerdict(data).findings.filter((it) => it.includes('full resync'));
     expect(data.resyncs.filter(({ kind }) => kind === 'full')).toHaveLength(6);
     expect(found()).toEqual([]);
+    expect(reportVerdict(data).proof).toContain('6 full, as an older release begins anew.');
     data.resyncs.push({ node: '10.20.0.11:6379', shard: 'shard-1', kind: 'full', ms: 900, release: '8.0.6' });
+    expect(reportVerdict(data).proof).toContain('7 full.');
     expect(found()).toEqual(['1 full resync, where a partial one was meant: 10.20.0.11:6379.']);
   });
 
