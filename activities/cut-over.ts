@@ -1,7 +1,9 @@
 import type { CutoverRecord } from '../model/evidence.js';
 import type { FallbackActivities, NodePlace } from '../model/work.js';
 import { RolloutError } from '../model/failures.js';
+import { clockHarm, clockOffFrom, clockText } from '../model/clocks.js';
 import type { SlotRange } from '../model/topology.js';
+import { readClock } from '../redis/clock.js';
 import { isSilent } from '../redis/connection.js';
 import { setExpiriesRight } from '../redis/follow/expiries.js';
 import { getDirective, setDirective } from '../redis/node.js';
@@ -12,6 +14,7 @@ import { followKey } from '../redis/standby/point.js';
 import { readAccounts } from '../redis/topology.js';
 import { contextFor, fenceAll, heartbeating, platformNode, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
+import { makeLasting } from './lasting-standby.js';
 import { noteRoleChange } from './role-change.js';
 import { mustHaveRoom } from './room-to-serve.js';
 import { hasSlots } from './see-standbys.js';
@@ -83,11 +86,13 @@ async function cutOverOnce(context: Context, { shard, primary, standby }: Cuttin
   if (entry.address !== standby)
     throw new RolloutError('Stopped', `the standby of ${shard} is ${entry.address}, not ${standby}: start again`);
   await mustHaveRoom(context, entry);
+  await makeLasting(context, entry, primary);
   const old = await whereItIs(context, primary);
   await fenceAll(context, [old]);
   // Here the standbys are members, and every node is to know this one; others of them may be down, as nodes may be.
   const whole = await readAccounts({ ...endpoint, standbys: [] }, [primary, ...deployment.seeds]);
   await mustServeStill(context, { shard, primary, standby });
+  await mustTellItsTime(context, { primary, standby });
   const ranges = await slotsOf(context, [primary, standby]);
   const excused = whole.down?.addresses ?? [];
   const nodes = whole.memberAddresses.filter(
@@ -123,6 +128,26 @@ async function mustServeStill(
   if (await hasSlots(context, standby)) return;
   if (await hasSlots(context, primary)) return;
   throw new RolloutError('HandoverFailed', `${primary} does not serve ${shard} any more: nothing was cut over`);
+}
+
+/** The gate has looked, and an attempt may come long after it: whoever serves expires keys by its own clock. */
+async function mustTellItsTime(
+  context: Context,
+  { primary, standby }: { primary: string; standby: string },
+): Promise<void> {
+  if (await hasSlots(context, standby)) return;
+  await using here = await context.connect(primary);
+  await using there = await context.connect(standby);
+  const off = clockOffFrom(
+    { address: standby, clock: await readClock(there) },
+    { address: primary, clock: await readClock(here) },
+    context.deployment.policy.ttlTolerance,
+  );
+  if (off)
+    throw new RolloutError(
+      'HandoverFailed',
+      `${primary} → ${standby}: ${clockText(off)}, and ${clockHarm(off)}; nothing was done, and ${primary} serves on. Set that machine's clock right`,
+    );
 }
 
 /** Of whichever of the two has them: both answer before a cutover, and one of them may not after it. */

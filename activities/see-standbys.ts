@@ -5,7 +5,8 @@ import type { StandbySeen } from '../model/gates/observation.js';
 import { RolloutError } from '../model/failures.js';
 import { eachNode } from '../model/in-parallel.js';
 import type { ShardView } from '../model/topology.js';
-import { isSilent } from '../redis/connection.js';
+import { readClock } from '../redis/clock.js';
+import { isSilent, type NodeConnection } from '../redis/connection.js';
 import { readInfo } from '../redis/node.js';
 import { ownLine } from '../redis/standby/cluster-file.js';
 import type { Context } from './context.js';
@@ -28,7 +29,7 @@ export async function seeStandbys(
   );
   return eachNode(entries, async (entry): Promise<StandbySeen> => {
     const { shard, address, release, state } = entry;
-    const info = await ask(connect, address);
+    const info = await ask(connect, address, (it) => readInfo(it, 'replication'));
     const written = await readFollow(deploymentFolder, shard);
     // Of another standby that the shard once had it says nothing.
     const follow = written?.standby === address ? written : undefined;
@@ -39,6 +40,7 @@ export async function seeStandbys(
       ...{ shard, address, release, state, answers: info !== undefined },
       ...(lost === undefined ? {} : { lost }),
       ...(state === 'syncing' ? { link: synced ? ('up' as const) : ('down' as const) } : {}),
+      ...(await clocksOf(connect, address, primary?.address)),
       ...(follow ? { follow: { ...forOthers(follow), ageMs: Date.now() - follow.at } } : {}),
     };
   });
@@ -57,10 +59,25 @@ export async function readFollow(folder: string, shard: string): Promise<FollowS
   return text === undefined ? undefined : (JSON.parse(text) as FollowState);
 }
 
-async function ask(connect: Context['connect'], address: string): Promise<Record<string, string> | undefined> {
+/** Nothing where one of the two doesn't tell its time. */
+async function clocksOf(
+  connect: Context['connect'],
+  standby: string,
+  primary: string | undefined,
+): Promise<Pick<StandbySeen, 'clock'>> {
+  if (primary === undefined || primary === standby) return {};
+  const [own, its] = await Promise.all([ask(connect, standby, readClock), ask(connect, primary, readClock)]);
+  return own && its ? { clock: { own, primary: its, of: primary } } : {};
+}
+
+async function ask<T>(
+  connect: Context['connect'],
+  address: string,
+  what: (connection: NodeConnection) => Promise<T>,
+): Promise<T | undefined> {
   try {
     await using connection = await connect(address);
-    return await readInfo(connection, 'replication');
+    return await what(connection);
   } catch (error) {
     if (error instanceof RolloutError) return undefined;
     throw error;

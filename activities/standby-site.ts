@@ -94,7 +94,7 @@ export const startedBefore = async ({ platform }: Context, entry: StandbyEntry):
 export async function startInputFor(
   context: Context,
   entry: StandbyEntry,
-  { primary, as }: { primary: string; as: 'replica' | 'member' },
+  { primary, as }: { primary: string; as: 'replica' | 'member' | 'serving' },
 ): Promise<StartInput> {
   const node = platformNode(placeOfStandby(entry));
   const known = await context.platform.recall(node, { name: BASE });
@@ -107,7 +107,7 @@ export async function startInputFor(
     context,
     base,
     node,
-    as === 'member' ? 'member' : { replicaOf: await replicationAddress(upstream) },
+    as === 'replica' ? { replicaOf: await replicationAddress(upstream) } : as,
   );
   return {
     release: entry.release,
@@ -161,7 +161,7 @@ function configured(
   { endpoint }: Context,
   base: Base,
   node: { address: string; home: string; logFile?: string },
-  as: 'member' | { replicaOf: { host: string; port: number } },
+  as: 'member' | 'serving' | { replicaOf: { host: string; port: number } },
 ): ReturnType<typeof standbyConfiguration> {
   const { port } = splitAddress(node.address);
   const { username, password } = endpoint;
@@ -173,7 +173,7 @@ function configured(
       ...(base.own.otherPort === undefined ? {} : { otherPort: port + 1 }),
     },
     as:
-      as === 'member'
+      typeof as === 'string'
         ? as
         : {
             replicaOf: {

@@ -11,7 +11,7 @@ export interface ClockOff {
   address: string;
   /** Ahead of the other's (positive) or behind it, ms. */
   ms: number;
-  /** Whose clock is the median. */
+  /** Whose clock is the median, or the other of the two. */
   median: string;
 }
 
@@ -23,12 +23,23 @@ export function clocksOff(readings: Readonly<Record<string, ClockReading>>, tole
   const sorted = Object.entries(readings).sort(([, a], [, b]) => a.ms - b.ms);
   const [median, middle] = sorted[Math.floor((sorted.length - 1) / 2)] ?? [];
   if (median === undefined || middle === undefined) return [];
-  return sorted.flatMap(([address, { ms, uncertaintyMs }]) => {
-    const difference = ms - middle.ms;
-    const certain = Math.abs(difference) - uncertaintyMs - middle.uncertaintyMs;
-    // Written so that a number which is none is told.
-    return !(certain <= toleranceMs) ? [{ address, ms: Math.round(difference), median }] : [];
+  return sorted.flatMap(([address, clock]) => {
+    const off = clockOffFrom({ address, clock }, { address: median, clock: middle }, toleranceMs);
+    return off ? [off] : [];
   });
+}
+
+/** One clock beside another, both read by the same reader; undefined where the difference may be tolerated. */
+export function clockOffFrom(
+  of: { address: string; clock: ClockReading },
+  other: { address: string; clock: ClockReading },
+  toleranceMs: number,
+): ClockOff | undefined {
+  const ms = of.clock.ms - other.clock.ms;
+  const certain = Math.abs(ms) - of.clock.uncertaintyMs - other.clock.uncertaintyMs;
+  // Written so that a number which is none is told.
+  if (certain <= toleranceMs) return undefined;
+  return { address: of.address, ms: Math.round(ms), median: other.address };
 }
 
 /** `the clock of a:1 is 30s ahead of b:1's` */

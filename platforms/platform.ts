@@ -90,6 +90,8 @@ export interface Platform {
   /** Removes what `remember` kept; harmless when there is nothing. */
   forget(node: PlatformNode, token: FencingToken, input: { name: string }): Promise<void>;
   readConfiguration(node: PlatformNode): Promise<string>;
+  /** Replaces the text of its configuration file, for when it is started next; the previous one is kept, and what runs runs on. */
+  configure(node: PlatformNode, token: FencingToken, input: { configuration: string }): Promise<void>;
   /** Text of a file that the configuration names, absolute; undefined where there is none. */
   readFile(node: PlatformNode, input: { path: string }): Promise<string | undefined>;
   /** Free and total bytes of the node's disk and of the machine's memory. */

@@ -20,8 +20,8 @@ export interface StandbyConfigurationInput {
     otherPort?: number;
     tls: boolean;
   };
-  /** Outside of the cluster, following a primary; or a member of it. */
-  as: { replicaOf: { host: string; port: number; username?: string; password?: string } } | 'member';
+  /** Outside of the cluster, following a primary; a member of it; or the member that serves its shard. */
+  as: { replicaOf: { host: string; port: number; username?: string; password?: string } } | 'member' | 'serving';
 }
 
 /** What it runs otherwise while it serves nobody. `min-replicas-to-write`: it has none, and would refuse what it is given. */
@@ -33,6 +33,12 @@ const whileStandby: Readonly<Record<string, string>> = {
   'cluster-require-full-coverage': 'no',
   'cluster-replica-no-failover': 'yes',
 };
+
+/** In place of a primary it has no replicas when it begins. */
+const whileServing: Readonly<Record<string, string>> = { 'min-replicas-to-write': '0' };
+
+const otherwise = (as: StandbyConfigurationInput['as']): Readonly<Record<string, string>> =>
+  as === 'serving' ? whileServing : whileStandby;
 
 /** Ports, names and files that a second node of one machine can't have as the first has them, by their newest names. */
 const ofOneNode = [
@@ -58,7 +64,7 @@ export function standbyConfiguration(
   input: StandbyConfigurationInput,
 ): CarryOver & { serveWith: Record<string, string> } {
   const { release, running, own } = input;
-  const mine = new Set([...ofOneNode, ...Object.keys(whileStandby)].map(oneName));
+  const mine = new Set([...ofOneNode, ...Object.keys(otherwise(input.as))].map(oneName));
   const lines = parseConfiguration(input.file).flatMap((line) => {
     if (line.kind !== 'directive') return [line.text];
     if (mine.has(oneName(line.directive))) return [];
@@ -97,7 +103,7 @@ function ownLines(
 ): [string, ...string[]][] {
   const plain = own.tls ? (own.otherPort ?? 0) : own.port;
   const secure = own.tls ? own.port : (own.otherPort ?? 0);
-  const member = as === 'member';
+  const member = as === 'member' || as === 'serving';
   return [
     ['port', String(plain)],
     ...(secure > 0 ? [['tls-port', String(secure)] as [string, string]] : []),
@@ -108,7 +114,7 @@ function ownLines(
     ['daemonize', 'no'],
     ['cluster-enabled', member ? 'yes' : 'no'],
     ['cluster-config-file', own.clusterFile],
-    ...Object.entries(whileStandby).map(([name, value]): [string, string] => [name, value]),
+    ...Object.entries(otherwise(as)).map(([name, value]): [string, string] => [name, value]),
     ...(member ? [] : follows(as.replicaOf, running)),
   ];
 }

@@ -34,6 +34,8 @@ export interface StandbySeen {
   lost?: string;
   /** Of one that is syncing: its link to the primary, and does it have everything? */
   link?: 'up' | 'down';
+  /** Its clock and its primary's, where both told their time: as a primary it will expire keys by its own. */
+  clock?: { own: ClockReading; primary: ClockReading; of: string };
   /** What its follower wrote down last, and how long ago that was, ms. */
   follow?: FollowState & { ageMs: number };
 }

@@ -1,3 +1,4 @@
+import { clockHarm, clockOffFrom, clockText } from '../clocks.js';
 import type { Policy } from '../deployment.js';
 import { formatDuration, formatSize } from '../duration.js';
 import type { FollowState } from '../follow-state.js';
@@ -5,7 +6,7 @@ import { fail, pass, wait, type Verdict } from '../verdict.js';
 import { list } from './cluster-gates.js';
 import type { GateObservation, StandbySeen } from './observation.js';
 
-type StandbyPolicy = Pick<Policy, 'gates' | 'fallback' | 'fallbackLost'>;
+type StandbyPolicy = Pick<Policy, 'gates' | 'fallback' | 'fallbackLost' | 'ttlTolerance'>;
 
 /** What a follower wrote down longer ago than this says nothing of now, ms: it writes twice a second. */
 const oldestMs = 10_000;
@@ -31,19 +32,19 @@ export function standbyGate({ topology, standbys }: GateObservation, policy: Sta
       `going back would lose something: ${list(harm)}`,
       'nothing would be lost any more, or policy.fallbackLost is warn',
     );
-  const troubles = known.flatMap((it) => troubleOf(it, policy.gates));
+  const troubles = known.flatMap((it) => troubleOf(it, policy));
   if (troubles.length > 0)
     return wait(
       list(troubles),
-      `every standby lives, is at most ${formatSize(policy.gates.maxStandbyLag)} and ${formatDuration(policy.gates.maxStandbyDelay)} behind (policy.gates.maxStandbyLag, maxStandbyDelay), and no key of it is known to differ`,
+      `every standby lives, is at most ${formatSize(policy.gates.maxStandbyLag)} and ${formatDuration(policy.gates.maxStandbyDelay)} behind (policy.gates.maxStandbyLag, maxStandbyDelay), no key of it is known to differ, and its clock is its primary’s within ${formatDuration(policy.ttlTolerance)} (policy.ttlTolerance)`,
     );
   const said = harm.length > 0 ? `; going back would lose something: ${list(harm)}` : '';
   return pass(`${lagText(known)}${said}`);
 }
 
 function troubleOf(
-  { shard, address, state, answers, lost, link, follow }: StandbySeen,
-  gates: Policy['gates'],
+  { shard, address, state, answers, lost, link, clock, follow }: StandbySeen,
+  { gates, ttlTolerance }: Pick<Policy, 'gates' | 'ttlTolerance'>,
 ): string[] {
   if (!answers) return [`${address}, the standby of ${shard}, does not answer`];
   if (state === 'serving') return [];
@@ -58,6 +59,9 @@ function troubleOf(
     return [`${address}, the standby of ${shard}, is ${formatSize(follow.lagBytes)} behind`];
   if (!(follow.lagMs <= gates.maxStandbyDelay))
     return [`${address}, the standby of ${shard}, is ${formatDuration(follow.lagMs)} behind`];
+  const off =
+    clock && clockOffFrom({ address, clock: clock.own }, { address: clock.of, clock: clock.primary }, ttlTolerance);
+  if (off) return [`${clockText(off)}: ${clockHarm(off)}`];
   return differenceOf(shard, address, follow);
 }
 

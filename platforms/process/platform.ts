@@ -10,7 +10,7 @@ import { bringFileIn, dropKept, keepFiles, labelPath, restoreFiles, setFilesAsid
 import { logTail } from './log.js';
 import { executableOf } from './processes.js';
 import { findServers } from './servers.js';
-import { startServer } from './start.js';
+import { startServer, writeConfiguration } from './start.js';
 import { findProcess, readStarted } from './started.js';
 import { stopServer } from './stop.js';
 
@@ -51,6 +51,8 @@ export function processPlatform(options: ProcessPlatform): Platform {
     remember: (node, token, { name, text }) => onItsDisk(node, () => remember(node, token, name, text)),
     recall: (node, { name }) => recall(node, name),
     forget: (node, token, { name }) => onItsDisk(node, () => forget(node, token, name)),
+    configure: (node, token, { configuration }) =>
+      onItsDisk(node, () => fenced(node, token, () => writeConfiguration(node.configurationFile, configuration))),
     async readConfiguration(node) {
       try {
         return await readFile(node.configurationFile, 'utf8');

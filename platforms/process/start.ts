@@ -90,7 +90,7 @@ function environment(): NodeJS.ProcessEnv {
 }
 
 /** Replaces the configuration and keeps the previous one beside it, as `<file>.previous`. */
-async function writeConfiguration(path: string, text: string): Promise<void> {
+export async function writeConfiguration(path: string, text: string): Promise<void> {
   const before = await readFile(path, 'utf8').catch(() => undefined);
   if (before === text) return;
   if (before !== undefined && (await exists(path))) {

@@ -117,6 +117,7 @@ export function platformContract(name: string, make: () => Promise<ContractSubje
         () => platform.drop(node, zombie, { label: 'before' }),
         () => platform.remember(node, zombie, { name: 'note', text: 'x' }),
         () => platform.forget(node, zombie, { name: 'note' }),
+        () => platform.configure(node, zombie, { configuration: 'port 1' }),
       ];
       for (const attempt of attempts) expect(await refusal(attempt(), 'Fenced')).toContain('held by holder-200');
       await platform.keep(node, holder, { label: 'before', files });
@@ -168,6 +169,19 @@ export function platformContract(name: string, make: () => Promise<ContractSubje
       const input = { release: '4.0.14', configuration: await platform.readConfiguration(node), arguments: [] };
       expect(await refusal(platform.start(node, token(1), input), 'MissingServer')).toContain('npm run setup');
       expect(await platform.releases()).toEqual(expect.arrayContaining(['5.0.6', '8.0.6']));
+    });
+
+    test('the configuration is replaced while it runs: it runs on, and is started with that one next', async () => {
+      await using subject = await make();
+      const { platform, node } = subject;
+      const before = await platform.inspect(node);
+      const configuration = `${await platform.readConfiguration(node)}maxclients 4321\n`;
+      await platform.configure(node, token(1), { configuration });
+      await platform.configure(node, token(1), { configuration });
+      expect(await platform.inspect(node)).toEqual(before);
+      expect(await platform.readConfiguration(node)).toBe(configuration);
+      await refusal(platform.configure(node, token(0), { configuration: 'port 1' }), 'Fenced');
+      expect(await platform.readConfiguration(node)).toBe(configuration);
     });
 
     test('a file of the worker’s is put in the node’s folder whole, and is its own from then on', async () => {

@@ -57,3 +57,19 @@ test('as a member it follows nobody, and needs no password for it', () => {
   expect(file).toMatch(/^masterauth known$/m);
   expect(file).not.toMatch(/replicaof|tls-port|cluster-port/);
 });
+
+test('once it serves it is as its primary was: started again it has what it wrote down meanwhile', () => {
+  const running = { appendonly: 'yes', save: '900 1', maxmemory: '1073741824', 'min-replicas-to-write': '1' };
+  const text = (as: 'member' | 'serving'): string =>
+    standbyConfiguration({
+      ...{ file: 'appendonly yes\nsave 900 1\n', running, acl: [], release: '7.0.15' },
+      ...{ primaryHome: '/data/a', own: { ...own, tls: false, port: 6390 }, as },
+    }).file;
+  expect(text('member')).toMatch(/^appendonly no$/m);
+  const serving = text('serving');
+  for (const line of [/^appendonly yes$/m, /^save 900 1$/m, /^maxmemory 1073741824$/m, /^cluster-enabled yes$/m])
+    expect(serving).toMatch(line);
+  for (const line of [/^appendonly no$/m, /no-failover yes/, /replicaof/]) expect(serving).not.toMatch(line);
+  // It has no replicas yet, and would refuse every write.
+  expect(serving).toMatch(/^min-replicas-to-write 0$/m);
+});

@@ -288,6 +288,11 @@ test.each<[string, Partial<StandbySeen>, RegExp]>([
     { follow: { ...follow, comparison } as never },
     /^1 key of standby of shard-2, the standby of shard-2, is not as at the primary, and copied again \(cart:2: missing on the standby \(a string on the primary\)\)$/,
   ],
+  [
+    'that would expire keys before their time',
+    { clock: { own: { ms: 30_010, uncertaintyMs: 5 }, primary: { ms: 10, uncertaintyMs: 5 }, of: '10.0.2.1:6379' } },
+    /^the clock of standby of shard-2 is 30 s ahead of 10\.0\.2\.1:6379's: as a primary, .* drops keys 30 s before their time$/,
+  ],
 ])('the gate standby waits for one %s', (_, change, reason) => {
   expect(judge(withStandby(change), 'standby')).toMatchObject({
     state: 'wait',
