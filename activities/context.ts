@@ -34,7 +34,7 @@ export interface Context {
 export async function contextFor({ deployments, state }: Dependencies, order: Order): Promise<Context> {
   const { deployment, endpoint: found } = await readAnew(order.deployment, deployments);
   const deploymentFolder = join(state, order.deployment);
-  const endpoint = { ...found, standbys: hiddenBy(await readRegistry(deploymentFolder)) };
+  const endpoint = { ...found, ...hiddenBy(await readRegistry(deploymentFolder)) };
   const folder = join(state, order.operation);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const platform = platformFor(deployment);

@@ -1,5 +1,6 @@
 import { RolloutError } from '../model/failures.js';
 import type { NodePlace } from '../model/work.js';
+import type { Endpoint } from '../redis/connection.js';
 import type { FollowPoint } from '../redis/standby/point.js';
 import { sharedList } from './shared-list.js';
 
@@ -44,9 +45,16 @@ export const noteStandby = (
 export const dropStandby = (folder: string, shard: string): Promise<void> =>
   changeRegistry(folder, (entries) => entries.filter((entry) => entry.shard !== shard));
 
-/** Addresses that are no members to whoever reads the topology. */
-export const hiddenBy = (entries: readonly StandbyEntry[]): string[] =>
-  entries.filter(({ state }) => state !== 'serving').map(({ address }) => address);
+/** What is no member to whoever reads the topology, for its endpoint. */
+export function hiddenBy(entries: readonly StandbyEntry[]): Required<Pick<Endpoint, 'standbys' | 'standbyIds'>> {
+  const hidden = entries.filter(({ state }) => state !== 'serving');
+  return {
+    standbys: hidden.map(({ address }) => address),
+    standbyIds: Object.fromEntries(
+      hidden.flatMap(({ address, nodeId }) => (nodeId === undefined ? [] : [[address, nodeId]])),
+    ),
+  };
+}
 
 export function placeOfStandby(entry: StandbyEntry): NodePlace {
   const { address, home, configurationFile, logFile, datasetFile, clusterFile, release } = entry;

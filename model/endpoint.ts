@@ -9,6 +9,8 @@ export interface Endpoint {
   commands?: Readonly<Record<string, string>>;
   /** Addresses of standbys: as long as they serve no slot, they are no members to whoever reads the topology. */
   standbys?: readonly string[];
+  /** Ids that standbys have in the cluster, by address: whoever has another is a node that came to be where one was. */
+  standbyIds?: Readonly<Record<string, string>>;
 }
 
 /** `10.0.0.1:6379` or `[fd00::1]:6379` as host and port; the host is empty where only `:6379` is said. */

@@ -39,7 +39,7 @@ export async function readAccount(endpoint: Endpoint, known?: KnownLines): Promi
     if (reply instanceof Error) throw commandRefused(address, command, reply, endpoint);
   const info = parseInfo(String(infoText));
   const cluster = parseInfo(String(clusterText));
-  const peers = withoutStandbys(parseClusterNodes(String(nodesText), endpoint.host, known), endpoint.standbys);
+  const peers = withoutStandbys(parseClusterNodes(String(nodesText), endpoint.host, known), endpoint);
   const own = peers.find((peer) => peer.myself);
   if (!own) throw new RolloutError('BadInput', `${address}: CLUSTER NODES names no node as myself`);
   return {
@@ -54,14 +54,17 @@ export async function readAccount(endpoint: Endpoint, known?: KnownLines): Promi
 
 /**
  * A standby is a member by its CLUSTER NODES only: it has no slot and no vote, is in no shard, and not to be upgraded. The
- * one that serves slots is its shard's primary.
+ * one that serves slots is its shard's primary, and whoever lives where one was is none.
  */
-function withoutStandbys(lines: ClusterNodesLine[], standbys: readonly string[] = []): ClusterNodesLine[] {
+function withoutStandbys(lines: ClusterNodesLine[], { standbys = [], standbyIds = {} }: Endpoint): ClusterNodesLine[] {
   if (standbys.length === 0) return lines;
-  return lines.filter(
-    ({ address, myself, role, health, slots }) =>
-      myself || slots.length > 0 || !standbys.includes(address) || (role !== 'primary' && health !== 'handshake'),
-  );
+  const isStandby = ({ id, address, role, health, linkUp }: ClusterNodesLine): boolean => {
+    if (!standbys.includes(address) || (role !== 'primary' && health !== 'handshake')) return false;
+    const its = standbyIds[address];
+    // By an id of before it is known for a moment only, until its bus is heard of; in a handshake by one that is drawn.
+    return its === undefined || its === id || health !== 'ok' || !linkUp;
+  };
+  return lines.filter((line) => line.myself || line.slots.length > 0 || !isStandby(line));
 }
 
 /** Turns a refused command into the failure that says what to do. */

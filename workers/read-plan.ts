@@ -75,7 +75,7 @@ async function looking(deployment: Deployment, folder: string): Promise<Context>
   const deploymentFolder = join(stateFolder(), deployment.name);
   const endpoint = {
     ...(await endpointFor(deployment)),
-    standbys: hiddenBy(await readRegistry(deploymentFolder)),
+    ...hiddenBy(await readRegistry(deploymentFolder)),
   };
   return {
     deployment,

@@ -38,7 +38,7 @@ backup: { directory: ${join(this.state, 'backups')} }
 `,
       'orders.yaml',
     );
-    const endpoint = { ...this.cluster.endpoint(), standbys: hiddenBy(await readRegistry(this.state)) };
+    const endpoint = { ...this.cluster.endpoint(), ...hiddenBy(await readRegistry(this.state)) };
     const platform = platformFor(deployment);
     const token = { epoch: ++this.#epoch, holder: `attempt-${this.#epoch}` };
     const look: Context['connect'] = (address) => connect(at(endpoint, address));
