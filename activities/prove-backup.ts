@@ -2,14 +2,13 @@ import { BackupStore } from '../integrations/backup-store.js';
 import { damaged } from '../integrations/sealed.js';
 import type { ProvenShard, SealedShard } from '../model/backup-manifest.js';
 import { RolloutError } from '../model/failures.js';
-import { formatRelease, parseRelease } from '../model/release.js';
 import type { BackupActivities } from '../model/work.js';
-import { findServers, newestFor } from '../platforms/process/servers.js';
 import { RdbReader } from '../redis/rdb/reader.js';
 import type { RdbSummary } from '../redis/rdb/tally.js';
 import { contextFor, heartbeating } from './context.js';
 import type { Dependencies } from './dependencies.js';
 import { loadIntoScratch } from './scratch-server.js';
+import { serverFor } from './server-for.js';
 
 /** A backup is worth what a server makes of it: each shard is loaded by one of its release, which is then thrown away. */
 export function proveBackupActivities(
@@ -85,18 +84,4 @@ function expectCounts({ object, keys, expires, functions }: SealedShard, found: 
     (it) => `${it.keys} keys, ${it.expires} of them expiring, and ${it.functions} libraries`,
   );
   if (has !== says) throw damaged(object, `it has ${has ?? ''}, the manifest says ${says ?? ''}`);
-}
-
-/** Of the very release, or a patch of the same line; none where neither is at hand. */
-async function serverFor(
-  release: string | undefined,
-  named: Readonly<Record<string, string>>,
-): Promise<{ release: string; program: string } | undefined> {
-  const parsed = release === undefined ? undefined : parseRelease(release);
-  if (release === undefined || !parsed) return undefined;
-  const servers = await findServers(named);
-  const { flavour, major, minor } = parsed;
-  const chosen = servers.has(release) ? release : newestFor(servers.keys(), formatRelease({ flavour, major, minor }));
-  const program = chosen === undefined ? undefined : servers.get(chosen);
-  return chosen === undefined || program === undefined ? undefined : { release: chosen, program };
 }

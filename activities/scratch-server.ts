@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { RolloutError } from '../model/failures.js';
-import { connect } from '../redis/connection.js';
+import { connect, type Endpoint } from '../redis/connection.js';
 import { parseInfo } from '../redis/info.js';
 import { freePort, ScratchProcess } from './scratch-process.js';
 
@@ -23,68 +23,104 @@ export interface ScratchLoad {
   rdb: AsyncIterable<Buffer>;
   /** Databases that it has. */
   databases: number;
+  /** Port on loopback of whoever goes on where the snapshot ends, and what to show there; without it nobody does. */
+  primary?: { port: number; password: string };
   signal: AbortSignal;
 }
 
+/** A server that has loaded a snapshot, for as long as it is looked at. */
+export interface ScratchServer extends AsyncDisposable {
+  endpoint: Endpoint;
+  process: ScratchProcess;
+  /** Keys by database, once the snapshot was loaded. */
+  keys: Map<number, number>;
+}
+
 /**
- * Starts a server for this one thing, on loopback and with a password of its own, has it load a snapshot, and ends it. The
- * snapshot comes to it through a pipe in the place of its dump.rdb: it is on no disk. It loads as the replica of a primary
- * that isn't there, since a primary drops what has expired.
+ * Has a server load a snapshot, counts its keys, and ends it.
  *
  * @returns keys by database
+ * @throws RolloutError as `scratchServer`
+ */
+export async function loadIntoScratch(load: ScratchLoad): Promise<Map<number, number>> {
+  await using server = await scratchServer(load);
+  return server.keys;
+}
+
+/**
+ * Starts a server for this one thing, on loopback and with a password of its own, and has it load a snapshot. The snapshot
+ * comes to it through a pipe in the place of its dump.rdb: it is on no disk. It loads as a replica, since a primary drops
+ * what has expired.
+ *
  * @throws RolloutError StartFailed, with the end of its log, when it doesn't load it; and whatever `rdb` throws
  */
-export async function loadIntoScratch({ program, rdb, databases, signal }: ScratchLoad): Promise<Map<number, number>> {
+export async function scratchServer({ program, rdb, databases, primary, signal }: ScratchLoad): Promise<ScratchServer> {
   const home = await mkdtemp(join(tmpdir(), 'redis-rollout-scratch-'));
   const pipe = join(home, 'dump.rdb');
-  const port = await freePort();
-  const password = randomBytes(16).toString('hex');
+  const endpoint = { host: '127.0.0.1', port: await freePort(), password: randomBytes(16).toString('hex') };
   let server: ScratchProcess | undefined;
+  const dispose = async (): Promise<void> => {
+    await server?.end();
+    await rm(home, { recursive: true, force: true });
+  };
   try {
     await promisify(execFile)('mkfifo', ['-m', '600', pipe]);
     const lines = [
-      ...[`port ${port}`, 'bind 127.0.0.1', `requirepass ${password}`, 'dbfilename dump.rdb', 'save ""'],
-      ...['appendonly no', `databases ${Math.max(16, databases)}`],
-      ...['replicaof 127.0.0.1 1', 'replica-serve-stale-data yes'],
+      ...[`port ${endpoint.port}`, 'bind 127.0.0.1', `requirepass ${endpoint.password}`, 'dbfilename dump.rdb'],
+      ...['save ""', 'appendonly no', `databases ${Math.max(16, databases)}`],
+      ...[`replicaof 127.0.0.1 ${primary?.port ?? 1}`, 'replica-serve-stale-data yes'],
+      ...(primary === undefined ? [] : [`masterauth ${primary.password}`, 'repl-timeout 86400']),
+      // What it gives on goes over a socket, and nothing through a file.
+      ...['repl-diskless-sync yes', 'repl-diskless-sync-delay 0', 'client-output-buffer-limit replica 0 0 0'],
     ];
     server = await ScratchProcess.start({ program, home, lines });
+    await write(pipe, rdb, { server, signal });
+    const keys = await loaded(endpoint, { server, signal });
+    return { endpoint, process: server, keys, [Symbol.asyncDispose]: dispose };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
 
-    await using writer = await reading(pipe, { server, signal });
-    for await (const chunk of rdb) {
-      signal.throwIfAborted();
-      for (let at = 0; at < chunk.length;)
-        try {
-          at += (await writer.write(chunk, at)).bytesWritten;
-        } catch (error) {
-          throw (error as NodeJS.ErrnoException).code === 'EPIPE'
-            ? await server.failed('does not load the snapshot')
-            : error;
-        }
-    }
-    await writer.close();
-    const deadline = Date.now() + SETTLE_MS;
-    for (;;) {
-      if (Date.now() > deadline) throw await server.failed('had the whole snapshot, and does not answer');
-      signal.throwIfAborted();
-      if (!server.alive) throw await server.failed('does not load the snapshot');
-      const loaded = await keysOf(port, password).catch((error: unknown) => {
-        if (error instanceof RolloutError && error.retryable) return undefined;
-        throw error;
-      });
-      if (loaded) return loaded;
-      await sleep(50);
-    }
-  } finally {
-    await server?.end();
-    await rm(home, { recursive: true, force: true });
+interface Watched {
+  server: ScratchProcess;
+  signal: AbortSignal;
+}
+
+async function write(pipe: string, rdb: AsyncIterable<Buffer>, { server, signal }: Watched): Promise<void> {
+  await using writer = await reading(pipe, { server, signal });
+  for await (const chunk of rdb) {
+    signal.throwIfAborted();
+    for (let at = 0; at < chunk.length;)
+      try {
+        at += (await writer.write(chunk, at)).bytesWritten;
+      } catch (error) {
+        throw (error as NodeJS.ErrnoException).code === 'EPIPE'
+          ? await server.failed('does not load the snapshot')
+          : error;
+      }
+  }
+  await writer.close();
+}
+
+async function loaded(endpoint: Endpoint, { server, signal }: Watched): Promise<Map<number, number>> {
+  const deadline = Date.now() + SETTLE_MS;
+  for (;;) {
+    if (Date.now() > deadline) throw await server.failed('had the whole snapshot, and does not answer');
+    signal.throwIfAborted();
+    if (!server.alive) throw await server.failed('does not load the snapshot');
+    const keys = await keysOf(endpoint).catch((error: unknown) => {
+      if (error instanceof RolloutError && error.retryable) return undefined;
+      throw error;
+    });
+    if (keys) return keys;
+    await sleep(50);
   }
 }
 
 /** The pipe, once the server reads from it: opened before, it would hold a thread of this process for as long. */
-async function reading(
-  pipe: string,
-  { server, signal }: { server: ScratchProcess; signal: AbortSignal },
-): Promise<FileHandle> {
+async function reading(pipe: string, { server, signal }: Watched): Promise<FileHandle> {
   const deadline = Date.now() + BEGIN_MS;
   for (;;) {
     signal.throwIfAborted();
@@ -105,9 +141,9 @@ async function reading(
   }
 }
 
-/** Undefined while it loads. */
-async function keysOf(port: number, password: string): Promise<Map<number, number> | undefined> {
-  await using node = await connect({ host: '127.0.0.1', port, password });
+/** Keys by database; undefined while it loads. */
+async function keysOf(endpoint: Endpoint): Promise<Map<number, number> | undefined> {
+  await using node = await connect(endpoint);
   const info = parseInfo(String(await node.call('INFO')));
   if (info['loading'] !== '0') return undefined;
   return new Map(

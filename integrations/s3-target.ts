@@ -86,6 +86,17 @@ export async function s3Target({ bucket, prefix, region, endpoint, credentials }
       return { bytes, sha256: hash.digest('hex') };
     },
 
+    async putAtOnce(object, content) {
+      const hash = createHash('sha256').update(content).digest();
+      const body = { Body: content, ContentLength: content.length, ChecksumSHA256: hash.toString('base64') };
+      try {
+        await client.send(new sdk.PutObjectCommand({ ...at(object), ...body }));
+      } catch (error) {
+        throw failure(error, object);
+      }
+      return { bytes: content.length, sha256: hash.toString('hex') };
+    },
+
     async *get(object) {
       try {
         const { Body } = await client.send(new sdk.GetObjectCommand(at(object)));

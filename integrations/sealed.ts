@@ -78,7 +78,7 @@ async function client(): Promise<ReturnType<typeof Sdk.buildClient> & { sdk: typ
 
 /** What is to leave this process: encrypted with a data key of its own, frame by frame as it comes. */
 export async function* seal(
-  plain: AsyncIterable<Buffer>,
+  plain: AsyncIterable<Buffer> | Iterable<Buffer>,
   { keys, as }: { keys: SealingKeys; as: SealedAs },
 ): AsyncGenerator<Buffer, void, void> {
   const { sdk, encryptStream } = await client();

@@ -7,7 +7,7 @@ const HELD_BYTES = 256 * 1024;
  * the reader leaves early, the source is ended. Streams of an older make are taken too: theirs are told by events alone.
  */
 export async function* through(
-  source: AsyncIterable<Buffer>,
+  source: AsyncIterable<Buffer> | Iterable<Buffer>,
   stream: NodeJS.ReadWriteStream,
 ): AsyncGenerator<Buffer, void, void> {
   const input = Readable.from(source, { objectMode: false, highWaterMark: HELD_BYTES });

@@ -35,6 +35,8 @@ export interface Attachment extends AsyncDisposable {
    * @throws RolloutError NodeHung, Unreachable
    */
   batches(): AsyncGenerator<ReplicatedCommand[], void, void>;
+  /** In place of `batches`: the same stream as it comes, byte for byte. */
+  bytes(): AsyncGenerator<Buffer, void, void>;
   close(): void;
 }
 
@@ -56,6 +58,7 @@ export async function attach(options: AttachOptions): Promise<Attachment> {
       answeredAt,
       snapshot,
       batches: () => follow(link, answer.offset, { silenceMs, acknowledge }),
+      bytes: () => pass(link, answer.offset, { silenceMs, acknowledge }),
       close: () => link.close(),
       [Symbol.asyncDispose]: () => link[Symbol.asyncDispose](),
     };
@@ -65,32 +68,54 @@ export async function attach(options: AttachOptions): Promise<Attachment> {
   }
 }
 
+type Acknowledging = Required<Pick<AttachOptions, 'silenceMs' | 'acknowledge'>>;
+
 async function* follow(
   link: Link,
   start: number,
-  { silenceMs, acknowledge }: { silenceMs: number; acknowledge: 'stream' | 'none' },
+  { silenceMs, acknowledge }: Acknowledging,
 ): AsyncGenerator<ReplicatedCommand[], void, void> {
   const parser = new CommandParser(start);
-  let read = start;
-  const tell = (): void => link.send('REPLCONF', 'ACK', acknowledge === 'stream' ? read : 0);
-  // After a diskless snapshot nothing is sent until the first one; without them we are dropped after `repl-timeout`.
-  tell();
-  const timer = setInterval(tell, 1000);
-  try {
-    for (;;) {
-      const commands = parser.push(await link.read(silenceMs));
-      const last = commands.at(-1);
-      if (!last) continue;
-      // `WAIT` makes the server ask at once, instead of waiting for the next second; that it asked comes last.
-      const asked = acknowledge === 'stream' && commands.some(isGetAck);
-      yield commands;
-      read = last.offset;
-      if (asked) tell();
-    }
-  } finally {
-    clearInterval(timer);
-    link.close();
+  using acknowledged = acknowledging(link, start, acknowledge);
+  for (;;) {
+    const commands = parser.push(await link.read(silenceMs));
+    const last = commands.at(-1);
+    if (!last) continue;
+    // `WAIT` makes the server ask at once, instead of waiting for the next second; that it asked comes last.
+    const asked = acknowledge === 'stream' && commands.some(isGetAck);
+    yield commands;
+    acknowledged.read = last.offset;
+    if (asked) acknowledged.tell();
   }
+}
+
+async function* pass(
+  link: Link,
+  start: number,
+  { silenceMs, acknowledge }: Acknowledging,
+): AsyncGenerator<Buffer, void, void> {
+  using acknowledged = acknowledging(link, start, acknowledge);
+  for (;;) {
+    const chunk = await link.read(silenceMs);
+    yield chunk;
+    acknowledged.read += chunk.length;
+  }
+}
+
+/** Tells once a second how far we have read, for as long as we do. */
+function acknowledging(link: Link, start: number, acknowledge: 'stream' | 'none') {
+  const it = {
+    read: start,
+    tell: (): void => link.send('REPLCONF', 'ACK', acknowledge === 'stream' ? it.read : 0),
+    [Symbol.dispose](): void {
+      clearInterval(timer);
+      link.close();
+    },
+  };
+  // After a diskless snapshot nothing is sent until the first one; without them we are dropped after `repl-timeout`.
+  it.tell();
+  const timer = setInterval(it.tell, 1000);
+  return it;
 }
 
 function isGetAck({ args: [name, option] }: ReplicatedCommand): boolean {

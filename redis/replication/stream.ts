@@ -65,7 +65,16 @@ export async function* replicationStream(options: StreamOptions): AsyncGenerator
 
 type Linked = ({ attachment: Attachment } | { gap: { kind: 'history' | 'backlog'; why: string } }) & AsyncDisposable;
 
-async function linkAfter(after: StreamPoint, from: Endpoint, options: StreamOptions): Promise<Linked> {
+/**
+ * Attaches where the node can go on from a point, and tells why not where it can't; it is never made to fork.
+ *
+ * @throws RolloutError as `attach`
+ */
+export async function linkAfter(
+  after: StreamPoint,
+  from: Endpoint,
+  options: Pick<StreamOptions, 'acknowledge' | 'timeoutMs' | 'silenceMs' | 'signal'>,
+): Promise<Linked> {
   const { acknowledge, timeoutMs, silenceMs, signal } = options;
   const nothing = { [Symbol.asyncDispose]: () => Promise.resolve() };
   const timeout = timeoutMs === undefined ? {} : { timeoutMs };

@@ -131,7 +131,7 @@ function note(found: SnapshotComparison, what: string, count = 1): void {
 const printable = (key: Buffer): string => JSON.stringify(key.toString('latin1').slice(0, 100));
 
 /** A value's digest, piece by piece; in whichever order a set, a hash or a sorted set comes. */
-class ValueDigest {
+export class ValueDigest {
   readonly #ordered = createHash('sha1');
   readonly #sum = Buffer.alloc(20);
   #comparable = true;

@@ -1,0 +1,60 @@
+import { createGunzip } from 'node:zlib';
+import { archiveFolder, segmentObject, segmentsOf, type Segment } from '../model/archive.js';
+import type { Deployment } from '../model/deployment.js';
+import { RolloutError } from '../model/failures.js';
+import { decodeSegment, encodeSegment, type SegmentHeader, type StreamRecord } from './archive-segment.js';
+import { backupTarget, type BackupTarget } from './backup-target.js';
+import { damaged, seal, unseal, type SealedAs, type SealingKeys } from './sealed.js';
+import { through } from './through.js';
+
+/** The archived streams of a deployment, beside its backups. */
+export class ArchiveStore {
+  private constructor(
+    private readonly deployment: string,
+    private readonly target: BackupTarget,
+  ) {}
+
+  /** @throws RolloutError Unauthorized, naming a reference of the deployment file */
+  static async open({ name, backup }: Pick<Deployment, 'name' | 'backup'>): Promise<ArchiveStore> {
+    return new ArchiveStore(name, await backupTarget(backup));
+  }
+
+  /** Every segment, by name alone. @throws RolloutError Unreachable, Unauthorized, BadDeploymentFile */
+  async segments(): Promise<Segment[]> {
+    return segmentsOf(await this.target.list(archiveFolder(this.deployment)));
+  }
+
+  /** @returns it, and how many bytes lie in the target. @throws RolloutError as the target */
+  async put(
+    segment: Omit<Segment, 'object'>,
+    { header, records, keys }: { header: SegmentHeader; records: readonly StreamRecord[]; keys: SealingKeys },
+  ): Promise<{ segment: Segment; sealedBytes: number }> {
+    const object = segmentObject(this.deployment, segment);
+    const plain = await encodeSegment(header, records);
+    const pieces: Buffer[] = [];
+    for await (const piece of seal([plain], { keys, as: this.#as(object) })) pieces.push(piece);
+    const { bytes } = await this.target.putAtOnce(object, Buffer.concat(pieces));
+    return { segment: { ...segment, object }, sealedBytes: bytes };
+  }
+
+  /**
+   * What it begins with, then what arrived, in order. Each piece is authentic; the segment is whole only once this has come
+   * to its end.
+   *
+   * @throws RolloutError Damaged, naming the object; Unreachable, Unauthorized
+   */
+  async *get(segment: Segment, keys: SealingKeys): AsyncGenerator<SegmentHeader | StreamRecord, void, void> {
+    const { object } = segment;
+    const opened = unseal(this.target.get(object), { keys, as: this.#as(object) });
+    try {
+      yield* decodeSegment(through(opened, createGunzip()), segment);
+    } catch (error) {
+      if (error instanceof RolloutError || !/^Z_/.test((error as NodeJS.ErrnoException).code ?? '')) throw error;
+      throw damaged(object, `what is sealed in it is not compressed as it should be (${(error as Error).message})`);
+    }
+  }
+
+  #as(object: string): SealedAs {
+    return { deployment: this.deployment, backup: 'archive', object };
+  }
+}
