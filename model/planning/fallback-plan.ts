@@ -1,3 +1,4 @@
+import { makersOfNewData } from '../compatibility/keeps-way-back.js';
 import type { Policy } from '../deployment.js';
 import { formatSize } from '../duration.js';
 import type { FallbackOutlook } from '../fallback-class.js';
@@ -49,6 +50,7 @@ export function fallbackWarnings(
 ): PlanWarning[] {
   if (policy.fallback !== 'standby') return [];
   const subject = 'fallback';
+  const makers = makersOfNewData(to, from);
   const standbys = shards.flatMap(({ standby }) => (standby ? [standby] : []));
   const sum = (pick: (standby: (typeof standbys)[number]) => number): string =>
     formatSize(standbys.reduce((bytes, it) => bytes + pick(it), 0));
@@ -72,6 +74,15 @@ export function fallbackWarnings(
             severity: 'note' as const,
             subject,
             text: `Standbys: ${standbys.length} ${standbys.length === 1 ? 'server' : 'servers'} of ${nameRelease(from)} beside the primaries, ${sum((it) => it.memoryBytes)} of memory and ${sum((it) => it.diskBytes)} of disk in all.`,
+          },
+        ]
+      : []),
+    ...(outlook.class === 'lossless' && makers.length > 0
+      ? [
+          {
+            severity: 'note' as const,
+            subject,
+            text: `What ${nameRelease(from)} has no place for would be lost by going back. To keep clients from making such data until then: ACL SETUSER <user> ${makers.map((name) => `-${name}`).join(' ')}`,
           },
         ]
       : []),

@@ -1,4 +1,4 @@
-import { knowsSince } from './since.js';
+import { knowsSince } from '../../model/compatibility/knows-since.js';
 import { after } from './keys.js';
 import { arg, into, same, type Pair, type Rewrite } from './rewritten.js';
 

@@ -1,7 +1,7 @@
 import type { Keys, KeysOf } from './keys.js';
 import { Lookup } from './lookup.js';
 import { arg, same, type Becomes, type Pair, type Rewrite, type Rewritten } from './rewritten.js';
-import { knowsSince } from './since.js';
+import { knowsSince } from '../../model/compatibility/knows-since.js';
 import { table, type Entry } from './table.js';
 
 export { isForScripts } from './functions.js';

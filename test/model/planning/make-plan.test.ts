@@ -250,6 +250,7 @@ test('with standbys the plan has their steps, what they take, and from when on t
   const said = it.warnings.filter(({ subject }) => subject === 'fallback').map(({ text }) => text);
   expect(said).toEqual([
     expect.stringMatching(/^Standbys: 1 server of Redis 5.0.6 .* 110.0 MB of memory/),
+    expect.stringMatching(/ACL SETUSER <user> -hexpire .* -vadd .*-function.restore$/),
     expect.stringMatching(/^Once the soak is over the standbys are removed: .*can't be taken back without loss/),
   ]);
 });

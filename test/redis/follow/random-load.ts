@@ -1,4 +1,4 @@
-import { knowsSince } from '../../../redis/rewrite/since.js';
+import { knowsSince } from '../../../model/compatibility/knows-since.js';
 import { allKeys, bytesOf, pick, randomCommands, type Draw } from '../rewrite/random-commands.js';
 
 type Word = string | number | Buffer;

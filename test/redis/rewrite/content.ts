@@ -1,7 +1,7 @@
 import { atLeast } from '../../../model/release.js';
 import type { NodeConnection } from '../../../redis/connection.js';
 import { sameHyperLogLog } from '../../../redis/verify/hyperloglog.js';
-import { knowsSince } from '../../../redis/rewrite/since.js';
+import { knowsSince } from '../../../model/compatibility/knows-since.js';
 
 /** One key's content in a form that compares: its type, when it expires, and its value's parts by name. */
 export interface Content {

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { findServers } from '../../../platforms/process/servers.js';
 import { coverage, isForScripts } from '../../../redis/rewrite/rewriter.js';
-import { knowsSince } from '../../../redis/rewrite/since.js';
+import { knowsSince } from '../../../model/compatibility/knows-since.js';
 import { table } from '../../../redis/rewrite/table.js';
 import { Sandbox } from '../../../scripts/sandbox/cluster.js';
 import { readForms } from './read-forms.js';

@@ -1,6 +1,6 @@
 /** Every form of every write command, on real servers: what the newer one propagates has the same effect on the older. */
 import { expect, test } from 'vitest';
-import { knowsSince } from '../../../redis/rewrite/since.js';
+import { knowsSince } from '../../../model/compatibility/knows-since.js';
 import { rewriterFor } from '../../../redis/rewrite/rewriter.js';
 import { Sandbox } from '../../../scripts/sandbox/cluster.js';
 import { Captured } from './captured.js';

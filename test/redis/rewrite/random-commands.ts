@@ -1,4 +1,4 @@
-import { knowsSince } from '../../../redis/rewrite/since.js';
+import { knowsSince } from '../../../model/compatibility/knows-since.js';
 
 export type Draw = (below: number) => number;
 type Maker = (draw: Draw, now: number) => (string | number | Buffer)[];

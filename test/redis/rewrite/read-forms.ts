@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { release } from '../../../model/release.js';
 import type { NodeConnection } from '../../../redis/connection.js';
-import { knowsSince } from '../../../redis/rewrite/since.js';
+import { knowsSince } from '../../../model/compatibility/knows-since.js';
 
 /** One line of `forms/*.txt`: what a primary is told, and what may become of it where it can't be exact by itself. */
 export interface Form {
