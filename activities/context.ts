@@ -77,6 +77,7 @@ const firstLooks: readonly string[] = [
   'assessFallback',
   'beginBackup',
   'readBackup',
+  'planPrune',
 ] satisfies (keyof (Activities & BackupActivities))[];
 
 /** For another try. */

@@ -10,6 +10,7 @@ import { nodeActivities } from './nodes.js';
 import { probeActivities } from './probe.js';
 import { writeReport } from './report.js';
 import { proveBackupActivities } from './prove-backup.js';
+import { pruneActivities } from './prune-backups.js';
 import { restoreShardActivity } from './restore-shard.js';
 import { returnNodeActivity } from './return-node.js';
 import { sealedBackupActivities } from './sealed-backup.js';
@@ -29,6 +30,7 @@ export function createActivities(dependencies: Dependencies): Activities & Backu
     ...backupActivities(dependencies),
     ...sealedBackupActivities(dependencies),
     ...proveBackupActivities(dependencies),
+    ...pruneActivities(dependencies),
     ...standbyActivities(dependencies),
     ...fallbackActivities(dependencies),
     follow: followActivity(dependencies),

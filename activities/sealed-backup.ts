@@ -59,7 +59,7 @@ export function sealedBackupActivities(
 
     endBackup: (input) =>
       heartbeating(async () => {
-        const { deployment, backup, startedBy, startedAt, shards } = input;
+        const { deployment, backup, startedBy, tier, startedAt, shards } = input;
         const context = await contextFor(dependencies, input);
         // A slot that moved meanwhile may be in two snapshots, or in none.
         const [then, now] = [shards, await stillSlots(context)].map((all) =>
@@ -71,8 +71,11 @@ export function sealedBackupActivities(
             `slots of ${deployment} moved from one shard to another while backup ${backup} was taken: it is none; take it again`,
           );
         const endedAt = new Date().toISOString();
-        const manifest = manifestOf({ deployment, backup, startedBy, startedAt, endedAt }, shards);
-        await (await BackupStore.open(context.deployment)).putManifest(manifest);
+        const about = { deployment, backup, startedBy, ...(tier === undefined ? {} : { tier }), startedAt, endedAt };
+        const manifest = manifestOf(about, shards);
+        const store = await BackupStore.open(context.deployment);
+        await store.expectThere(manifest);
+        await store.putManifest(manifest);
         return manifest;
       }),
   };

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import {
   backupManifest,
   backupVerdict,
+  begunAt,
   manifestObject,
   notWhole,
   shardObject,
@@ -14,6 +15,8 @@ import {
 } from '../model/backup-manifest.js';
 import type { Deployment } from '../model/deployment.js';
 import { RolloutError } from '../model/failures.js';
+import { leftoversOf, type Leftover, type Unfinished } from '../model/leftovers.js';
+import type { KnownBackup } from '../model/retention.js';
 import { backupTarget, type BackupTarget, type Stored } from './backup-target.js';
 import { damaged, seal, sealingKeys, unseal, type SealingKeys } from './sealed.js';
 import { through } from './through.js';
@@ -24,6 +27,17 @@ const GZIP = { level: 1, chunkSize: 256 * 1024 };
 export interface BackupEntry {
   manifest: BackupManifest;
   verdict?: BackupVerdict;
+}
+
+/** As retention looks at it. */
+export function knownBackup(entry: BackupEntry | { backup: string; problem: string }): KnownBackup {
+  if ('problem' in entry) return { backup: entry.backup, startedAt: begunAt(entry.backup), state: 'damaged' };
+  const { manifest, verdict } = entry;
+  const states = { restored: 'proven', read: 'good', damaged: 'damaged' } as const;
+  return {
+    ...{ backup: manifest.backup, startedAt: Date.parse(manifest.startedAt), tier: manifest.tier },
+    state: verdict === undefined ? 'good' : states[verdict.result],
+  };
 }
 
 /** The backups of one deployment, in their target. */
@@ -133,6 +147,53 @@ export class BackupStore {
         entries.push({ backup, problem: error.message });
       }
     return entries;
+  }
+
+  /** What failed backups left, long enough ago that nobody works at it. @param now Unix ms */
+  async leftovers(now: number): Promise<Leftover[]> {
+    const { name } = this.deployment;
+    const [objects, unfinished] = [await this.target.objects(`${name}/`), await this.target.unfinished(`${name}/`)];
+    return leftoversOf(name, { objects, unfinished }, now);
+  }
+
+  /** Objects of a backup, its manifest first: without that it is none any more. */
+  async objectsOf(backup: string): Promise<string[]> {
+    const { name } = this.deployment;
+    const manifest = manifestObject(name, backup);
+    const objects = await this.target.list(`${name}/${backup}/`);
+    return [...objects.filter((it) => it === manifest), ...objects.filter((it) => it !== manifest)];
+  }
+
+  /**
+   * Removes objects in this order, and none of them where one is locked.
+   *
+   * @returns what keeps it from going, as a sentence goes on after `until `; undefined where it is gone
+   */
+  async remove(objects: readonly string[]): Promise<string | undefined> {
+    for (const object of objects) {
+      const until = await this.target.lockedUntil(object);
+      if (until !== undefined) return until;
+    }
+    for (const object of objects)
+      if (!(await this.target.remove(object))) return `the store lets go of ${object}, which it says is locked`;
+    return undefined;
+  }
+
+  abort(unfinished: Unfinished): Promise<void> {
+    return this.target.abort(unfinished);
+  }
+
+  /** Are the shards of a manifest there, as large as they were? @throws RolloutError Damaged, naming the object */
+  async expectThere({ backup, shards }: Pick<BackupManifest, 'backup' | 'shards'>): Promise<void> {
+    const found = new Map(
+      (await this.target.objects(`${this.deployment.name}/${backup}/`)).map(({ object, bytes }) => [object, bytes]),
+    );
+    for (const { object, sealed } of shards) {
+      const bytes = found.get(object);
+      if (bytes === undefined)
+        throw damaged(object, `it is missing in ${this.name}: somebody has removed it meanwhile`);
+      if (bytes !== sealed.bytes) throw damaged(object, `it has ${bytes} bytes, and ${sealed.bytes} were put`);
+    }
   }
 
   async #objects(): Promise<{ ids: string[]; verdicts: ReadonlySet<string> }> {

@@ -1,5 +1,6 @@
 import { resolve, join } from 'node:path';
 import type { Deployment } from '../model/deployment.js';
+import type { StoredObject, Unfinished } from '../model/leftovers.js';
 import { folderTarget } from './folder-target.js';
 import { s3Target } from './s3-target.js';
 import { resolveSecret } from './secrets.js';
@@ -28,7 +29,29 @@ export interface BackupTarget {
   get(object: string): AsyncGenerator<Buffer, void, void>;
   /** Names of the objects that begin with this, sorted. @throws RolloutError Unreachable, Unauthorized, BadDeploymentFile */
   list(prefix: string): Promise<string[]>;
+  /** The same with size and time. @throws as `list` */
+  objects(prefix: string): Promise<StoredObject[]>;
+  /** What was begun below this and not finished. @throws as `list` */
+  unfinished(prefix: string): Promise<Unfinished[]>;
+  /** Ends what was begun; one that is gone is no error. @throws as `list` */
+  abort(unfinished: Unfinished): Promise<void>;
+  /**
+   * Until when nobody can remove it, as the store says: an instant, or `somebody lifts its legal hold`; undefined where
+   * anybody can, or it isn't there.
+   *
+   * @throws as `list`
+   */
+  lockedUntil(object: string): Promise<string | undefined>;
+  /**
+   * Removes an object, and in a bucket that keeps versions all of them; one that is gone is no error.
+   *
+   * @returns false where the store refuses, the object being locked
+   * @throws as `list`
+   */
+  remove(object: string): Promise<boolean>;
 }
+
+export type BackupPlace = Pick<Deployment['backup'], 'directory' | 'keep' | 'target'>;
 
 /** Not the name of a deployment: beside the folders of snapshots that upgrades take. */
 const FOLDER = '_backups';
@@ -39,7 +62,7 @@ const FOLDER = '_backups';
  *
  * @throws RolloutError Unauthorized, naming a reference
  */
-export async function backupTarget({ directory, target }: Deployment['backup']): Promise<BackupTarget> {
+export async function backupTarget({ directory, target }: BackupPlace): Promise<BackupTarget> {
   if (target?.kind !== 's3') return folderTarget(resolve(target?.folder ?? join(directory, FOLDER)));
   const { accessKeyId, secretAccessKey, ...rest } = target;
   if (accessKeyId === undefined || secretAccessKey === undefined) return s3Target(rest);

@@ -1,12 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { RolloutError } from '../model/failures.js';
+import type { StoredObject } from '../model/leftovers.js';
 import type { BackupTarget, Stored } from './backup-target.js';
 import { damaged } from './sealed.js';
 
 const PARTIAL = '.partial';
+const PARTIAL_NAME = /\.[0-9a-f]{8}\.partial$/;
 const READ_BYTES = 256 * 1024;
 
 /** A folder of the worker's machine, or of a network disk that it has mounted. Readable by the worker's user alone. */
@@ -30,16 +32,30 @@ export function folderTarget(folder: string): BackupTarget {
       }
     },
 
-    async list(prefix) {
-      const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch((error: unknown) => {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-        throw failureOf(error, folder);
-      });
-      return entries
-        .filter((entry) => entry.isFile() && !entry.name.endsWith(PARTIAL))
-        .map(({ parentPath, name }) => relative(folder, join(parentPath, name)).split(sep).join('/'))
-        .filter((object) => object.startsWith(prefix))
-        .sort();
+    list: async (prefix) => (await filesBelow(folder, prefix)).filter((name) => !name.endsWith(PARTIAL)),
+
+    async objects(prefix) {
+      const names = (await filesBelow(folder, prefix)).filter((name) => !name.endsWith(PARTIAL));
+      const found = await Promise.all(names.map((object) => looked(folder, object)));
+      return found.flatMap((it) => it ?? []);
+    },
+
+    async unfinished(prefix) {
+      const names = (await filesBelow(folder, prefix)).filter((name) => name.endsWith(PARTIAL));
+      const found = await Promise.all(names.map((name) => looked(folder, name)));
+      // It is written to until it is finished.
+      return found.flatMap((it) =>
+        it ? [{ object: it.object.replace(PARTIAL_NAME, ''), id: it.object, begunAt: it.modifiedAt }] : [],
+      );
+    },
+
+    abort: ({ id }) => removed(folder, id),
+    // The owner of a folder can always remove what is in it.
+    lockedUntil: () => Promise.resolve(undefined),
+
+    async remove(object) {
+      await removed(folder, object);
+      return true;
     },
   };
 }
@@ -74,6 +90,41 @@ async function written(
     throw failureOf(error, file);
   }
   return { bytes, sha256: hash.digest('hex') };
+}
+
+async function filesBelow(folder: string, prefix: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw failureOf(error, folder);
+  });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => relative(folder, join(parentPath, name)).split(sep).join('/'))
+    .filter((object) => object.startsWith(prefix))
+    .sort();
+}
+
+/** Undefined where it has gone since its name was read. */
+async function looked(folder: string, object: string): Promise<StoredObject | undefined> {
+  try {
+    const { size, mtimeMs } = await stat(join(folder, object));
+    return { object, bytes: size, modifiedAt: Math.round(mtimeMs) };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw failureOf(error, join(folder, object));
+  }
+}
+
+/** With the folders that it leaves empty. */
+async function removed(folder: string, object: string): Promise<void> {
+  const file = join(folder, object);
+  try {
+    await rm(file, { force: true });
+    for (let below = dirname(object); below !== '.'; below = dirname(below)) await rmdir(join(folder, below));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOTEMPTY' && code !== 'EEXIST' && code !== 'ENOENT') throw failureOf(error, file);
+  }
 }
 
 async function removePartials(file: string): Promise<void> {

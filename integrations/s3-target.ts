@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type * as Sdk from '@aws-sdk/client-s3';
 import { RolloutError } from '../model/failures.js';
+import type { StoredObject, Unfinished } from '../model/leftovers.js';
 import type { BackupTarget } from './backup-target.js';
 import { damaged } from './sealed.js';
 
@@ -13,6 +14,8 @@ export interface S3Settings {
   endpoint?: string | undefined;
   /** Without them the SDK's own chain: environment, profile, role of the machine. */
   credentials?: { accessKeyId: string; secretAccessKey: string };
+  /** How what is put is locked; `for` in ms. */
+  objectLock?: { mode: 'governance' | 'compliance'; for: number } | undefined;
 }
 
 const MB = 1024 * 1024;
@@ -23,7 +26,8 @@ const MOST_PARTS = 10_000;
 const SILENCE_MS = 60_000;
 
 /** A bucket of S3, or of a store that speaks its protocol. */
-export async function s3Target({ bucket, prefix, region, endpoint, credentials }: S3Settings): Promise<BackupTarget> {
+export async function s3Target(settings: S3Settings): Promise<BackupTarget> {
+  const { bucket, prefix, region, endpoint, credentials, objectLock } = settings;
   const sdk = await import('@aws-sdk/client-s3');
   const client = new sdk.S3Client({
     region,
@@ -50,6 +54,48 @@ export async function s3Target({ bucket, prefix, region, endpoint, credentials }
         await client.send(new sdk.AbortMultipartUploadCommand({ ...at(object), UploadId })).catch(unlessGone);
   }
 
+  async function objectsBelow(below: string): Promise<StoredObject[]> {
+    const found: StoredObject[] = [];
+    try {
+      const pages = sdk.paginateListObjectsV2({ client }, { Bucket: bucket, Prefix: base + below });
+      for await (const { Contents = [] } of pages)
+        for (const { Key, Size = 0, LastModified } of Contents)
+          if (Key !== undefined)
+            found.push({
+              ...{ object: Key.slice(base.length), bytes: Size },
+              modifiedAt: LastModified?.getTime() ?? Date.now(),
+            });
+    } catch (error) {
+      throw failure(error);
+    }
+    return found.sort((a, b) => (a.object < b.object ? -1 : 1));
+  }
+
+  const lock = (): Partial<Sdk.CreateMultipartUploadCommandInput> =>
+    objectLock === undefined
+      ? {}
+      : {
+          ObjectLockMode: objectLock.mode === 'compliance' ? 'COMPLIANCE' : 'GOVERNANCE',
+          ObjectLockRetainUntilDate: new Date(Date.now() + objectLock.for),
+        };
+
+  /** A bucket with object lock keeps versions: without naming them, nothing is removed, but hidden. */
+  async function versionsOf(object: string): Promise<{ Key: string; VersionId?: string }[]> {
+    const { Key } = at(object);
+    if (objectLock === undefined) return [{ Key }];
+    const found: { Key: string; VersionId?: string }[] = [];
+    for (let KeyMarker: string | undefined, VersionIdMarker: string | undefined, more = true; more;) {
+      const page = await client.send(
+        new sdk.ListObjectVersionsCommand({ Bucket: bucket, Prefix: Key, KeyMarker, VersionIdMarker }),
+      );
+      for (const { Key: key, VersionId } of [...(page.Versions ?? []), ...(page.DeleteMarkers ?? [])])
+        if (key === Key && VersionId !== undefined) found.push({ Key, VersionId });
+      [KeyMarker, VersionIdMarker] = [page.NextKeyMarker, page.NextVersionIdMarker];
+      more = page.IsTruncated === true;
+    }
+    return found;
+  }
+
   return {
     name,
 
@@ -61,7 +107,7 @@ export async function s3Target({ bucket, prefix, region, endpoint, credentials }
       try {
         await abortEarlier(object);
         const begun = await client.send(
-          new sdk.CreateMultipartUploadCommand({ ...at(object), ChecksumAlgorithm: 'SHA256' }),
+          new sdk.CreateMultipartUploadCommand({ ...at(object), ChecksumAlgorithm: 'SHA256', ...lock() }),
         );
         ({ UploadId } = begun);
         for await (const body of inParts(content)) {
@@ -106,19 +152,70 @@ export async function s3Target({ bucket, prefix, region, endpoint, credentials }
       }
     },
 
-    async list(below) {
-      const names: string[] = [];
+    list: async (below) => (await objectsBelow(below)).map(({ object }) => object),
+    objects: objectsBelow,
+
+    async unfinished(below) {
+      const found: Unfinished[] = [];
       try {
-        const pages = sdk.paginateListObjectsV2({ client }, { Bucket: bucket, Prefix: base + below });
-        for await (const { Contents = [] } of pages)
-          for (const { Key } of Contents) if (Key !== undefined) names.push(Key.slice(base.length));
+        for (let KeyMarker: string | undefined, UploadIdMarker: string | undefined, more = true; more;) {
+          const page = await client.send(
+            new sdk.ListMultipartUploadsCommand({ Bucket: bucket, Prefix: base + below, KeyMarker, UploadIdMarker }),
+          );
+          for (const { Key, UploadId, Initiated } of page.Uploads ?? [])
+            if (Key !== undefined && UploadId !== undefined)
+              found.push({ object: Key.slice(base.length), id: UploadId, begunAt: Initiated?.getTime() ?? Date.now() });
+          [KeyMarker, UploadIdMarker] = [page.NextKeyMarker, page.NextUploadIdMarker];
+          more = page.IsTruncated === true;
+        }
       } catch (error) {
         throw failure(error);
       }
-      return names.sort();
+      return found;
+    },
+
+    async abort({ object, id }) {
+      try {
+        await client.send(new sdk.AbortMultipartUploadCommand({ ...at(object), UploadId: id })).catch(unlessGone);
+      } catch (error) {
+        throw failure(error, object);
+      }
+    },
+
+    async lockedUntil(object) {
+      try {
+        const { ObjectLockLegalHoldStatus, ObjectLockRetainUntilDate: until } = await client.send(
+          new sdk.HeadObjectCommand(at(object)),
+        );
+        if (ObjectLockLegalHoldStatus === 'ON') return 'somebody lifts its legal hold';
+        return until !== undefined && until.getTime() > Date.now() ? until.toISOString() : undefined;
+      } catch (error) {
+        if (isMissing(error)) return undefined;
+        throw failure(error, object);
+      }
+    },
+
+    async remove(object) {
+      try {
+        for (const version of await versionsOf(object))
+          await client.send(new sdk.DeleteObjectCommand({ Bucket: bucket, ...version }));
+        return true;
+      } catch (error) {
+        if (isMissing(error)) return true;
+        if (isLocked(error)) return false;
+        throw failure(error, object);
+      }
     },
   };
 }
+
+const isMissing = (error: unknown): boolean => ['NotFound', 'NoSuchKey'].includes((error as Error).name);
+
+/** Stores have no code of its own for it. */
+const isLocked = (error: unknown): boolean =>
+  error instanceof Error &&
+  (error as Partial<Sdk.S3ServiceException>).$metadata?.httpStatusCode === 403 &&
+  /object lock|WORM|retention/i.test(error.message);
 
 /** Buffers of exactly a part's size; only the last is shorter, and there is always one. */
 async function* inParts(content: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
@@ -145,8 +242,10 @@ function unlessGone(error: unknown): void {
   if ((error as Error).name !== 'NoSuchUpload') throw error;
 }
 
-const unauthorized =
-  /^(AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken|TokenRefreshRequired|CredentialsProviderError)/;
+const unauthorized = /^(AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|InvalidToken|CredentialsProviderError)/;
+/** Others are on their way: a role's are had anew by each attempt, and what a reference names is read anew. */
+const expired = /^(ExpiredToken|TokenRefreshRequired|RequestTimeTooSkewed)/;
+const FIELDS = 'backup.target.accessKeyId and secretAccessKey';
 
 /** What S3 answers, in our words: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html. */
 function failureOf(
@@ -160,8 +259,12 @@ function failureOf(
   const failed = (type: ConstructorParameters<typeof RolloutError>[0], why: string): RolloutError =>
     new RolloutError(type, `${what}: ${why}`, { cause: error });
   if (error.name === 'NoSuchBucket') return failed('BadDeploymentFile', `there is no bucket ${bucket} (backup.target)`);
+  if (/object ?lock ?configuration/i.test(error.message))
+    return failed('BadDeploymentFile', `bucket ${bucket} was made without object lock (backup.target.objectLock)`);
   if (error.name === 'NoSuchKey' && object !== undefined) return damaged(object, `it is missing in ${name}`);
-  if (unauthorized.test(error.name) || status === 401 || status === 403) return failed('Unauthorized', said);
+  if (expired.test(error.name)) return failed('Unreadable', `${said} (${FIELDS})`);
+  if (unauthorized.test(error.name) || status === 401 || status === 403)
+    return failed('Unauthorized', `${said} (${FIELDS})`);
   if (/^(QuotaExceeded|InsufficientCapacity|XMinioStorageFull)/.test(error.name) || status === 507)
     return failed('NoSpace', said);
   // Not the store's, nor the network's: what was to be stored failed.

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { backupTiers } from './backup-tiers.js';
 import { SLOTS, slotCount, type SlotRange } from './topology.js';
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
@@ -45,6 +46,8 @@ export const backupManifest = z.strictObject({
   deployment: z.string(),
   backup: z.string(),
   startedBy: z.string(),
+  /** Of the schedule that it was taken by. */
+  tier: z.enum(backupTiers).optional(),
   startedAt: instant,
   endedAt: instant,
   /** How far apart the first and the last shard were cut, ms. */
@@ -79,6 +82,13 @@ export const backupVerdict = z.strictObject({
 export type BackupVerdict = z.output<typeof backupVerdict>;
 export type ProvenShard = BackupVerdict['shards'][number];
 
+/** Of a backup. */
+export const BACKUP_ID = /^\d{8}T\d{6}Z-[0-9a-f]{8}$/;
+
+/** When it was begun, by its id; Unix ms. */
+export const begunAt = (backup: string): number =>
+  Date.parse(backup.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z.*$/, '$1-$2-$3T$4:$5:$6Z'));
+
 /** `20261129T231400Z-1a2b3c4d`: they sort as they were begun. */
 export const backupId = (startedAt: string, runId: string): string =>
   `${startedAt.replace(/[-:]|\.\d+/g, '')}-${runId.replace(/-/g, '').slice(0, 8)}`;
@@ -91,7 +101,7 @@ export const manifestObject = (deployment: string, backup: string): string =>
 export const verdictObject = (deployment: string, backup: string): string => below(deployment, backup, 'verdict.json');
 
 export function manifestOf(
-  about: Pick<BackupManifest, 'deployment' | 'backup' | 'startedBy' | 'startedAt' | 'endedAt'>,
+  about: Pick<BackupManifest, 'deployment' | 'backup' | 'startedBy' | 'tier' | 'startedAt' | 'endedAt'>,
   shards: readonly SealedShard[],
 ): BackupManifest {
   const cuts = shards.map(({ cutAt }) => Date.parse(cutAt));

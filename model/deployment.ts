@@ -1,34 +1,7 @@
 import { z } from 'zod';
-import { parseDuration, parseSize } from './duration.js';
-import { isTimezone, weekdays } from './windows.js';
-
-// Every message of a rule of ours says what was expected; what was found is added by deployment-file.ts, which has the
-// text of the file.
-const quantity = (fallback: string, pattern: RegExp, parse: (text: string) => number | undefined, expected: string) =>
-  z
-    .string(expected)
-    .regex(pattern, expected)
-    .default(fallback)
-    .transform((text) => parse(text) ?? Number.NaN);
-
-const expectedDuration = 'expected a duration such as 500ms, 30s, 15m, 4h or 7d';
-
-/** `30s`, `15m`, `4h` in the file; milliseconds in the code. */
-const duration = (fallback: string) =>
-  quantity(fallback, /^\d+(\.\d+)?\s*(ms|s|m|h|d)$/, parseDuration, expectedDuration);
-
-/** As `duration`, and not nothing: a deadline of 0s would have passed before anybody could meet it. */
-const deadline = (fallback: string) =>
-  quantity(
-    fallback,
-    /^(?=.*[1-9])\d+(\.\d+)?\s*(ms|s|m|h|d)$/,
-    parseDuration,
-    `${expectedDuration}, longer than nothing`,
-  );
-
-/** `64MB` in the file; bytes in the code. */
-const size = (fallback: string) =>
-  quantity(fallback, /^\d+(\.\d+)?\s*(B|kB|MB|GB|TB)$/, parseSize, 'expected a size such as 512kB, 64MB or 2GB');
+import { backupRetention, backupSchedule, objectLock } from './backup-policy.js';
+import { deadline, duration, size, timezone } from './quantities.js';
+import { weekdays } from './windows.js';
 
 const name = z
   .string()
@@ -146,10 +119,7 @@ const window = z.strictObject({
     .string('expected a time of day such as 04:00')
     .regex(/^(([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?|24:00)$/, 'expected a time of day such as 04:00, or 24:00')
     .describe('When it closes: the same day, or, where that is not later than it opens, the day after.'),
-  timezone: z
-    .string('expected the name of a time zone such as Europe/Berlin or UTC')
-    .refine(isTimezone, 'expected the name of a time zone such as Europe/Berlin or UTC')
-    .describe('Whose clocks: Europe/Berlin, America/New_York, UTC.'),
+  timezone: timezone.describe('Whose clocks: Europe/Berlin, America/New_York, UTC.'),
 });
 
 export const probePolicy = z.strictObject({
@@ -282,6 +252,11 @@ const s3Target = z.strictObject({
       'env:NAME or file:PATH. Left out with its secret: environment, profile or role, as the AWS SDK finds them.',
     ),
   secretAccessKey: secretReference.optional().describe('env:NAME or file:PATH. Never the secret itself.'),
+  objectLock: objectLock
+    .optional()
+    .describe(
+      'Lock what is put; the bucket has to be made with object lock. Without it the bucket’s own default holds.',
+    ),
 });
 
 const encryption = z.strictObject({
@@ -320,6 +295,14 @@ export const deploymentSchema = z.strictObject({
         .optional()
         .describe('Where `rollout backup` puts backups; without it into the folder _backups below directory.'),
       encryption: encryption.optional().describe('What `rollout backup` seals backups with; without it none is taken.'),
+      schedule: backupSchedule
+        .optional()
+        .describe('When backups are taken by themselves, once `rollout schedule` was run; {} for every default.'),
+      retention: backupRetention
+        .prefault({})
+        .describe(
+          'Which backups stay when others are pruned: after each that a schedule has taken, or by `rollout backups prune`.',
+        ),
     })
     .describe('Every shard is backed up, and the backup verified, before anything changes.'),
   policy: policy.prefault({}).describe('How carefully, and with whose consent.'),

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { BACKUP_ID } from './backup-manifest.js';
+import { backupTiers } from './backup-tiers.js';
 import { parseRelease } from './release.js';
 
 const deployment = z
@@ -68,14 +70,30 @@ export const fallbackInput = z.strictObject({
 const backupInput = z.strictObject({
   deployment,
   startedBy: startedBy.describe('Who asked for it; goes into the manifest.'),
+  tier: z
+    .enum(backupTiers, `expected ${backupTiers.join(', ')}`)
+    .optional()
+    .describe('What it is kept as: hourly, daily, weekly or monthly. Left out: somebody asked for it.'),
 });
+
+/** Input of the `scheduledBackup` workflow. */
+const scheduledBackupInput = z.strictObject({
+  deployment,
+  tier: z
+    .enum(backupTiers, `expected ${backupTiers.join(', ')}`)
+    .describe('What it is kept as: hourly, daily, weekly or monthly.'),
+  startedBy: startedBy.default('schedule').describe('Who asked for it; goes into the manifest.'),
+});
+
+/** Input of the `pruneBackups` workflow. */
+const pruneBackupsInput = z.strictObject({ deployment, startedBy: startedBy.describe('Who asked for it.') });
 
 /** Input of the `verifyBackup` workflow. */
 const verifyBackupInput = z.strictObject({
   deployment,
   backup: z
     .string()
-    .regex(/^\d{8}T\d{6}Z-[0-9a-f]{8}$/, 'expected the id of a backup, as `rollout backups` lists it')
+    .regex(BACKUP_ID, 'expected the id of a backup, as `rollout backups` lists it')
     .optional()
     .describe('Id of the backup, as `rollout backups` lists it; the newest where it is left out.'),
   startedBy: startedBy.describe('Who asked for it.'),
@@ -110,6 +128,8 @@ export const workflowSchemas = {
   fallback: fallbackInput,
   backup: backupInput,
   verifyBackup: verifyBackupInput,
+  scheduledBackup: scheduledBackupInput,
+  pruneBackups: pruneBackupsInput,
 } as const;
 
 /** Of each signal, and of the update of its name. */

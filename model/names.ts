@@ -1,3 +1,5 @@
+import type { BackupTier } from './backup-tiers.js';
+
 /** The names on the wire. They are documented and never renamed: scripts and saved inputs depend on them. */
 
 export const TASK_QUEUE = 'redis-rollout';
@@ -9,6 +11,8 @@ export const workflowTypes = [
   'fallback',
   'backup',
   'verifyBackup',
+  'scheduledBackup',
+  'pruneBackups',
 ] as const;
 export type WorkflowType = (typeof workflowTypes)[number];
 
@@ -25,6 +29,12 @@ export const shardId = (parent: string, shard: string): string => `${parent.repl
 export const backupWorkflowId = (deployment: string): string => `${operationId(deployment)}/backup`;
 
 export const verifyBackupWorkflowId = (deployment: string): string => `${operationId(deployment)}/verify-backup`;
+
+export const pruneBackupsWorkflowId = (deployment: string): string => `${operationId(deployment)}/prune-backups`;
+
+/** Of a Temporal Schedule; the runs that it starts have the time behind it. */
+export const backupScheduleId = (deployment: string, tier: BackupTier): string =>
+  `${backupWorkflowId(deployment)}/${tier}`;
 
 /** Signals that steer, and updates of the same name that answer. */
 export const controlNames = ['approve', 'reject', 'pause', 'resume', 'abort', 'override', 'fallback'] as const;

@@ -14,6 +14,7 @@ import type { Policy } from './deployment.js';
 import type { GateResult } from './gates/evaluate.js';
 import type { StandbySeen } from './gates/observation.js';
 import type { PlanFacts } from './planning/facts.js';
+import type { PruneActivities } from './pruning.js';
 import type { ShardView, SlotRange, TopologyView } from './topology.js';
 
 /** What every activity is told: whose node, in which operation. Secrets are never part of it. */
@@ -251,14 +252,14 @@ export interface ShardToSeal {
 }
 
 /** Backups that people ask for: beside operations, and never part of one. */
-export interface BackupActivities {
+export interface BackupActivities extends PruneActivities {
   /** Looks whether one can be taken at all: cluster, key and target. */
   beginBackup(input: Order): Promise<{ shards: ShardToSeal[]; target: string; key: string }>;
   /** Streams a shard's snapshot into the target, from whichever of its nodes is the best source now. */
   sealShard(input: Order & ShardToSeal & { backup: string }): Promise<SealedShard>;
   /** Writes the manifest: from now on it is a backup. */
   endBackup(
-    input: Order & Pick<BackupManifest, 'backup' | 'startedBy' | 'startedAt' | 'shards'>,
+    input: Order & Pick<BackupManifest, 'backup' | 'startedBy' | 'tier' | 'startedAt' | 'shards'>,
   ): Promise<BackupManifest>;
   /** Finds a backup, the newest where none is named. */
   readBackup(input: Order & { backup?: string }): Promise<{ backup: string; shards: string[] }>;

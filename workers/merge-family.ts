@@ -45,7 +45,16 @@ export function mergeStatuses(root: OperationStatus, children: readonly Operatio
   };
 }
 
-const depth = { upgrade: 0, rollingUpgrade: 1, upgradeShard: 2, fallback: 3, backup: 4, verifyBackup: 5 } as const;
+const depth = {
+  upgrade: 0,
+  rollingUpgrade: 1,
+  upgradeShard: 2,
+  fallback: 3,
+  backup: 4,
+  verifyBackup: 5,
+  scheduledBackup: 6,
+  pruneBackups: 7,
+} as const;
 
 /** Everybody's entries by time; what the root also wrote down for a child is told once. */
 export function mergeTimelines(timelines: readonly (readonly TimelineEntry[])[]): TimelineEntry[] {

@@ -15,7 +15,7 @@ const SHARDS_AT_ONCE = 8;
 export async function backup(raw: unknown): Promise<BackupManifest> {
   const parsed = workflowSchemas.backup.safeParse(raw);
   if (!parsed.success) throw badInput('BadInput', `backup: ${inputProblems(parsed.error, raw)}`);
-  const { deployment, startedBy } = parsed.data;
+  const { deployment, startedBy, tier } = parsed.data;
   const { runId, startTime } = workflowInfo();
   const startedAt = startTime.toISOString();
   const id = backupId(startedAt, runId);
@@ -37,7 +37,7 @@ export async function backup(raw: unknown): Promise<BackupManifest> {
       sealed.push(await acts.sealShard.executeWithOptions({ summary: `back up ${shard.shard}` }, [input]));
       show();
     });
-    const about = { backup: id, startedBy, startedAt, shards: sealed };
+    const about = { backup: id, startedBy, ...(tier === undefined ? {} : { tier }), startedAt, shards: sealed };
     return await acts.endBackup.executeWithOptions({ summary: `write the manifest of ${id}` }, [
       { ...order, ...about },
     ]);

@@ -8,7 +8,13 @@ import { gzipSync } from 'node:zlib';
 import type { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import type { DeploymentFile } from '../../model/deployment.js';
-import { backupWorkflowId, operationId, TASK_QUEUE, verifyBackupWorkflowId } from '../../model/names.js';
+import {
+  backupScheduleId,
+  backupWorkflowId,
+  operationId,
+  TASK_QUEUE,
+  verifyBackupWorkflowId,
+} from '../../model/names.js';
 import type { OperationStatus } from '../../model/operation.js';
 import { connectTemporal } from '../../workers/client.js';
 import { findChildren, OperationReader } from '../../workers/read-operation.js';
@@ -183,6 +189,7 @@ export async function recordHistories(names: readonly string[], tell: (line: str
       keep(BACKED_UP, [
         ['backup', await playBackup(access.client, 'backup', backupWorkflowId(NAME))],
         ['verify-backup', await playBackup(access.client, 'verifyBackup', verifyBackupWorkflowId(NAME))],
+        ...(await playSchedule(access.client)),
       ]);
     }
   } finally {
@@ -244,6 +251,18 @@ async function playBackup({ workflow }: Client, type: 'backup' | 'verifyBackup',
   return handle.fetchHistory();
 }
 
+/** What a schedule starts, and its last child, which removes the backup from before. */
+async function playSchedule({ workflow }: Client): Promise<[string, History][]> {
+  const workflowId = `${backupScheduleId(NAME, 'daily')}-recorded`;
+  const args = [{ deployment: NAME, tier: 'daily' }];
+  const handle = await workflow.start('scheduledBackup', { workflowId, taskQueue: TASK_QUEUE, args });
+  await handle.result();
+  return [
+    ['scheduled-backup', await handle.fetchHistory()],
+    ['prune-backups', await workflow.getHandle(`${workflowId}/prune`).fetchHistory()],
+  ];
+}
+
 /** Soaks are seconds, and gates generous: this is about the order of things. */
 function deployment(cluster: Sandbox, root: string, policy: DeploymentFile['policy']): DeploymentFile {
   return {
@@ -251,7 +270,12 @@ function deployment(cluster: Sandbox, root: string, policy: DeploymentFile['poli
     topology: 'cluster',
     seeds: cluster.nodes.map((node) => node.address),
     platform: { kind: 'process' },
-    backup: { directory: join(root, 'backups'), encryption: { key: `file:${join(root, KEY)}`, olderKeys: [] } },
+    backup: {
+      directory: join(root, 'backups'),
+      encryption: { key: `file:${join(root, KEY)}`, olderKeys: [] },
+      schedule: {},
+      retention: { hourly: 0, daily: 1, weekly: 0, monthly: 0, atLeast: '1ms' },
+    },
     policy: {
       canarySoak: '1s',
       soak: '2s',

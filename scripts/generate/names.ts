@@ -3,10 +3,12 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { controlDocument, inputSchemas } from '../../model/inputs.js';
 import {
+  backupScheduleId,
   backupWorkflowId,
   controlNames,
   familySignals,
   operationId,
+  pruneBackupsWorkflowId,
   queryNames,
   rollingId,
   searchAttributes,
@@ -48,6 +50,14 @@ const workflows: Record<WorkflowType, { id: string; what: string }> = {
   verifyBackup: {
     id: verifyBackupWorkflowId('<deployment>'),
     what: 'restores a backup into servers that are thrown away, and records what came of it; holds no lock',
+  },
+  scheduledBackup: {
+    id: `${backupScheduleId('<deployment>', 'daily')}-<time>`,
+    what: 'what a schedule starts: `backup`, `verifyBackup` where a proof is due, and `pruneBackups`, as children with `/backup`, `/verify`, `/prune` behind its id; holds no lock',
+  },
+  pruneBackups: {
+    id: pruneBackupsWorkflowId('<deployment>'),
+    what: 'removes backups that are not kept any longer, and what failed ones left; holds no lock',
   },
 };
 const controls: Record<ControlName, string> = {

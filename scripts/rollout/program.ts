@@ -11,6 +11,7 @@ import { fallbackCommand } from './commands/fallback.js';
 import { initCommand } from './commands/init.js';
 import { planCommand } from './commands/plan.js';
 import { reportCommand } from './commands/report.js';
+import { scheduleCommand } from './commands/schedule.js';
 import { startCommand } from './commands/start.js';
 import { statusCommand } from './commands/status.js';
 import { watchCommand } from './commands/watch.js';
@@ -33,6 +34,7 @@ export function rolloutProgram(): Command {
     reportCommand(),
     backupCommand(),
     backupsCommand(),
+    scheduleCommand(),
     workerCommand(),
     doctorCommand(),
     completionCommand(program),

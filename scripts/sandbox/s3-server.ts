@@ -1,12 +1,15 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { locate } from '../setup/search-path.js';
 import { VERSITYGW } from '../setup/versitygw.js';
 import { until } from './cluster.js';
 import { claimPort } from './ports.js';
+
+const run = promisify(execFile);
 
 /** An S3 server of one's own, on loopback, with one empty bucket; it and what is in it are thrown away at the end. */
 export class S3Server implements AsyncDisposable {
@@ -20,25 +23,41 @@ export class S3Server implements AsyncDisposable {
     readonly accessKeyId: string,
     readonly secretAccessKey: string,
     private readonly giveBackPort: () => void,
+    private readonly mounted: boolean,
   ) {}
 
-  /** @throws Error when set-up has not brought it here, or it does not come up */
-  static async start(): Promise<S3Server> {
+  /**
+   * @param options.versions buckets can keep versions of their objects, as those with object lock do
+   * @param options.diskBytes its bucket lies on a disk of this size; only where this user may mount one (root on Linux)
+   * @throws Error when set-up has not brought it here, or it does not come up
+   */
+  static async start({
+    versions = false,
+    diskBytes,
+  }: { versions?: boolean; diskBytes?: number } = {}): Promise<S3Server> {
     const program = await locate(VERSITYGW);
     if (program === undefined) throw new Error('no versitygw here: run `npm run setup -- --only versitygw`');
     const root = await mkdtemp(join(tmpdir(), 'redis-rollout-s3-'));
     // A bucket is a folder. What it knows of an object lies beside, since not every file system has room for it.
-    await mkdir(join(root, 'data', 'backups'), { recursive: true });
+    await mkdir(join(root, 'data'));
+    if (diskBytes !== undefined)
+      await run('mount', ['-t', 'tmpfs', '-o', `size=${diskBytes}`, 'redis-rollout', join(root, 'data')]);
+    await mkdir(join(root, 'data', 'backups'));
     await mkdir(join(root, 'about'));
+    await mkdir(join(root, 'versions'));
     const { port, release } = await claimPort();
     const address = `127.0.0.1:${port}`;
     const [access, secret] = [randomBytes(10).toString('hex'), randomBytes(20).toString('hex')];
     const child = spawn(
       program,
-      ['--port', address, '--quiet', 'posix', '--sidecar', join(root, 'about'), join(root, 'data')],
+      [
+        ...['--port', address, '--quiet', 'posix', '--sidecar', join(root, 'about')],
+        ...(versions ? ['--versioning-dir', join(root, 'versions')] : []),
+        join(root, 'data'),
+      ],
       { stdio: 'ignore', env: { ...process.env, ROOT_ACCESS_KEY: access, ROOT_SECRET_KEY: secret } },
     );
-    const server = new S3Server(child, address, root, access, secret, release);
+    const server = new S3Server(child, address, root, access, secret, release, diskBytes !== undefined);
     try {
       await until('versitygw answers', async () => {
         if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}`);
@@ -73,6 +92,7 @@ export class S3Server implements AsyncDisposable {
       await gone;
     }
     this.giveBackPort();
+    if (this.mounted) await run('umount', ['--lazy', join(this.root, 'data')]);
     await rm(this.root, { recursive: true, force: true, maxRetries: 5 });
   }
 }

@@ -48,9 +48,10 @@ test('there are commands to check', () => {
 });
 
 test.each(found)('%s: %s', (_, call) => {
-  const [, name = ''] = call.split(/\s+/);
-  const command = program.commands.find((it) => it.name() === name);
-  expect(command, `there is no rollout ${name}`).toBeDefined();
+  const [, name = '', below] = call.split(/\s+/);
+  const outer = program.commands.find((it) => it.name() === name);
+  expect(outer, `there is no rollout ${name}`).toBeDefined();
+  const command = outer?.commands.find((it) => it.name() === below) ?? outer;
   const known = [...(command?.options ?? []).map(({ long }) => long), '--help', '--version'];
   for (const [, flag] of call.matchAll(/\s(--[a-z][a-z-]*)/g)) expect(known).toContain(flag);
 });

@@ -95,6 +95,41 @@ describe.each(['folder', 's3'] as const)('%s', (kind) => {
     expect((await whole(target.get('halves/kept'))).toString()).toBe('before');
   });
 
+  test('what was begun is seen, and ended once and for all', async () => {
+    const target = targets[kind];
+    let seen: Awaited<ReturnType<BackupTarget['unfinished']>> = [];
+    async function* watched(): AsyncGenerator<Buffer, void, void> {
+      yield* pieces(randomBytes(17 * MB));
+      seen = await target.unfinished('begun/');
+      for (const it of [...seen, ...seen]) await target.abort(it);
+      yield randomBytes(17 * MB);
+    }
+    const before = Date.now();
+    // Who is aborted can't finish: nobody's half becomes a whole.
+    await expect(target.put('begun/a', watched())).rejects.toMatchObject({ retryable: true });
+    expect(seen.map(({ object }) => object)).toEqual(['begun/a']);
+    for (const { begunAt } of seen) expect(Math.abs(begunAt - before)).toBeLessThan(60_000);
+    expect(await target.list('begun/')).toEqual([]);
+    expect(await target.unfinished('begun/')).toEqual([]);
+  });
+
+  test('what is removed is gone, twice over, and its neighbours are there', async () => {
+    const target = targets[kind];
+    for (const name of ['removed/1/a', 'removed/1/b', 'removed/10/a'])
+      await target.put(name, pieces(Buffer.from('it')));
+    const sizes = (await target.objects('removed/')).map(({ object, bytes }) => [object, bytes]);
+    expect(sizes).toEqual([
+      ['removed/1/a', 2],
+      ['removed/1/b', 2],
+      ['removed/10/a', 2],
+    ]);
+    for (const name of ['removed/1/a', 'removed/1/a', 'removed/1/b', 'removed/none/a']) {
+      expect(await target.lockedUntil(name)).toBeUndefined();
+      expect(await target.remove(name)).toBe(true);
+    }
+    expect(await target.list('removed/')).toEqual(['removed/10/a']);
+  });
+
   test('an object that is missing is named', async () => {
     const getting = whole(targets[kind].get('orders/1/shard-1.rdb.gz.sealed'));
     await expect(getting).rejects.toMatchObject({ type: 'Damaged' });

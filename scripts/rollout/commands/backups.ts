@@ -3,6 +3,8 @@ import { loadDeployment } from '../../../integrations/deployment-files.js';
 import { command } from '../command.js';
 import { print, printJson, widthOf } from '../terminal.js';
 import { backupsView, listedBackup } from '../views/backup-view.js';
+import { leftoversView } from '../views/prune-view.js';
+import { pruneBackupsCommand } from './prune-backups.js';
 
 export function backupsCommand(): Command {
   return command('backups', {
@@ -12,10 +14,12 @@ export function backupsCommand(): Command {
       'whether it was ever restored. It reads the target itself: no Temporal is needed, and no key.',
     examples: [
       ['rollout backups orders', 'the newest first'],
+      ['rollout backups prune orders --dry-run', 'which would go, and why'],
       ['rollout backups orders --json | jq ".backups[0].backup"', 'for scripts'],
     ],
   })
     .argument('<deployment>', 'name of the deployment')
+    .addCommand(pruneBackupsCommand())
     .action(backups);
 }
 
@@ -23,10 +27,14 @@ async function backups(name: string, { json }: { json?: true }): Promise<void> {
   const deployment = await loadDeployment(name);
   const { BackupStore } = await import('../../../integrations/backup-store.js');
   const store = await BackupStore.open(deployment);
+  const now = Date.now();
   const listed = (await store.all()).map(listedBackup);
-  if (json) printJson({ deployment: name, target: store.name, backups: listed });
-  else
-    print(
-      backupsView(listed, { deployment: name, target: store.name, now: Date.now(), width: widthOf(process.stdout) }),
-    );
+  const leftovers = (await store.leftovers(now)).map(({ backup, objects, unfinished, bytes }) => ({
+    ...{ backup, objects: objects.length, unfinished: unfinished.length, bytes },
+  }));
+  if (json) printJson({ deployment: name, target: store.name, backups: listed, leftovers });
+  else {
+    const about = { deployment: name, target: store.name, now, width: widthOf(process.stdout) };
+    print([...backupsView(listed, about), ...leftoversView(leftovers, name)]);
+  }
 }

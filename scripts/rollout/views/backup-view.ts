@@ -1,5 +1,6 @@
 import type { BackupEntry } from '../../../integrations/backup-store.js';
 import { totalsOf, type BackupManifest, type BackupVerdict } from '../../../model/backup-manifest.js';
+import type { BackupTier } from '../../../model/backup-tiers.js';
 import { formatDuration, formatSize } from '../../../model/duration.js';
 import { columns } from './columns.js';
 
@@ -11,6 +12,8 @@ export interface ListedBackup {
   problem?: string;
   startedAt?: string;
   startedBy?: string;
+  /** Of the schedule that took it. */
+  tier?: BackupTier;
   shards?: number;
   keys?: number;
   /** Of the snapshots, and of what lies in the target. */
@@ -29,12 +32,13 @@ const states = { restored: 'proven', read: 'read', damaged: 'damaged' } as const
 export function listedBackup(entry: BackupEntry | { backup: string; problem: string }): ListedBackup {
   if ('problem' in entry) return { ...entry, state: 'damaged' };
   const { manifest, verdict } = entry;
-  const { backup, startedAt, startedBy, cutWithinMs, shards } = manifest;
+  const { backup, startedAt, startedBy, tier, cutWithinMs, shards } = manifest;
   return {
     backup,
     state: verdict === undefined ? 'unproven' : states[verdict.result],
     ...(verdict?.problem === undefined ? {} : { problem: verdict.problem }),
     ...{ startedAt, startedBy, shards: shards.length, ...totalsOf(manifest), cutWithinMs, encrypted: true },
+    ...(tier === undefined ? {} : { tier }),
     keyIds: unique(shards.map(({ key }) => key)),
     releases: unique(shards.map(({ release = 'unknown' }) => release)),
     ...(verdict === undefined ? {} : { verifiedAt: verdict.at }),
@@ -54,13 +58,14 @@ export function backupsView(
   const rows = backups.map((it) => [
     it.backup,
     it.startedAt === undefined ? '' : formatDuration(now - Date.parse(it.startedAt)),
+    it.tier ?? '',
     it.shards === undefined ? '' : String(it.shards),
     it.keys === undefined ? '' : it.keys.toLocaleString('en'),
     it.sealedBytes === undefined ? '' : formatSize(it.sealedBytes),
     it.keyIds?.join(' ') ?? '',
     it.problem === undefined ? it.state : `${it.state}: ${it.problem}`,
   ]);
-  const head = ['backup', 'age', 'shards', 'keys', 'size', 'encrypted with', 'proven'];
+  const head = ['backup', 'age', 'tier', 'shards', 'keys', 'size', 'encrypted with', 'proven'];
   return [`Backups of ${deployment} in ${target}`, ...columns([head, ...rows], { width, indent: 2 })];
 }
 

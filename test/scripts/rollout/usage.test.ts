@@ -27,11 +27,12 @@ describe('docs/commands.md', async () => {
     (name, command) => {
       const section = sections.get(name) ?? '';
       const mentioned = [...section.matchAll(/^\| `(--[a-z-]+)/gm)].map(([, flag]) => flag);
-      for (const { long } of command.options) if (long !== '--json') expect(mentioned, section).toContain(long);
+      const options = [command, ...command.commands].flatMap((it) => it.options);
+      for (const { long } of options) if (long !== '--json') expect(mentioned, section).toContain(long);
       const shared = [...sections].filter(([, other]) => other === section).map(([other]) => other);
       const known = commands
         .filter((other) => shared.includes(other.name()))
-        .flatMap(({ options }) => options.map(({ long }) => long));
+        .flatMap((other) => [other, ...other.commands].flatMap(longs));
       for (const flag of mentioned) expect(known).toContain(flag);
       expect(section).toContain('--json');
     },
@@ -54,12 +55,15 @@ test.each(commands.map((command) => [command.name(), command] as const))(
       const line = example.split(' # ')[0] ?? '';
       expect(line).toContain(`rollout ${name}`);
       const flags = [...(line.split('|')[0] ?? '').matchAll(/ (--[a-z-]+)/g)].map(([, flag]) => flag);
-      for (const flag of flags) expect(longs(command)).toContain(flag);
+      const below = command.commands.find((it) => line.trim().startsWith(`rollout ${name} ${it.name()} `));
+      for (const flag of flags) expect(longs(below ?? command)).toContain(flag);
     }
   },
 );
 
-const longs = (command: Command): (string | undefined)[] => command.options.map(({ long }) => long);
+function longs(command: Command): (string | undefined)[] {
+  return command.options.map(({ long }) => long);
+}
 
 test.each([
   [['strt'], "rollout: unknown command 'strt'\n  (Did you mean start?)\n  See: rollout --help\n"],

@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import { parseDuration, parseSize } from './duration.js';
+import { isTimezone } from './windows.js';
+
+// Every message of a rule of ours says what was expected; what was found is added by deployment-file.ts, which has the
+// text of the file.
+const quantity = (fallback: string, pattern: RegExp, parse: (text: string) => number | undefined, expected: string) =>
+  z
+    .string(expected)
+    .regex(pattern, expected)
+    .default(fallback)
+    .transform((text) => parse(text) ?? Number.NaN);
+
+const expectedDuration = 'expected a duration such as 500ms, 30s, 15m, 4h or 7d';
+
+/** `30s`, `15m`, `4h` in the file; milliseconds in the code. */
+export const duration = (fallback: string) =>
+  quantity(fallback, /^\d+(\.\d+)?\s*(ms|s|m|h|d)$/, parseDuration, expectedDuration);
+
+/** As `duration`, and not nothing: a deadline of 0s would have passed before anybody could meet it. */
+export const deadline = (fallback: string) =>
+  quantity(
+    fallback,
+    /^(?=.*[1-9])\d+(\.\d+)?\s*(ms|s|m|h|d)$/,
+    parseDuration,
+    `${expectedDuration}, longer than nothing`,
+  );
+
+/** `64MB` in the file; bytes in the code. */
+export const size = (fallback: string) =>
+  quantity(fallback, /^\d+(\.\d+)?\s*(B|kB|MB|GB|TB)$/, parseSize, 'expected a size such as 512kB, 64MB or 2GB');
+
+export const timezone = z
+  .string('expected the name of a time zone such as Europe/Berlin or UTC')
+  .refine(isTimezone, 'expected the name of a time zone such as Europe/Berlin or UTC');
