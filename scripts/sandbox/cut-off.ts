@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
+import { heard, told } from './told.js';
 
 const FILE = 'cut-off.json';
 
@@ -9,6 +9,7 @@ const FILE = 'cut-off.json';
 export async function cutOff(folder: string, ports: readonly number[]): Promise<void> {
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, FILE), JSON.stringify(ports));
+  await heard();
 }
 
 export async function mend(folder: string): Promise<void> {
@@ -20,13 +21,8 @@ export async function mend(folder: string): Promise<void> {
  * process's own sockets, since what lies between it and a node on loopback lies between the nodes as well.
  */
 export function obeyCutOff(folder: string): void {
-  const isCut = (port: unknown): boolean => {
-    try {
-      return (JSON.parse(readFileSync(join(folder, FILE), 'utf8')) as number[]).includes(Number(port));
-    } catch {
-      return false;
-    }
-  };
+  const cut = told<readonly number[]>(join(folder, FILE), []);
+  const isCut = (port: unknown): boolean => cut().includes(Number(port));
   const broken = (code: string): Error => Object.assign(new Error(`${code}: cut off`), { code });
   const prototype = Socket.prototype as unknown as Record<
     'connect' | 'write',

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { NodeFault } from './node-faults.js';
+import { heard, told } from './told.js';
 import type { Toxiproxy } from './toxiproxy.js';
 
 const FILE = 'detours.json';
@@ -15,6 +15,7 @@ async function write(folder: string, detours: Detours): Promise<void> {
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, `${FILE}.partial`), JSON.stringify(detours));
   await rename(join(folder, `${FILE}.partial`), join(folder, FILE));
+  await heard();
 }
 
 /**
@@ -37,13 +38,7 @@ export function slowFor(toxiproxy: Toxiproxy, folder: string, latencyMs: number)
 
 /** Makes this process take the detours: its sockets to a port with one are led to the other. */
 export function obeyDetours(folder: string): void {
-  const detours = (): Detours => {
-    try {
-      return JSON.parse(readFileSync(join(folder, FILE), 'utf8')) as Detours;
-    } catch {
-      return {};
-    }
-  };
+  const detours = told<Detours>(join(folder, FILE), {});
   const prototype = Socket.prototype as unknown as Record<'connect', (this: Socket, ...args: unknown[]) => unknown>;
   const { connect } = prototype;
   prototype.connect = function (...args) {
