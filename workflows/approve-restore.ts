@@ -62,6 +62,6 @@ export async function mayGoBack(
   const names = restorable.map(({ shard }) => shard).join(', ');
   const question = `Restore ${names} of ${deployment} from backup into ${found.to}, and give up what was written since? ${texts.join(' ')}`;
   run.phase('awaiting approval', question);
-  await run.people.approval('restore', policy, question, { askedBy: startedBy });
+  await run.people.questions.approval('restore', policy, question, { askedBy: startedBy });
   return restorable;
 }

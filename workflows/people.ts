@@ -1,104 +1,47 @@
 import {
   allHandlersFinished,
   ApplicationFailure,
-  CancellationScope,
   condition,
   defineSignal,
   defineUpdate,
   setHandler,
 } from '@temporalio/workflow';
 import type { z } from 'zod';
-import {
-  answer,
-  ask,
-  expire,
-  isRefused,
-  openDesk,
-  openRecords,
-  recordOf,
-  type ApprovalDesk,
-} from '../model/approvals.js';
-import type { ApprovalPolicy, Policy } from '../model/deployment.js';
 import { controlSchemas, inputProblems } from '../model/inputs.js';
-import { familySignals, type ControlName } from '../model/names.js';
+import type { ControlName } from '../model/names.js';
 import type { Waiting } from '../model/operation.js';
-import * as definitions from './definitions.js';
-import type { Answered, Asked } from './definitions.js';
-import { Aborted } from './failure.js';
+import { answerSignal, askSignal } from './definitions.js';
 import type { Family } from './family.js';
 import type { Gates } from './gates.js';
 import { whyPaused, type Operation } from './operation.js';
+import { endingOf, Questions, type Outcome } from './questions.js';
 
-/** What became of somebody's act: refused and why, or what to say and do. */
-type Outcome = { refused: string } | { done: string; act: () => void };
 type Control = z.output<typeof controlSchemas.pause>;
 
 /**
- * The people's side of an operation. Questions are asked and answered at the root, whatever workflow asks; pause, resume,
- * abort and overrides go from the root down to every running child.
+ * The people's side of an operation: what they are asked, and what they say unasked. Pause, resume, abort and overrides go
+ * from the root down to every running child.
  */
 export class People {
-  #desk: ApprovalDesk;
-  readonly #answers = new Map<string, Answered>();
-  /** Who waits for which answer: several shards may ask the same question. */
-  readonly #askers = new Map<string, Set<string>>();
+  readonly questions: Questions;
+  /** Of the last pause that was ended here: a child may show it for a moment more. */
+  #resumed: string | undefined;
 
   constructor(
     readonly operation: Operation,
     readonly gates: Gates,
     readonly family: Family,
   ) {
-    this.#desk = openDesk(operation.status.startedBy, {});
-    this.#control('approve', controlSchemas.approve, (given) => this.#answer(given, 'approve'));
-    this.#control('reject', controlSchemas.reject, (given) => this.#answer(given, 'reject'));
+    this.questions = new Questions(operation, family, (by, reason) => this.stop(by, reason));
+    this.#control('approve', controlSchemas.approve, (given) => this.questions.answer(given, 'approve'));
+    this.#control('reject', controlSchemas.reject, (given) => this.questions.answer(given, 'reject'));
     this.#control('pause', controlSchemas.pause, (given) => this.#pause(given));
     this.#control('resume', controlSchemas.resume, (given) => this.#resume(given));
     this.#control('abort', controlSchemas.abort, (given) => this.#abort(given));
     this.#control('override', controlSchemas.override, (given) => this.#override(given));
     this.#control('fallback', controlSchemas.fallback, (given) => this.#fallBack(given));
-    setHandler(definitions.askSignal, (asked: Asked) => this.#ask(asked));
-    setHandler(definitions.answerSignal, (answered: Answered) => void this.#answers.set(answered.approval, answered));
-  }
-
-  set policy({ roles }: Policy) {
-    this.#desk = { ...this.#desk, roles };
-  }
-
-  /** Asks, and waits for the quorum; throws Aborted when it is rejected. */
-  async approval(
-    name: string,
-    policy: ApprovalPolicy,
-    question: string,
-    { shard, askedBy }: { shard?: string; askedBy?: string } = {},
-  ): Promise<void> {
-    const { operation, family } = this;
-    const asked: Asked = {
-      from: family.id,
-      approval: name,
-      question,
-      policy,
-      ...(shard === undefined ? {} : { shard }),
-      ...(askedBy === undefined ? {} : { askedBy }),
-    };
-    if (family.isRoot) this.#ask(asked);
-    else {
-      family.tellRoot();
-      await family.tell(familySignals.ask, asked);
-    }
-    await operation.waitFor(
-      {
-        kind: 'approval',
-        name,
-        reason: question,
-        since: operation.now(),
-        clears: `${policy.quorum} of ${policy.roles.join(' or ')} approve${policy.quorum === 1 ? 's' : ''}`,
-        command: `rollout approve ${operation.status.deployment} --approval ${name}`,
-        ...(shard === undefined ? {} : { shard }),
-      },
-      () => this.#answers.has(name),
-    );
-    const result = this.#answers.get(name);
-    if (result?.decision === 'rejected') throw new Aborted(`${name} was rejected by ${result.by}`);
+    setHandler(askSignal, (asked) => this.questions.ask(asked));
+    setHandler(answerSignal, (answered) => this.questions.hear(answered));
   }
 
   /** Waits until nobody's act is half done: an update that is being answered must not be cut off, nor a word to a child. */
@@ -141,83 +84,9 @@ export class People {
     );
   }
 
-  #answer({ by, approval, comment }: z.output<typeof controlSchemas.approve>, decision: 'approve' | 'reject'): Outcome {
-    if (!this.family.isRoot) return { refused: `questions are answered at ${this.family.rootId}` };
-    const { operation } = this;
-    const given = {
-      by,
-      decision,
-      now: operation.now(),
-      ...(approval === undefined ? {} : { approval }),
-      ...(comment === undefined ? {} : { comment }),
-    };
-    const name = approval ?? (openRecords(this.#desk)[0] ?? this.#desk.records.at(-1))?.approval ?? '';
-    const desk = answer(this.#desk, given);
-    if (isRefused(desk)) return desk;
-    const { aborted } = operation;
-    // Whoever repeats an answer for want of a reply gets it all the same.
-    if (aborted && desk !== this.#desk) return { refused: `${this.#ending(aborted.by)}: no answer counts any more` };
-    const record = recordOf(desk, name);
-    const count = record?.answers.filter((it) => it.decision === 'approve').length ?? 0;
-    const said =
-      decision === 'reject'
-        ? `${name} rejected by ${by}${comment === undefined ? '' : `: ${comment}`}`
-        : `${name} approved by ${by} (${count} of ${record?.quorum ?? 1})${comment === undefined ? '' : `: ${comment}`}`;
-    return {
-      done: said,
-      act: () => {
-        const fresh = desk.records.some((it) => !this.#desk.records.includes(it));
-        this.#show(desk);
-        if (!fresh || !record) return;
-        operation.note('approval', said);
-        if (record.state !== 'approved' && record.state !== 'rejected') return;
-        const answered: Answered = { approval: name, decision: record.state, by };
-        this.#answers.set(name, answered);
-        if (record.state === 'rejected') this.stop(by, said);
-        for (const asker of this.#askers.get(name) ?? []) void this.family.tell(familySignals.answer, answered, asker);
-      },
-    };
-  }
-
-  #ask({ from, approval, question, policy, shard, askedBy }: Asked): void {
-    const known = this.#answers.get(approval);
-    if (known) {
-      void this.family.tell(familySignals.answer, known, from);
-      return;
-    }
-    if (from !== this.family.id) this.#askers.set(approval, new Set([...(this.#askers.get(approval) ?? []), from]));
-    if (recordOf(this.#desk, approval)) return;
-    const { operation } = this;
-    const now = operation.now();
-    this.#show(ask(this.#desk, { approval, question, policy, now, ...(askedBy === undefined ? {} : { askedBy }) }));
-    operation.note('approval', `${approval} asked: ${question}`, shard === undefined ? {} : { shard });
-    // An abort ends it, too.
-    void CancellationScope.nonCancellable(() => this.#renew(approval)).catch(() => undefined);
-  }
-
-  /** Whoever asks, one clock decides: answers that are too old count no more, and the question stands anew. */
-  async #renew(approval: string): Promise<void> {
-    const { operation } = this;
-    const answered = (): boolean => this.#answers.has(approval) || operation.status.result !== undefined;
-    for (;;) {
-      const open = recordOf(this.#desk, approval);
-      if (!open || answered()) return;
-      const leftMs = Math.max(Date.parse(open.expiresAt) - Date.now(), 1);
-      if (await operation.until(answered, leftMs, `${approval} is asked anew at ${open.expiresAt}`)) return;
-      this.#show(expire(this.#desk, open.expiresAt > operation.now() ? open.expiresAt : operation.now()));
-      operation.note('approval', `${approval}: nobody decided in time, asked anew`);
-    }
-  }
-
-  #show(desk: ApprovalDesk): void {
-    this.#desk = desk;
-    this.operation.status.approvals = [...desk.records];
-    this.operation.publish();
-  }
-
   #pause({ by, reason = '' }: Control): Outcome {
     const { operation } = this;
-    if (operation.aborted) return { refused: this.#ending(operation.aborted.by) };
+    if (operation.aborted) return { refused: endingOf(operation, operation.aborted.by) };
     if (operation.paused)
       return { refused: `it is paused already, by ${operation.paused.by} since ${operation.paused.since}` };
     return {
@@ -253,20 +122,13 @@ export class People {
       },
     };
   }
-  #ending(by: string): string {
-    return this.operation.fallbackAsked
-      ? `it is about to fall back, asked for by ${by}`
-      : `it is being aborted, by ${by}`;
-  }
-  /** Of the last pause that was ended here: a child may show it for a moment more. */
-  #resumed: string | undefined;
 
   #abort({ by, reason = 'no reason given' }: Control): Outcome {
     const { operation } = this;
     if (operation.aborted)
       return {
         refused: operation.fallbackAsked
-          ? this.#ending(operation.aborted.by)
+          ? endingOf(operation, operation.aborted.by)
           : `it is being aborted already, by ${operation.aborted.by}`,
       };
     return {

@@ -103,7 +103,7 @@ export class Run extends Operation {
   adopt(found: Assessment): void {
     this.#assessment = found;
     this.searchable = found.searchable;
-    this.people.policy = found.policy;
+    this.people.questions.policy = found.policy;
     this.gates.windows = found.policy.windows;
     this.gates.queries = found.policy.gates.prometheus?.queries.map(({ name }) => name) ?? [];
   }
@@ -157,7 +157,7 @@ export class Run extends Operation {
     const { phase, reason } = this.status;
     this.phase('awaiting approval', question, shard === undefined ? {} : { shard });
     const each = policy.per === 'shard' && shard !== undefined;
-    await this.people.approval(
+    await this.people.questions.approval(
       approvalName(name, { ...(this.#isHop ? { hop: this.status.to } : {}), ...(each ? { shard } : {}) }),
       policy,
       each ? question : overall(name, this.status),
