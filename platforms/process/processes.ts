@@ -41,12 +41,16 @@ export async function executableOf(pid: number): Promise<string | undefined> {
 
 /** Processes of this machine that work in a folder, without the children that they forked to save. */
 export async function processesIn(folder: string, hints: readonly number[]): Promise<ProcessView[]> {
+  if (!linux) return processesAmong(folder, hints);
+  return processesAmong(folder, (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number));
+}
+
+/** Of these processes those that work in a folder, without the children that they forked to save. */
+export async function processesAmong(folder: string, pids: readonly number[]): Promise<ProcessView[]> {
   const home = await realpath(folder).catch(() => folder);
-  const pids = linux
-    ? (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
-    : [...new Set(hints)].filter((pid) => pid > 1);
   const inside: ProcessView[] = [];
-  for (const pid of pids) {
+  for (const pid of new Set(pids)) {
+    if (pid <= 1) continue;
     if ((await workingFolder(pid)) !== home) continue;
     const view = await viewProcess(pid);
     if (view) inside.push(view);

@@ -4,7 +4,15 @@ import { splitAddress } from '../../model/endpoint.js';
 import type { PlatformNode } from '../platform.js';
 import { ourFolder } from './fence.js';
 import { replaceFile } from './files.js';
-import { isServer, listening, processesIn, stillRuns, viewProcess, type ProcessView } from './processes.js';
+import {
+  isServer,
+  listening,
+  processesAmong,
+  processesIn,
+  stillRuns,
+  viewProcess,
+  type ProcessView,
+} from './processes.js';
 
 /**
  * What was last started in a node's folder. Written before the process is spawned, without pid, and again with it:
@@ -48,16 +56,29 @@ export async function findProcess(node: PlatformNode): Promise<{ view: ProcessVi
     if (view?.started === record.started) return { view, ours: record };
   }
   const written = Number(await readFile(pidFile(node), 'utf8').catch(() => ''));
-  const inside = await processesIn(node.home, [written, node.pid ?? 0, record?.pid ?? 0]);
-  const { here, elsewhere } = await listening(
-    inside.map((it) => it.pid),
-    portOf(node),
-  );
-  const serving = inside.find((it) => here.includes(it.pid));
+  const hints = [written, node.pid ?? 0, record?.pid ?? 0];
+  // Who is known to serve spares a look at every process of the machine.
+  const [known] = (await amongThose(node, await processesAmong(node.home, hints))).here;
+  if (known) return adopt(known, record);
+  const inside = await processesIn(node.home, hints);
+  const { here, elsewhere } = await amongThose(node, inside);
+  const [serving] = here;
   if (serving) return adopt(serving, record);
-  for (const view of inside)
-    if (!elsewhere.includes(view.pid) && (await isServer(view.pid))) return adopt(view, record);
+  for (const view of inside) if (!elsewhere.includes(view) && (await isServer(view.pid))) return adopt(view, record);
   return undefined;
+}
+
+/** Which of them listen on the node's port, and which on another. */
+async function amongThose(
+  node: PlatformNode,
+  inside: readonly ProcessView[],
+): Promise<{ here: ProcessView[]; elsewhere: ProcessView[] }> {
+  const pids = inside.map(({ pid }) => pid);
+  const found = await listening(pids, portOf(node));
+  return {
+    here: inside.filter(({ pid }) => found.here.includes(pid)),
+    elsewhere: inside.filter(({ pid }) => found.elsewhere.includes(pid)),
+  };
 }
 
 /** Is it over with a process that was seen? */
