@@ -153,13 +153,14 @@ class Struck {
   async heal(): Promise<void> {
     const undo = this.#undo;
     this.#undo = undefined;
+    const { cluster, startingSteps } = this.under;
+    const strike = this.#inHand;
+    const ran = strike ? await cluster.pids(strike.node) : [];
     await undo?.();
-    if (!this.#inHand || this.under.startingSteps.includes(this.#inHand.activity)) return;
-    const { cluster } = this.under;
-    const { node } = this.#inHand;
-    if ((await cluster.pids(node)).length > 0) return;
-    await cluster.start(node);
-    this.#before = this.#before.filter(({ address }) => address !== node.address);
+    if (!strike) return;
+    if (!startingSteps.includes(strike.activity)) await cluster.start(strike.node);
+    const startedByHand = (await cluster.pids(strike.node)).some((pid) => !ran.includes(pid));
+    if (startedByHand) this.#before = this.#before.filter(({ address }) => address !== strike.node.address);
   }
 
   /** The operation is about to be started, or started again. */
