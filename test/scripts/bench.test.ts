@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Row } from '../../scripts/bench/handover/rows.js';
 import { longestGap, ratiosOf, rowsOf, type Sample } from '../../scripts/bench/handover/rows.js';
 import { breakdown } from '../../scripts/bench/upgrade/breakdown.js';
+import { watchCores } from '../../scripts/bench/upgrade/cores.js';
 
 const project = join(import.meta.dirname, '..', '..');
 
@@ -89,6 +90,16 @@ test('runs of one method, client and pair become one row; what failed and was lo
     ...{ lost: 1, failedOperations: 1, failures: { MOVED: 1 }, acknowledged: 30 },
   });
   expect(ratiosOf(rows)).toEqual([{ method: 'restart', client: 'ioredis', from: '5.0.6', to: '8.0', timesSafe: 10 }]);
+});
+
+test('cores that work are told from cores that wait', () => {
+  const since = watchCores();
+  const { user } = process.cpuUsage();
+  // Several ticks of the kernel's clock, by which it counts.
+  while (process.cpuUsage().user - user < 200_000);
+  const busy = since();
+  expect(busy).toBeGreaterThan(0);
+  expect(busy).toBeLessThanOrEqual(100);
 });
 
 test('the time of an upgrade is told by activity; what ran at the same time is not counted twice in what lies between', () => {

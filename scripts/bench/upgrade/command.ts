@@ -61,7 +61,20 @@ function verifyOf(text: string): Verify {
 }
 
 const overview = (rows: readonly UpgradeRow[]): string[][] => [
-  ['SIZE', 'SHARDS', 'AT ONCE', 'VERIFY', 'KEYS', 'UPGRADE', 'BY HAND', 'RATIO', 'FULL RESYNCS', 'LOST', 'WORKER PEAK'],
+  [
+    'SIZE',
+    'SHARDS',
+    'AT ONCE',
+    'VERIFY',
+    'KEYS',
+    'UPGRADE',
+    'CORES BUSY',
+    'BY HAND',
+    'RATIO',
+    'FULL RESYNCS',
+    'LOST',
+    'WORKER PEAK',
+  ],
   ...rows.map((it) => [
     `${it.gigabytes} GB`,
     `${it.shards} (${it.nodes} nodes)`,
@@ -69,6 +82,7 @@ const overview = (rows: readonly UpgradeRow[]): string[][] => [
     it.verify,
     it.keys.toLocaleString('en'),
     seconds(it.upgradeMs),
+    `${it.coresBusy} %`,
     seconds(it.bareMs.total),
     `${it.ratio} ×`,
     `${it.fullResyncs} of ${it.fullResyncs + it.partialResyncs}`,

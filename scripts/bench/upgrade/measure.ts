@@ -7,6 +7,7 @@ import { Stage } from '../../sandbox/stage.js';
 import { holding } from '../bench.js';
 import { rollByHand, type Bare } from './bare.js';
 import { breakdown, type Kind } from './breakdown.js';
+import { watchCores } from './cores.js';
 import { fill } from './data.js';
 
 /** `policy.verify`. */
@@ -23,6 +24,8 @@ export interface UpgradeRow {
   keys: number;
   /** From the start of the workflow to its result, ms. */
   upgradeMs: number;
+  /** Of the machine's cores meanwhile, percent. */
+  coresBusy: number;
   bareMs: Bare;
   /** Upgrade by bare. */
   ratio: number;
@@ -88,15 +91,18 @@ async function upgraded(cluster: Sandbox, { to, parallelShards }: MeasureInput, 
   const workerStartRssMb = peakRssMb(stage.workerPid);
   // Linux forgets the peak so far (proc(5)).
   await writeFile(`/proc/${stage.workerPid}/clear_refs`, '5');
+  const coresBusySince = watchCores();
   const begun = performance.now();
   const operation = await stage.start('bench', to);
   const outcome = await operation.result();
   const upgradeMs = Math.round(performance.now() - begun);
+  const coresBusy = coresBusySince();
   if (outcome.result !== 'completed') throw new Error(outcome.statement);
   const workerPeakRssMb = peakRssMb(stage.workerPid);
   const report = JSON.parse(await readFile(join(dirname(outcome.report), 'report.json'), 'utf8')) as ReportData;
   return {
     upgradeMs,
+    coresBusy,
     fullResyncs: report.resyncs.filter(({ kind }) => kind === 'full').length,
     partialResyncs: report.resyncs.filter(({ kind }) => kind === 'partial').length,
     different: report.verify.reduce((sum, it) => sum + it.different, 0),
