@@ -1,6 +1,7 @@
 // What a person would have seen otherwise: a question that nobody can answer any more, or one that answered itself.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { until } from '../../scripts/sandbox/cluster.js';
 import { rollout } from '../scripts/rollout/stage/cli.js';
 import { FakeStage } from './stage/fake-stage.js';
 
@@ -198,7 +199,8 @@ test('a no to a question that stands anew counts; after the end nothing does, an
   await operation.tell('approve', { by: 'ana' });
   await operation.until('it is asked anew', ({ approvals }) => approvals.length > 1);
   expect(await operation.tell('reject', { by: 'ana', comment: 'seen too much since' })).toHaveProperty('done');
-  await operation.until('it ends', () => fake.begun.has('writeReport'));
+  // Its status says that it has ended a moment before.
+  await until('the report is being written', () => fake.begun.has('writeReport'));
   expect(await operation.tell('approve', { by: 'abe' })).toEqual({
     refused: 'it has ended (aborted), and approve comes too late: rollout status anew',
   });
