@@ -47,6 +47,7 @@ export function renderPage(data: ReportData): Markup {
   const verdict = reportVerdict(data);
   const running =
     status.result === undefined && !['completed', 'stopped', 'aborted', 'fell back'].includes(status.phase);
+  const moves = data.cutovers?.length ? 'handover, or a cutover to a standby' : 'handover';
   const axisOfLatency = latencyAxis(data.probe?.series ?? []);
   const usual = (totals.resolutionMs ?? 0) * 1.5;
   const charts: Content = few
@@ -75,7 +76,7 @@ export function renderPage(data: ReportData): Markup {
       <main>
         ${verdictSection(data, verdict)} ${keyFigures(data, totals, spans)} ${contents}
         ${section('timeline', 'Timeline', [
-          legend,
+          legend(moves),
           html`<div class="chart" data-scale="${scaleData(whole)}">
             ${axis(whole)}${operationLane(spans, whole)}${
               few
@@ -92,7 +93,7 @@ export function renderPage(data: ReportData): Markup {
             : html`<p>
                   Per second, on a logarithmic scale, the same for all: the band reaches to the slowest operation, the
                   dashed line is the 99th percentile, the solid line the median. Behind them stand the steps of the
-                  shard; a node is down where the band is darker, and a vertical line is a handover.
+                  shard; a node is down where the band is darker, and a vertical line is a ${moves}.
                 </p>
                 ${(data.probe?.notes ?? []).map((note) => html`<p>${note}</p>`)} ${shardTable(views)}`,
           charts,

@@ -54,20 +54,21 @@ const patterns: Record<string, Markup> = {
   </svg>`,
 };
 
-/** Patterns that the hatched bars use, and what each mark means. */
-export const legend = html`<svg width="0" height="0" class="patterns" aria-hidden="true" focusable="false">
-    <defs>
-      <pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
-        <line class="hatch-line" x1="0" x2="0" y1="0" y2="6" />
-      </pattern>
-      <pattern id="hatch-people" width="5" height="5" patternUnits="userSpaceOnUse">
-        <circle class="hatch-dot" cx="2.5" cy="2.5" r="1.1" />
-      </pattern>
-    </defs>
-  </svg>
-  <ul class="legend" aria-label="Marks of the timeline">
-    ${swatch('work', 'a step')} ${swatch('swap', 'the node is down')} ${swatch('wait', 'a gate or a soak')}
-    ${swatch('people', 'waits for people')} ${swatch('handover', 'handover')}
-    ${swatch('fold', 'a long wait, drawn narrower')} ${swatch('person', 'a person stepped in')}
-    ${swatch('primary', 'primary, before and after its upgrade')} ${swatch('replica', 'replica, before and after')}
-  </ul>`;
+/** Patterns that the hatched bars use, and what each mark means. @param moves what a vertical line is */
+export const legend = (moves: string): Markup =>
+  html`<svg width="0" height="0" class="patterns" aria-hidden="true" focusable="false">
+      <defs>
+        <pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+          <line class="hatch-line" x1="0" x2="0" y1="0" y2="6" />
+        </pattern>
+        <pattern id="hatch-people" width="5" height="5" patternUnits="userSpaceOnUse">
+          <circle class="hatch-dot" cx="2.5" cy="2.5" r="1.1" />
+        </pattern>
+      </defs>
+    </svg>
+    <ul class="legend" aria-label="Marks of the timeline">
+      ${swatch('work', 'a step')} ${swatch('swap', 'the node is down')} ${swatch('wait', 'a gate or a soak')}
+      ${swatch('people', 'waits for people')} ${swatch('handover', moves)}
+      ${swatch('fold', 'a long wait, drawn narrower')} ${swatch('person', 'a person stepped in')}
+      ${swatch('primary', 'primary, before and after its upgrade')} ${swatch('replica', 'replica, before and after')}
+    </ul>`;

@@ -1,15 +1,14 @@
 import type { Absent } from './absent.js';
 import { across, type Across } from './across.js';
 import type { ReplicatedCommand } from '../replication/command-parser.js';
-import { Batch, MOST_ARGUMENTS, type Piece } from './batch.js';
+import { Batch, type Piece } from './batch.js';
 import { Copier, type Connections } from './copier.js';
 import { DirtyKeys } from './dirty-keys.js';
 import type { Flights, Landed } from './flights.js';
 import { Margins } from './margins.js';
 import { nameOf } from './name-of.js';
+import { Placing, SELECT } from './placing.js';
 import { dirtyField, type FollowRecord } from './record.js';
-import { severalKeys } from './several-keys.js';
-import { split } from './split.js';
 import type { Losses } from './state.js';
 import { fieldsExpire } from '../rewrite/hashes.js';
 import { isForScripts, type Rewriter } from '../rewrite/rewriter.js';
@@ -34,10 +33,6 @@ export interface ApplierInput {
   onLanded: (landed: Landed) => void;
 }
 
-const SELECT = Buffer.from('@select');
-const PERHAPS = Buffer.from('@perhaps');
-const SEVERAL = Buffer.from('@several');
-
 /** Turns a shard's stream into batches for its standby, in order; what can't be applied is copied from the primary. */
 export class Applier {
   readonly margins: Margins;
@@ -47,27 +42,30 @@ export class Applier {
   readonly #in: ApplierInput;
   readonly #rewriter: Rewriter;
   #batch: Batch;
-  #db: number;
   #replid: string;
   /** Since MULTI. */
   #transaction: ReplicatedCommand[] | undefined;
   readonly #copier: Copier;
-  /** By the names under which the deployment has them, and the other way round. */
+  /** By the names under which the deployment has them. */
   readonly #canonical: ReadonlyMap<string, Buffer>;
-  readonly #renamed: ReadonlyMap<string, Buffer>;
+  readonly #placing: Placing;
 
   constructor(input: ApplierInput) {
     const { record, tools, source, target } = input;
     this.#in = input;
     this.position = record.offset;
-    this.#db = record.db;
     this.#replid = record.replid;
     this.margins = new Margins(record.exact, record.exactMs);
     for (const { db, key } of record.dirty) this.dirty.add(db, key);
     const renamed = Object.entries(input.renamed);
-    this.#renamed = new Map(renamed.map(([name, as]) => [name, Buffer.from(as)]));
     this.#canonical = new Map(renamed.map(([name, as]) => [as.toUpperCase(), Buffer.from(name)]));
     this.#rewriter = tools.rewriterFor({ source, target, marginMs: this.margins.of });
+    this.#placing = new Placing({
+      ...{ db: record.db, cluster: input.cluster, absent: input.absent, losses: input.losses },
+      renamed: new Map(renamed.map(([name, as]) => [name, Buffer.from(as)])),
+      keysOf: (args) => this.#rewriter.keysOf(args),
+      mark: (key) => this.#mark(this.#db, key),
+    });
     this.#batch = this.#begin();
     this.#copier = new Copier({
       ...{ tools, target, losses: input.losses, absent: input.absent, refusedCopies: input.flights.refusedCopies },
@@ -83,6 +81,10 @@ export class Applier {
     };
   }
 
+  /** That the stream has selected. */
+  get #db(): number {
+    return this.#placing.db;
+  }
   get #flights(): Flights {
     return this.#in.flights;
   }
@@ -284,11 +286,11 @@ export class Applier {
     const result = this.#rewriter.rewrite(args);
     switch (result.kind) {
       case 'same':
-        this.#put(args, offset, command.encoded);
+        this.#placing.put(args, offset, command.encoded);
         break;
       case 'rewritten':
         for (const [i, piece] of result.commands.entries())
-          this.#put(piece, i === result.commands.length - 1 ? offset : this.#batch.to, undefined, offset);
+          this.#placing.put(piece, i === result.commands.length - 1 ? offset : this.#batch.to, undefined, offset);
         if (result.lost) this.#in.losses.add(result.lost.what, result.lost.keys);
         this.#batch.rewritten++;
         break;
@@ -305,57 +307,6 @@ export class Applier {
     this.#pass(command);
   }
 
-  #put(args: Buffer[], upTo: number, encoded?: ReplicatedCommand['encoded'], owner = upTo): void {
-    const pieces = args.length > MOST_ARGUMENTS ? split(args) : undefined;
-    if (args.length > MOST_ARGUMENTS && !pieces) {
-      const keys = this.#rewriter.keysOf(args);
-      if (keys === 'all') this.#in.losses.add(`${nameOf(args)} of ${args.length} arguments`, args.slice(1, 2));
-      else for (const key of keys.writes) this.#mark(this.#db, key);
-      return;
-    }
-    const several = this.#in.cluster ? severalKeys(args) : undefined;
-    if (pieces || several !== undefined) {
-      const all = pieces ?? [args];
-      for (const [i, piece] of all.entries())
-        this.#batch.add(this.#sent(piece, several), i === all.length - 1 ? upTo : this.#batch.to, owner);
-      return;
-    }
-    const first = args[0]?.[0] ?? 0;
-    // S, s, F, f: SELECT, SWAPDB, FLUSHALL, FLUSHDB.
-    if (first === 0x53 || first === 0x73 || first === 0x46 || first === 0x66) {
-      const special = this.#special(args);
-      if (special) {
-        if (special !== 'nothing') this.#batch.add(special, upTo, owner);
-        return;
-      }
-    }
-    const sent = this.#sent(args);
-    // P, p: PEXPIREAT, PERSIST.
-    if ((first === 0x50 || first === 0x70) && args[1] && this.#in.absent.has(this.#db, args[1]))
-      this.#batch.add([PERHAPS, ...sent], upTo, owner);
-    else this.#batch.add(sent, upTo, owner, sent === args ? encoded : undefined);
-  }
-
-  /** By the name that the deployment gives it; in a cluster whichever of its keys are there. */
-  #sent(args: Buffer[], several?: string): Buffer[] {
-    const renamed = this.#renamed.size === 0 ? undefined : this.#renamed.get(nameOf(args));
-    const sent = renamed === undefined ? args : [renamed, ...args.slice(1)];
-    return several === undefined ? sent : [SEVERAL, Buffer.from(several), ...sent];
-  }
-
-  #special(args: Buffer[]): Buffer[] | 'nothing' | undefined {
-    const length = args[0]?.length ?? 0;
-    if (length < 6 || length > 8) return undefined;
-    const name = nameOf(args);
-    if (name === 'SELECT') {
-      this.#db = Number(args[1]?.toString('latin1'));
-      return this.#in.cluster ? 'nothing' : [SELECT, ...args.slice(1)];
-    }
-    if (name === 'SWAPDB' || name === 'FLUSHALL' || name === 'FLUSHDB')
-      return [Buffer.from('@around'), this.#renamed.get(name) ?? Buffer.from(name), ...args.slice(1)];
-    return undefined;
-  }
-
   /** Afterwards the command is behind us, applied or not. */
   #pass({ offset }: ReplicatedCommand): void {
     this.position = offset;
@@ -370,7 +321,9 @@ export class Applier {
   }
 
   #begin(): Batch {
-    return new Batch({ replid: this.#replid, offset: this.position }, this.#db);
+    const batch = new Batch({ replid: this.#replid, offset: this.position }, this.#db);
+    this.#placing.batch = batch;
+    return batch;
   }
 
   #turn(): void {

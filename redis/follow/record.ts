@@ -1,4 +1,3 @@
-import { RolloutError } from '../../model/failures.js';
 import { formatSlots, type SlotRange } from '../../model/topology.js';
 import type { NodeConnection } from '../connection.js';
 import type { StreamPoint } from '../replication/position.js';
@@ -50,7 +49,6 @@ export async function readRecord(
   const [replid, offset] = [fields.get('replid'), fields.get('offset')];
   if (replid === undefined || offset === undefined) return undefined;
   const number = (name: string): number | undefined => (fields.get(name) ? Number(fields.get(name)) : undefined);
-  const [seconds, microseconds] = time as [Buffer, Buffer];
   return {
     replid,
     offset: Number(offset),
@@ -61,9 +59,13 @@ export async function readRecord(
     exactMs: number('exactMs') ?? 0,
     wantedMs: number('wanted'),
     at: number('at'),
-    now: Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000),
+    now: clockOf((time as Buffer[]).map(String)),
   };
 }
+
+/** TIME's seconds and microseconds as Unix ms. */
+const clockOf = ([seconds, microseconds]: readonly string[]): number =>
+  Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
 
 /** In place of a replication id while a fresh copy is made; a new one each time, so that two of them don't mix. */
 const COPYING = 'copying-';
@@ -82,16 +84,35 @@ export async function writeRecord(
   ]);
 }
 
-/** Has everything up to the offset arrived, with nothing left to be copied again? */
-export async function isDrained(
+/** How far a follower has come, without the names of its dirty keys: asked again and again while writes are held. */
+export interface Reached extends StreamPoint {
+  /** Keys that are still to be copied again. */
+  dirty: number;
+  /** Slots (`0-100 200-300`) whose keys expire no later than `exactMs` after the primary's: the others have an hour. */
+  exact: string;
+  exactMs: number;
+  /** The standby's own clock when it was read, Unix ms. */
+  now: number;
+}
+
+/** @returns undefined where there is none: no follower has begun, or the cutover was made */
+export async function readReached(
   standby: NodeConnection,
-  { record, cluster, offset }: { record: string; cluster: boolean; offset: number },
-): Promise<boolean> {
-  const [reply] = await askStandby(standby, cluster, [['HMGET', record, 'offset', 'dirty']]);
-  const [reached, dirty] = (reply as (Buffer | null)[]).map((it) => (it ? Number(it.toString('latin1')) : NaN));
-  if (reached === undefined || Number.isNaN(reached))
-    throw new RolloutError('StandbyLost', `${standby.address} has no record of its follower (${record})`);
-  return reached >= offset && dirty === 0;
+  { record, cluster }: { record: string; cluster: boolean },
+): Promise<Reached | undefined> {
+  const replies = await standby.pipeline([
+    ...(cluster ? [['ASKING']] : []),
+    ['HMGET', record, 'replid', 'offset', 'dirty', 'exact', 'exactMs'],
+    ['TIME'],
+  ]);
+  for (const reply of replies) if (reply instanceof Error) throw reply;
+  const [fields, time] = replies.slice(-2) as [(string | null)[], [string, string]];
+  const [replid, offset, dirty, exact, exactMs] = fields;
+  if (replid == null || offset == null) return undefined;
+  return {
+    ...{ replid, offset: Number(offset), dirty: Number(dirty ?? 0), exact: exact ?? '', exactMs: Number(exactMs ?? 0) },
+    now: clockOf(time),
+  };
 }
 
 /** The record's field for a dirty key: `k`, its database, a colon, its name. */

@@ -150,10 +150,10 @@ async function moveInTurn(input: CutOverInput, pair: Pair): Promise<CutOverResul
   };
   const held = await holdWrites(primary);
   try {
-    const { at } = await drained({ ...drain, offset: held.offset, withinMs: TAKEN_WITHIN_MS / 2 });
+    const { now } = await drained({ ...drain, offset: held.offset, withinMs: TAKEN_WITHIN_MS / 2 });
     const drainedMs = performance.now() - held.since;
     if (!(await held.sure())) throw nothingDone(input, `${input.primary} does not say that it holds writes`);
-    const deadline = at + TAKEN_WITHIN_MS;
+    const deadline = now + TAKEN_WITHIN_MS;
     const owner = pair.primary.node.id;
     const answer = await Promise.race([
       take({ record, ranges, marginMs, owner, offset: held.offset, deadline, broadcast }).catch(String),

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NodeConnection } from '../connection.js';
+import { readReached, type Reached } from '../follow/record.js';
 import { readInfo } from '../node.js';
 import { poll } from '../roles.js';
 import { ExpiriesLate } from './expiries-late.js';
-import { readFollowRecord, type FollowRecord } from './follow-record.js';
 
 interface DrainInput {
   standby: NodeConnection;
@@ -44,15 +44,15 @@ export async function rehearseDrain(input: DrainInput & { primary: NodeConnectio
  *
  * @throws what `refuse` makes; ExpiriesLate
  */
-export const drained = (input: DrainInput & { offset: number; withinMs: number }): Promise<FollowRecord> =>
+export const drained = (input: DrainInput & { offset: number; withinMs: number }): Promise<Reached> =>
   reach(input, input.offset, input.withinMs, 0);
 
-async function reach(input: DrainInput, offset: number, withinMs: number, dirty: number): Promise<FollowRecord> {
+async function reach(input: DrainInput, offset: number, withinMs: number, dirty: number): Promise<Reached> {
   const { standby, record, exact, marginMs, refuse, signal } = input;
   const deadline = performance.now() + withinMs;
-  const read = (): Promise<FollowRecord | 'silent' | undefined> =>
+  const read = (): Promise<Reached | 'silent' | undefined> =>
     Promise.race([
-      readFollowRecord(standby, record),
+      readReached(standby, { record, cluster: true }),
       sleep(Math.max(1, deadline - performance.now()), 'silent' as const, { ref: false }),
     ]);
   const found = await poll(

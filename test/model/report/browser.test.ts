@@ -9,6 +9,7 @@ import { renderReport } from '../../../model/report/render-report.js';
 import { launchChromium } from './chromium.js';
 import { contrastProblems } from './contrast.js';
 import { hostileReport } from './hostile.js';
+import { sampleFallback } from './sample-fallback.js';
 import { sampleReport } from './sample.js';
 
 const reports: Record<string, ReportData> = {
@@ -16,6 +17,7 @@ const reports: Record<string, ReportData> = {
   stopped: sampleReport({ outcome: 'stopped' }),
   running: sampleReport({ outcome: 'running' }),
   waiting: sampleReport({ outcome: 'waiting' }),
+  fellBack: sampleFallback(),
   unprobed: sampleReport({ outcome: 'completed', probe: false }),
   hundred: sampleReport({ outcome: 'completed', shards: 100, parallel: 6, canarySoak: 600, soak: 900 }),
 };

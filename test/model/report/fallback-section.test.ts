@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fallbackSection } from '../../../model/report/fallback-section.js';
+import { renderReport } from '../../../model/report/render-report.js';
 import { reportVerdict } from '../../../model/report/report-verdict.js';
 import type { ReportData } from '../../../model/report.js';
 import { hostile } from './hostile.js';
@@ -86,6 +87,13 @@ describe('the fallback of a report', () => {
     expect(read(data)).toContain('lossless-except when it was taken back at 09:20:00 , and since 09:19:00 .');
     data.status.result = 'stopped';
     expect(read(data)).toContain('lossless-except since 09:19:00 : all but what 5.0.6 can’t hold');
+  });
+
+  it('has the lines of the timeline for what they are', () => {
+    const data = sampleFallback();
+    expect(renderReport(data).match(/handover, or a cutover to a standby/g)).toHaveLength(2);
+    delete data.cutovers;
+    expect(renderReport(data)).not.toContain('or a cutover to');
   });
 
   it('names what could not be held by kind, with no more than three keys each', () => {

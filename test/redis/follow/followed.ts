@@ -1,7 +1,7 @@
 import type { SlotRange } from '../../../model/topology.js';
 import { connect, type Endpoint, type NodeConnection } from '../../../redis/connection.js';
 import { follow } from '../../../redis/follow/follow.js';
-import { isDrained, writeRecord } from '../../../redis/follow/record.js';
+import { readReached, writeRecord } from '../../../redis/follow/record.js';
 import type { FollowState } from '../../../redis/follow/state.js';
 import type { FollowTools } from '../../../redis/follow/tools.js';
 import { readInfo } from '../../../redis/node.js';
@@ -91,6 +91,16 @@ export async function freezeEmpty(
   await using attachment = await attach({ from: primary });
   await checkRdb(attachment.snapshot?.chunks ?? []);
   await writeRecord(standby, { record: followKey(slots), cluster: slots.length > 0, point: attachment.answer });
+}
+
+/** Has everything up to the offset arrived, with nothing left to be copied again? */
+export async function isDrained(
+  standby: NodeConnection,
+  { record, cluster, offset }: { record: string; cluster: boolean; offset: number },
+): Promise<boolean> {
+  const found = await readReached(standby, { record, cluster });
+  if (!found) throw new Error(`${standby.address} has no record of its follower (${record})`);
+  return found.offset >= offset && found.dirty === 0;
 }
 
 /** Keys that are not the same in both, but for the margin that the standby's expiries carry. */

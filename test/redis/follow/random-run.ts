@@ -2,13 +2,13 @@ import { expect } from 'vitest';
 import type { SlotRange } from '../../../model/topology.js';
 import { connect, type Endpoint, type NodeConnection } from '../../../redis/connection.js';
 import { setExpiriesRight } from '../../../redis/follow/expiries.js';
-import { isDrained, readRecord } from '../../../redis/follow/record.js';
+import { readRecord } from '../../../redis/follow/record.js';
 import { readInfo } from '../../../redis/node.js';
 import { EXPIRY_MARGIN_MS, followKey } from '../../../redis/standby/point.js';
 import { until, type Sandbox, type SandboxNode } from '../../../scripts/sandbox/cluster.js';
 import type { Proxy } from '../../../scripts/sandbox/toxiproxy.js';
 import type { Draw } from '../rewrite/random-commands.js';
-import { differences } from './followed.js';
+import { differences, isDrained } from './followed.js';
 import type { Killable } from './killable.js';
 import type { randomLoad } from './random-load.js';
 
