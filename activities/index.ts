@@ -1,4 +1,4 @@
-import type { Activities, BackupActivities } from '../model/work.js';
+import type { Activities, BackupActivities, RestoreActivities } from '../model/work.js';
 import { assessActivities } from './assess.js';
 import { backupActivities } from './backup.js';
 import { fallbackActivities } from './assess-fallback.js';
@@ -11,6 +11,7 @@ import { probeActivities } from './probe.js';
 import { writeReport } from './report.js';
 import { proveBackupActivities } from './prove-backup.js';
 import { pruneActivities } from './prune-backups.js';
+import { restoreActivities } from './restore-backup.js';
 import { restoreShardActivity } from './restore-shard.js';
 import { returnNodeActivity } from './return-node.js';
 import { sealedBackupActivities } from './sealed-backup.js';
@@ -21,7 +22,7 @@ export type { Dependencies } from './dependencies.js';
 export { FailureInterceptor } from './failure.js';
 
 /** Everything that workflows can ask for, built with its dependencies so that tests can hand in others. */
-export function createActivities(dependencies: Dependencies): Activities & BackupActivities {
+export function createActivities(dependencies: Dependencies): Activities & BackupActivities & RestoreActivities {
   return {
     ...assessActivities(dependencies),
     ...nodeActivities(dependencies),
@@ -31,6 +32,7 @@ export function createActivities(dependencies: Dependencies): Activities & Backu
     ...sealedBackupActivities(dependencies),
     ...proveBackupActivities(dependencies),
     ...pruneActivities(dependencies),
+    ...restoreActivities(dependencies),
     ...standbyActivities(dependencies),
     ...fallbackActivities(dependencies),
     follow: followActivity(dependencies),

@@ -20,14 +20,7 @@ export function proveBackupActivities(
         const { deployment } = await contextFor(dependencies, input);
         const store = await BackupStore.open(deployment);
         await store.keys();
-        const ids = await store.ids();
-        const backup = input.backup ?? ids[0];
-        if (backup === undefined || !ids.includes(backup))
-          throw new RolloutError(
-            'BadInput',
-            `there is no backup ${input.backup ?? `of ${deployment.name}`} in ${store.name}: ` +
-              (ids.length === 0 ? 'there are none' : `the newest are ${ids.slice(0, 3).join(', ')}`),
-          );
+        const backup = await chosenBackup(store, deployment.name, input.backup);
         const { shards } = await store.manifest(backup);
         return { backup, shards: shards.map(({ shard }) => shard) };
       }),
@@ -77,6 +70,18 @@ export function proveBackupActivities(
         await (await BackupStore.open(deployment)).putVerdict(input.verdict);
       }),
   };
+}
+
+/** The one that is named, or the newest. @throws RolloutError BadInput where there is none */
+export async function chosenBackup(store: BackupStore, deployment: string, asked?: string): Promise<string> {
+  const ids = await store.ids();
+  const backup = asked ?? ids[0];
+  if (backup !== undefined && ids.includes(backup)) return backup;
+  throw new RolloutError(
+    'BadInput',
+    `there is no backup ${asked ?? `of ${deployment}`} in ${store.name}: ` +
+      (ids.length === 0 ? 'there are none' : `the newest are ${ids.slice(0, 3).join(', ')}`),
+  );
 }
 
 function expectCounts({ object, keys, expires, functions }: SealedShard, found: RdbSummary): void {

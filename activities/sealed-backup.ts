@@ -93,12 +93,15 @@ async function roleOf(context: Context, address: string): Promise<BackupManifest
  *
  * @throws RolloutError Degraded
  */
-async function stillSlots({ endpoint, deployment }: Context): Promise<TopologyView['shards']> {
+export async function stillSlots(
+  { endpoint, deployment }: Context,
+  otherwise = 'a backup would lack keys',
+): Promise<TopologyView['shards']> {
   const { topology, accounts } = await readAccounts(endpoint, deployment.seeds);
   const open = accounts.flatMap(({ peers }) =>
     peers.filter(({ myself }) => myself).flatMap(({ openSlots }) => openSlots),
   );
   const problem = open.length > 0 ? `slots are on their way (${open.join(' ')})` : notWhole(topology.shards);
   if (problem === undefined) return topology.shards;
-  throw new RolloutError('Degraded', `${deployment.name}: ${problem}: a backup would lack keys`);
+  throw new RolloutError('Degraded', `${deployment.name}: ${problem}: ${otherwise}`);
 }

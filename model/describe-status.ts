@@ -1,3 +1,4 @@
+import { progressText, type RestoreProgress } from './backup-restore.js';
 import { formatDuration, formatMoment, formatSize } from './duration.js';
 import type { ComparedKeys } from './follow-state.js';
 import { operationId } from './names.js';
@@ -28,6 +29,7 @@ export function describeStatus(status: OperationStatus): string {
         .map((line) => `- ${line}`)
         .join('\n'),
     );
+  if (status.restoring && statement === undefined) paragraphs.push(describeRestoring(status.restoring));
   paragraphs.push(...describeFallback(status), ...describeAsked(status));
   const waits = together(status.waiting);
   for (const wait of waits.slice(0, MOST_WAITS)) paragraphs.push(...describeWait(wait, status));
@@ -37,6 +39,15 @@ export function describeStatus(status: OperationStatus): string {
   if (artefacts !== '')
     paragraphs.push('Report and evidence, on the worker’s machine:', `\`\`\`\n${artefacts}\n\`\`\``);
   return paragraphs.join('\n\n');
+}
+
+/** A restore, and each shard of its backup. */
+function describeRestoring(restoring: RestoreProgress): string {
+  const { backup, from, shards } = restoring;
+  const rows = shards
+    .slice(0, MOST_SHARDS)
+    .map(({ shard, keys, done }) => `- **${shard}** ${done.toLocaleString('en')} of ${keys.toLocaleString('en')} keys`);
+  return [`Backup ${backup} of ${from}: ${progressText(restoring)}`, ...rows].join('\n');
 }
 
 /** What it could be taken back with, and how far the standbys are. */

@@ -35,6 +35,10 @@ export const failures = {
     retry: true,
     next: 'Free memory on the machine that the message names, or start without standbys; what was asked for is tried again.',
   },
+  TargetFull: {
+    retry: false,
+    next: 'Raise maxmemory of the named node, or restore less (--keys, --slots). Started again, the restore writes all of it again.',
+  },
   StandbyLost: {
     retry: false,
     next: 'Going back without loss is over for the named shard: decide by its backup, and remove the standby.',

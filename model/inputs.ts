@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { BACKUP_ID } from './backup-manifest.js';
 import { backupTiers } from './backup-tiers.js';
+import { existingChoices } from './backup-restore.js';
 import { parseRelease } from './release.js';
+import { parseSlots } from './topology.js';
 
 const deployment = z
   .string()
@@ -88,16 +90,59 @@ const scheduledBackupInput = z.strictObject({
 /** Input of the `pruneBackups` workflow. */
 const pruneBackupsInput = z.strictObject({ deployment, startedBy: startedBy.describe('Who asked for it.') });
 
+const backup = z
+  .string()
+  .regex(BACKUP_ID, 'expected the id of a backup, as `rollout backups` lists it')
+  .optional()
+  .describe('Id of the backup, as `rollout backups` lists it; the newest where it is left out.');
+
 /** Input of the `verifyBackup` workflow. */
 const verifyBackupInput = z.strictObject({
   deployment,
-  backup: z
-    .string()
-    .regex(BACKUP_ID, 'expected the id of a backup, as `rollout backups` lists it')
-    .optional()
-    .describe('Id of the backup, as `rollout backups` lists it; the newest where it is left out.'),
+  backup,
   startedBy: startedBy.describe('Who asked for it.'),
 });
+
+const slotRange = z
+  .string()
+  .refine(
+    (text) => parseSlots(text) !== undefined,
+    'expected a slot or a range of slots, 0 to 16383, for example 0-5460',
+  );
+
+/** Input of the `restore` workflow. */
+export const restoreInput = z.strictObject({
+  deployment: deployment.describe(
+    'Name of the deployment that is written to; a deployment file that the worker can read.',
+  ),
+  backup,
+  from: deployment
+    .optional()
+    .describe(
+      'The deployment whose backup it is, where that is another one; a deployment file that the worker can read.',
+    ),
+  keys: z.string().min(1).optional().describe('Only keys like this, as KEYS takes it: cart:*'),
+  slots: z.array(slotRange).min(1).optional().describe('Only keys of these slots: ["0-5460", "8000"]'),
+  existing: z
+    .enum(existingChoices)
+    .default('refuse')
+    .describe(
+      'Keys of the backup that are there already: refuse (nothing is loaded), keep (they stay as they are), replace (overwritten).',
+    ),
+  confirm: z
+    .string()
+    .optional()
+    .describe(
+      'The name of the deployment once more, where it has keys: they are written among. Without it people are asked, in the approval restore.',
+    ),
+  rate: z.int().min(1).optional().describe('Keys a second at the most, of all shards together.'),
+  dryRun: z
+    .boolean()
+    .default(false)
+    .describe('Only say what would be done; under the id redis/<deployment>/restore-plan.'),
+  startedBy: startedBy.describe('Who asked for it.'),
+});
+export type RestoreInput = z.output<typeof restoreInput>;
 
 const by = z.string().min(1).describe('Who: as policy.roles of the deployment file name them.');
 
@@ -130,6 +175,7 @@ export const workflowSchemas = {
   verifyBackup: verifyBackupInput,
   scheduledBackup: scheduledBackupInput,
   pruneBackups: pruneBackupsInput,
+  restore: restoreInput,
 } as const;
 
 /** Of each signal, and of the update of its name. */

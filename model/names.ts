@@ -13,6 +13,7 @@ export const workflowTypes = [
   'verifyBackup',
   'scheduledBackup',
   'pruneBackups',
+  'restore',
 ] as const;
 export type WorkflowType = (typeof workflowTypes)[number];
 
@@ -35,6 +36,8 @@ export const pruneBackupsWorkflowId = (deployment: string): string => `${operati
 /** Of a Temporal Schedule; the runs that it starts have the time behind it. */
 export const backupScheduleId = (deployment: string, tier: BackupTier): string =>
   `${backupWorkflowId(deployment)}/${tier}`;
+/** A dry run of a restore: it changes nothing and holds no lock. The restore itself has the operation's id. */
+export const restorePlanWorkflowId = (deployment: string): string => `${operationId(deployment)}/restore-plan`;
 
 /** Signals that steer, and updates of the same name that answer. */
 export const controlNames = ['approve', 'reject', 'pause', 'resume', 'abort', 'override', 'fallback'] as const;

@@ -1,3 +1,4 @@
+import type { RestoreProgress } from './backup-restore.js';
 import type { Policy } from './deployment.js';
 import type { FallbackOutlook } from './fallback-class.js';
 import type { ComparedKeys } from './follow-state.js';
@@ -175,6 +176,8 @@ export interface OperationStatus {
   goingBack?: GoingBack;
   /** Of a fallback, the shards that were named: the others stay as they are. */
   named?: string[];
+  /** How far the restore of a backup is. */
+  restoring?: RestoreProgress;
   /** Folder with probe, ledger, verification and report, on the worker's machine. */
   artefacts: string;
   result?: 'completed' | 'stopped' | 'aborted' | 'fell back';

@@ -1,3 +1,4 @@
+import { progressText } from './backup-restore.js';
 import { targetOptions } from './compatibility/upgrade-path.js';
 import { fallbackCommand, fallbackStanding, NOT_TOUCHED, notTakenBack, standbysLeft } from './fallback-standing.js';
 import type { OperationStatus } from './operation.js';
@@ -20,6 +21,7 @@ export function standingOf(status: OperationStatus, reason: string, untouched: b
   // The statement of the fallback itself.
   if (result === 'fell back') return reason;
   if (status.operation === 'fallback') return fallbackStanding(status, reason, untouched, running);
+  if (status.operation === 'restore') return restoreStanding(status, reason, untouched);
   if (result === 'completed')
     return [`${deployment} runs ${to} on all ${progress.nodes} nodes.`, ...standbysLeft(status)].join('\n');
   if (untouched) return `${reason.startsWith(deployment) ? reason : `${deployment}: ${reason}`}\n${NOT_TOUCHED}`;
@@ -57,6 +59,21 @@ export function standingOf(status: OperationStatus, reason: string, untouched: b
       : `${on}: ${startCommand(status)}`,
   );
   return lines.join('\n');
+}
+
+/** Of the restore of a backup. */
+function restoreStanding(
+  { deployment, result, restoring }: OperationStatus,
+  reason: string,
+  untouched: boolean,
+): string {
+  if (result === 'completed') return reason;
+  if (untouched) return `${reason}\nNothing was written to ${deployment}.`;
+  return [
+    `The restore into ${deployment} was ${result === 'aborted' ? 'aborted' : 'stopped'}: ${reason.replace(/\.$/, '')}.`,
+    ...(restoring ? [`It was ${progressText(restoring)}.`] : []),
+    'What was written stays, each key whole. Started again, it writes all of it again.',
+  ].join('\n');
 }
 
 /** How a statement says that another start would find nothing to do. */

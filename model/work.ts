@@ -10,9 +10,11 @@ import type {
   VerifyResult,
 } from './evidence.js';
 import type { BackupManifest, BackupVerdict, ProvenShard, SealedShard } from './backup-manifest.js';
+import type { ComparedShard, RestoredShard, RestoreOf, RestoreTarget, ShardForecast } from './backup-restore.js';
 import type { Policy } from './deployment.js';
 import type { GateResult } from './gates/evaluate.js';
 import type { StandbySeen } from './gates/observation.js';
+import type { RestoreInput } from './inputs.js';
 import type { PlanFacts } from './planning/facts.js';
 import type { PruneActivities } from './pruning.js';
 import type { ShardView, SlotRange, TopologyView } from './topology.js';
@@ -266,6 +268,40 @@ export interface BackupActivities extends PruneActivities {
   /** Opens a shard, reads it whole, and has a server of its release load it. */
   proveShard(input: Order & { backup: string; shard: string }): Promise<ProvenShard>;
   recordVerdict(input: Order & { verdict: BackupVerdict }): Promise<void>;
+}
+
+/** Backups that are loaded into a deployment that serves. */
+export interface RestoreActivities {
+  /** Finds the backup, and looks at the deployment that it is to go to. */
+  beginRestore(input: Order & Pick<RestoreInput, 'backup' | 'from'>): Promise<RestoreBeginning>;
+  /** Reads a shard of the backup whole, and says what would come of it. Changes nothing. */
+  forecastShard(input: Order & RestoreOf & ShardToRestore & { ask: boolean }): Promise<ShardForecast>;
+  /** Loads a shard of the backup. Goes on from where an earlier attempt was. */
+  loadShard(
+    input: Order & RestoreOf & ShardToRestore & { existing: 'keep' | 'replace'; functions: boolean; rate?: number },
+  ): Promise<RestoredShard>;
+  /** How often each primary was written to so far, as it counts. */
+  countWrites(input: Order): Promise<Record<string, string>>;
+  /** Compares a shard of the backup, key by key, with what is there. */
+  compareShard(input: Order & RestoreOf & ShardToRestore): Promise<ComparedShard>;
+}
+
+export interface ShardToRestore {
+  /** Of the backup. */
+  shard: string;
+  /** Keys to go through, for whoever watches. */
+  expected: number;
+}
+
+export interface RestoreBeginning {
+  backup: string;
+  from: string;
+  takenAt: string;
+  /** Of the backup; keys as its manifest counts them. */
+  shards: { shard: string; keys: number; bytes: number; release?: string }[];
+  targets: RestoreTarget[];
+  policy: Pick<Policy, 'approvals' | 'roles'>;
+  searchable: boolean;
 }
 
 export type Activities = AssessActivities &

@@ -3,12 +3,14 @@ import { dirname, resolve } from 'node:path';
 import { endAll, type Bench } from './bench/bench.js';
 import { followBench } from './bench/follow/command.js';
 import { handoverBench } from './bench/handover/command.js';
+import { restoreBench } from './bench/restore/command.js';
 import { upgradeBench } from './bench/upgrade/command.js';
 import { columns } from './rollout/views/columns.js';
 
 const benches: Readonly<Record<string, Bench>> = {
   follow: followBench,
   handover: handoverBench,
+  restore: restoreBench,
   upgrade: upgradeBench,
 };
 
@@ -16,6 +18,7 @@ const help = `npm run bench NAME [-- OPTIONS]     measures on real servers of th
 
   follow     how fast a follower takes in what a primary writes, beside a native replica
   handover   what clients see of a primary's handover, ours beside what people do by hand
+  restore    how fast a backup's snapshots go into a cluster, beside redis-cli --pipe and the servers' own loading
   upgrade    how long a whole upgrade takes, beside the bare restarts and loads of its nodes
 
 npm run bench NAME -- --help tells the options. How to read them: docs/benchmarks.md`;

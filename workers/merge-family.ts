@@ -54,6 +54,7 @@ const depth = {
   verifyBackup: 5,
   scheduledBackup: 6,
   pruneBackups: 7,
+  restore: 8,
 } as const;
 
 /** Everybody's entries by time; what the root also wrote down for a child is told once. */

@@ -6,3 +6,4 @@ export { backup } from './backup.js';
 export { verifyBackup } from './verify-backup.js';
 export { scheduledBackup } from './scheduled-backup.js';
 export { pruneBackups } from './prune-backups.js';
+export { restore } from './restore.js';

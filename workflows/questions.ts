@@ -37,8 +37,12 @@ export class Questions {
     this.#desk = openDesk(operation.status.startedBy, {});
   }
 
-  set policy({ roles }: Policy) {
+  set policy({ roles }: Pick<Policy, 'roles'>) {
     this.#desk = { ...this.#desk, roles };
+  }
+
+  get roles(): ApprovalDesk['roles'] {
+    return this.#desk.roles;
   }
 
   /** Asks, and waits for the quorum; throws Aborted when it is rejected. */

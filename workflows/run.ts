@@ -64,12 +64,16 @@ export class Run extends Operation {
         // Whoever was told that it is aborted finds it so, though nothing was left to do.
         run.heedAbort();
         outcome = done;
-        run.#end('completed', `every node ${type === 'fallback' ? 'that was asked for ' : ''}runs ${run.status.to}`);
+        run.#end(
+          'completed',
+          run.concluded ?? `every node ${type === 'fallback' ? 'that was asked for ' : ''}runs ${run.status.to}`,
+        );
       } catch (error) {
         // Not an end: the next run goes on.
         if (error instanceof ContinueAsNew) throw error;
         failure = error;
-        const running = run.family.isRoot && !run.untouched ? await readRunning(run) : undefined;
+        const ofNodes = type !== 'restore' && run.family.isRoot && !run.untouched;
+        const running = ofNodes ? await readRunning(run) : undefined;
         const result = error instanceof FellBack ? 'fell back' : run.isControl(error) ? 'aborted' : 'stopped';
         run.#end(result, messageOf(error), running);
       }
@@ -202,6 +206,9 @@ export class Run extends Operation {
 
   /** Set with the first act that changes anything. */
   untouched = true;
+
+  /** What came of it, of an operation that is not about the nodes' releases. */
+  concluded: string | undefined;
 
   #end(result: NonNullable<OperationStatus['result']>, reason: string, running?: Running): void {
     this.status.result = result;

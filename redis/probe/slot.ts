@@ -20,6 +20,20 @@ export function keySlot(key: string): number {
   return crc16(Buffer.from(close > open + 1 ? key.slice(open + 1, close) : key)) % SLOTS;
 }
 
+const [OPEN, CLOSE] = [0x7b, 0x7d];
+
+/** As `keySlot`, of a key as it is sent. */
+export function slotOf(key: Buffer): number {
+  let from = 0;
+  let to = key.length;
+  const open = key.indexOf(OPEN);
+  const close = open < 0 ? -1 : key.indexOf(CLOSE, open + 1);
+  if (close > open + 1) [from, to] = [open + 1, close];
+  let crc = 0;
+  for (let i = from; i < to; i++) crc = ((crc << 8) & 0xffff) ^ (table[(crc >> 8) ^ (key[i] ?? 0)] ?? 0);
+  return crc & (SLOTS - 1);
+}
+
 /** Hash tags `{0}`, `{1}`, … of different slots, all of them in the ranges: the first `count` that there are. */
 export function tagsFor(ranges: readonly SlotRange[], count: number): string[] {
   const slots = ranges.reduce((sum, [from, to]) => sum + to - from + 1, 0);

@@ -47,6 +47,12 @@ export class Crc64 {
     return this;
   }
 
+  /** Its eight bytes as a DUMP ends with them. */
+  writeTo(buffer: Buffer, at: number): void {
+    buffer.writeInt32LE(this.#low, at);
+    buffer.writeInt32LE(this.#high, at + 4);
+  }
+
   /** Sixteen hex digits, most significant first. */
   hex(): string {
     return hex(this.#high) + hex(this.#low);

@@ -96,6 +96,12 @@ export class Cursor {
   /** Goes back to an earlier offset that is still in the buffer. */
   rewind(offset: number): void {
     this.#position = offset - this.#before;
+    this.#skip = 0;
+  }
+
+  /** What was passed since an offset that is still in the buffer; a slice of it. */
+  since(offset: number): Buffer {
+    return this.#buffer.subarray(offset - this.#before, this.#position);
   }
 
   #goOnSkipping(): void {

@@ -37,6 +37,37 @@ export function* readDump(payload: Buffer): Generator<Elements, void, void> {
   }
 }
 
+/**
+ * The payload of a RESTORE: a value as it is written in an RDB, with the footer of the oldest version that has its type,
+ * so that releases of that version take it, too.
+ *
+ * @param value without the type's byte
+ */
+export function dumpOf(code: number, value: Buffer, version: number): Buffer {
+  const payload = Buffer.allocUnsafe(1 + value.length + FOOTER);
+  payload[0] = code;
+  value.copy(payload, 1);
+  payload.writeUInt16LE(version, 1 + value.length);
+  new Crc64().update(payload.subarray(0, value.length + 3)).writeTo(payload, value.length + 3);
+  return payload;
+}
+
+/** Of a string, whole. */
+export function dumpOfString(value: Buffer): Buffer {
+  const length = Buffer.alloc(5);
+  length[0] = 0x80;
+  length.writeUInt32BE(value.length, 1);
+  return dumpOf(0, Buffer.concat([length, value]), 9);
+}
+
+/** The RDB version in which a type came: all before 9 are in 9. Valkey's own types are of its version 80. */
+export function versionOfType(code: number, { name }: Dialect): number {
+  if (code <= 15) return 9;
+  if (code <= 19) return 10;
+  if (code <= 21) return 11;
+  return name === 'VALKEY' ? 80 : 12;
+}
+
 /** What every payload begins and ends with: the type, two bytes of version, eight of checksum. */
 function opened(payload: Buffer): { type: number; format: Dialect } {
   const end = payload.length - FOOTER;

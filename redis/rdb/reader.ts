@@ -3,7 +3,7 @@ import { Crc64 } from './crc64.js';
 import { Cursor } from './cursor.js';
 import { decodeValue } from './decode.js';
 import type { Elements, Entry } from './elements.js';
-import { type Dialect, dialect, type Layout, opcodes, type ValueLayout } from './layout.js';
+import { type Dialect, dialect, type KeyType, type Layout, opcodes, type ValueLayout } from './layout.js';
 import { moduleName } from './module-name.js';
 import { type Decoding, Source, starved } from './source.js';
 import { type RdbSummary, Tally } from './tally.js';
@@ -17,9 +17,27 @@ export type RdbRecord =
   /** `repl-id`, `repl-offset`, `redis-ver`, … */
   | { kind: 'aux'; name: string; value: string };
 
+/** A value as it is written in the file, and so in a DUMP of the same server. */
+export interface RawValue {
+  database: number;
+  key: Buffer;
+  /** Unix ms; absent in a key that stays. */
+  expiresAt?: number;
+  type: KeyType;
+  /** The type's byte. */
+  code: number;
+  value: Buffer;
+  format: Dialect;
+}
+
 export interface Decode {
   /** Which keys are decoded; the others are passed over (default: all). */
   keep?: (key: Buffer, database: number) => boolean;
+  /**
+   * Values that are no strings and have `upTo` bytes at the most are handed to `take` as they are, in their turn, and are no
+   * records. Types that `may` says no to are decoded. Slices of the chunks, as all that is given out.
+   */
+  raw?: { upTo: number; may: (code: number, format: Dialect) => boolean; take: (value: RawValue) => void };
 }
 
 /**
@@ -32,7 +50,8 @@ export class RdbReader {
   readonly #walk = new Walk(this.#source);
   readonly #crc = new Crc64();
   #dialect: Dialect | undefined;
-  #stage: 'header' | 'opcode' | 'within' | 'name' | 'value' | 'module' | 'library' | 'footer' | 'done' = 'header';
+  #stage: 'header' | 'opcode' | 'within' | 'name' | 'raw' | 'value' | 'module' | 'library' | 'footer' | 'done' =
+    'header';
   readonly #tally = new Tally();
   #expiresAt: number | undefined;
   /** An expiry, idle time or frequency was read, so a key has to follow. */
@@ -94,6 +113,8 @@ export class RdbReader {
         return this.#within();
       case 'name':
         return this.#name();
+      case 'raw':
+        return this.#raw();
       case 'value':
         return this.#value();
       case 'module':
@@ -202,10 +223,37 @@ export class RdbReader {
     this.#first = true;
     if (this.decode?.keep?.(key, this.#entry.database) === false)
       this.#enter(this.#dialect.value(this.#type)?.layout ?? []);
-    else {
-      this.#decoding = this.#type === 0 ? undefined : decodeValue(this.#type, this.#dialect, this.#source);
-      this.#stage = this.#decoding || this.#type === 0 ? 'value' : 'module';
+    else if (this.#type !== 0 && this.decode?.raw?.may(this.#type, this.#dialect) === true) this.#stage = 'raw';
+    else this.#decoded();
+    return true;
+  }
+
+  #decoded(): void {
+    if (!this.#dialect) return;
+    this.#decoding = this.#type === 0 ? undefined : decodeValue(this.#type, this.#dialect, this.#source);
+    this.#stage = this.#decoding || this.#type === 0 ? 'value' : 'module';
+  }
+
+  /** A value that has arrived whole is passed over and given out; one that is too long for that is decoded in pieces. */
+  #raw(): boolean {
+    const { raw } = this.decode ?? {};
+    if (!raw || !this.#entry || !this.#dialect) return false;
+    const start = this.#cursor.offset;
+    const arrived = this.#cursor.available;
+    this.#walk.enter(this.#dialect.value(this.#type)?.layout ?? []);
+    while (this.#walk.step());
+    if (this.#walk.done && this.#cursor.offset - start <= raw.upTo) {
+      const { database, key, expiresAt, type } = this.#entry;
+      const common = { database, key, type, code: this.#type, value: this.#cursor.since(start), format: this.#dialect };
+      raw.take(expiresAt === undefined ? common : { ...common, expiresAt });
+      this.#stage = 'opcode';
+      return true;
     }
+    const tooLong = this.#walk.done || arrived > raw.upTo;
+    this.#walk.abandon();
+    this.#cursor.rewind(start);
+    if (!tooLong) return false;
+    this.#decoded();
     return true;
   }
 

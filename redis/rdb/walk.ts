@@ -26,6 +26,11 @@ export class Walk {
     this.#frames.push({ layout, index: 0, rounds: 1 });
   }
 
+  /** Forgets what is under way. */
+  abandon(): void {
+    this.#frames.length = 0;
+  }
+
   /** Everything that was entered is passed. */
   get done(): boolean {
     return this.#frames.length === 0 && this.#cursor.skipping === 0;

@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { RolloutError } from '../../model/failures.js';
 import { connect, type Endpoint, type NodeConnection } from '../connection.js';
 import { readDump } from '../rdb/dump.js';
-import type { Elements } from '../rdb/elements.js';
 import { RdbReader } from '../rdb/reader.js';
+import { ValueDigest } from './value-digest.js';
 
 export interface SnapshotComparison {
   /** Keys in the file, and those of them that had expired by now. */
@@ -129,64 +128,3 @@ function note(found: SnapshotComparison, what: string, count = 1): void {
 }
 
 const printable = (key: Buffer): string => JSON.stringify(key.toString('latin1').slice(0, 100));
-
-/** A value's digest, piece by piece; in whichever order a set, a hash or a sorted set comes. */
-export class ValueDigest {
-  readonly #ordered = createHash('sha1');
-  readonly #sum = Buffer.alloc(20);
-  #comparable = true;
-  #begun = false;
-
-  add(part: Elements): void {
-    if (!this.#begun) this.#ordered.update(part.type);
-    this.#begun = true;
-    switch (part.type) {
-      case 'string':
-        this.#ordered.update(part.value);
-        break;
-      case 'list':
-        for (const element of part.elements) this.#ordered.update(framed(element));
-        break;
-      case 'set':
-        for (const element of part.elements) this.#mix(element);
-        break;
-      case 'zset':
-        for (const [i, member] of part.elements.entries()) this.#mix(framed(member), String(part.scores[i]));
-        break;
-      case 'hash':
-        // A field may have expired meanwhile.
-        if (part.expiries) this.#comparable = false;
-        for (let i = 0; i < part.elements.length; i += 2)
-          this.#mix(framed(part.elements[i] ?? none), part.elements[i + 1] ?? none);
-        break;
-      case 'stream':
-        // Where its pieces are parted depends on how it is kept.
-        if (part.piece === 'entries') for (const entry of part.entries) this.#ordered.update(JSON.stringify(entry));
-        else this.#ordered.update(JSON.stringify(part));
-        break;
-      case 'module':
-        this.#comparable = false;
-    }
-  }
-
-  /** Undefined where no two of them could be compared. */
-  value(): string | undefined {
-    if (!this.#comparable) return undefined;
-    return this.#ordered.copy().update(this.#sum).digest('hex');
-  }
-
-  #mix(...pieces: (Buffer | string)[]): void {
-    const hash = createHash('sha1');
-    for (const piece of pieces) hash.update(piece);
-    const digest = hash.digest();
-    for (let i = 0; i < digest.length; i++) this.#sum[i] = (this.#sum[i] ?? 0) ^ (digest[i] ?? 0);
-  }
-}
-
-const none = Buffer.alloc(0);
-
-function framed(bytes: Buffer): Buffer {
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(bytes.length);
-  return Buffer.concat([length, bytes]);
-}

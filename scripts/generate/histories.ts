@@ -12,6 +12,7 @@ import {
   backupScheduleId,
   backupWorkflowId,
   operationId,
+  restorePlanWorkflowId,
   TASK_QUEUE,
   verifyBackupWorkflowId,
 } from '../../model/names.js';
@@ -32,8 +33,9 @@ const NAME = 'orders';
 const KEY = 'backup.key';
 const people = { engineering: ['ana', 'ben'], operations: ['olu'] };
 
-/** What comes after all scenes: it is not steered. */
+/** What comes after all scenes: these are not steered. */
 const BACKED_UP = 'backed-up';
+const BROUGHT_BACK = 'brought-back';
 
 const { History: HistoryMessage } = proto.temporal.api.history.v1;
 type History = proto.temporal.api.history.v1.IHistory;
@@ -146,7 +148,7 @@ const scenes: readonly Scene[] = [
  * @throws Error naming the scenes that there are, where one is asked for that is none
  */
 export async function recordHistories(names: readonly string[], tell: (line: string) => void): Promise<string[]> {
-  const known = [...scenes.map(({ name }) => name), BACKED_UP];
+  const known = [...scenes.map(({ name }) => name), BACKED_UP, BROUGHT_BACK];
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined) throw new Error(`${unknown} is no scene: expected ${known.join(', ')}`);
   const isChosen = (name: string): boolean => names.length === 0 || names.includes(name);
@@ -190,6 +192,16 @@ export async function recordHistories(names: readonly string[], tell: (line: str
         ['backup', await playBackup(access.client, 'backup', backupWorkflowId(NAME))],
         ['verify-backup', await playBackup(access.client, 'verifyBackup', verifyBackupWorkflowId(NAME))],
         ...(await playSchedule(access.client)),
+      ]);
+    }
+    if (isChosen(BROUGHT_BACK)) {
+      tell(BROUGHT_BACK);
+      await writeFile(join(deployments, `${NAME}.yaml`), JSON.stringify(deployment(cluster, root, {})));
+      await playBackup(access.client, 'backup', backupWorkflowId(NAME));
+      const how = { existing: 'replace', confirm: NAME };
+      keep(BROUGHT_BACK, [
+        ['dry-run', await playBackup(access.client, 'restore', restorePlanWorkflowId(NAME), { dryRun: true })],
+        ['restore', await playBackup(access.client, 'restore', operationId(NAME), how)],
       ]);
     }
   } finally {
@@ -244,8 +256,13 @@ async function play(
   );
 }
 
-async function playBackup({ workflow }: Client, type: 'backup' | 'verifyBackup', workflowId: string): Promise<History> {
-  const args = [{ deployment: NAME, startedBy: 'cleo' }];
+async function playBackup(
+  { workflow }: Client,
+  type: 'backup' | 'verifyBackup' | 'restore',
+  workflowId: string,
+  more: object = {},
+): Promise<History> {
+  const args = [{ deployment: NAME, startedBy: 'cleo', ...more }];
   const handle = await workflow.start(type, { workflowId, taskQueue: TASK_QUEUE, args });
   await handle.result();
   return handle.fetchHistory();

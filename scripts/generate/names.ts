@@ -59,6 +59,10 @@ const workflows: Record<WorkflowType, { id: string; what: string }> = {
     id: pruneBackupsWorkflowId('<deployment>'),
     what: 'removes backups that are not kept any longer, and what failed ones left; holds no lock',
   },
+  restore: {
+    id: operationId('<deployment>'),
+    what: 'loads a backup, all of it or some, into a deployment; with `dryRun` it only says what would be done, under `redis/<deployment>/restore-plan`, and holds no lock',
+  },
 };
 const controls: Record<ControlName, string> = {
   approve: 'answers an open question with yes',

@@ -10,6 +10,7 @@ import { doctorCommand } from './commands/doctor.js';
 import { fallbackCommand } from './commands/fallback.js';
 import { initCommand } from './commands/init.js';
 import { planCommand } from './commands/plan.js';
+import { restoreCommand } from './commands/restore.js';
 import { reportCommand } from './commands/report.js';
 import { scheduleCommand } from './commands/schedule.js';
 import { startCommand } from './commands/start.js';
@@ -35,6 +36,7 @@ export function rolloutProgram(): Command {
     backupCommand(),
     backupsCommand(),
     scheduleCommand(),
+    restoreCommand(),
     workerCommand(),
     doctorCommand(),
     completionCommand(program),

@@ -1,3 +1,4 @@
+import type { WorkflowExecutionDescription } from '@temporalio/client';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failures } from '../../model/failures.js';
 import { TASK_QUEUE, type WorkflowType } from '../../model/names.js';
@@ -44,16 +45,22 @@ export async function startShort(
 export async function resultOf<Result>(
   temporal: TemporalAccess,
   { workflowId, runId }: { workflowId: string; runId: string },
+  onLook?: (description: WorkflowExecutionDescription) => Promise<void>,
 ): Promise<Result> {
   const handle = temporal.client.workflow.getHandle(workflowId, runId, { followRuns: false });
   const silentUntil = Date.now() + SILENCE;
   for (let said = false; ;) {
     const description = await handle.describe();
-    if (description.status.name === 'COMPLETED') return (await handle.result()) as Result;
+    if (description.status.name === 'COMPLETED') {
+      const result = (await handle.result()) as Result & { result?: string; statement?: string };
+      if (result.result === 'aborted') throw new Complaint('stopped', result.statement ?? 'it was aborted');
+      return result;
+    }
     const outcome = await outcomeOf(temporal, description);
     if (outcome?.failure !== undefined)
       throw new Complaint(stoppedUnless(exitOf(outcome.failure)), outcome.statement, [failures[outcome.failure].next]);
     if (outcome) throw new Complaint('stopped', outcome.statement);
+    await onLook?.(description);
     // Of a workflow that nobody has taken there is its start, and the task for whoever takes it.
     if (!said && description.historyLength <= 2 && Date.now() > silentUntil) {
       note('No worker has taken it yet. It goes on as soon as one runs: rollout worker');

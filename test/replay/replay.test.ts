@@ -49,6 +49,7 @@ test('every workflow was recorded, in each way in which it can end', async () =>
       'taken-back',
       'restored',
       'backed-up',
+      'brought-back',
     ]),
   );
 });

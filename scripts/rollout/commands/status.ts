@@ -41,11 +41,11 @@ async function status(deployment: string, options: StatusOptions): Promise<void>
     const { OperationReader } = await import('../../../workers/read-operation.js');
     const reader = new OperationReader(temporal.client.workflow, { workflowId, runId: description.runId });
     const view = await readWithin(temporal, () => reader.read());
-    const { withLiveStandbys } = await import('../../../workers/live-standbys.js');
+    const { withLive } = await import('../../../workers/live-status.js');
     const { RetryReader } = await import('../../../workers/read-retries.js');
     const retries = await new RetryReader(temporal.client.workflow).read({ workflowId, runId: description.runId });
     if (typeof view === 'string') return withoutStatus(temporal, { description, retries, why: view }, options);
-    const now = withLiveStandbys(view.status, description, temporal.client.workflow);
+    const now = withLive(view.status, description, temporal.client.workflow);
     if (options.json) printJson({ workflowId, worker: true, status: now, retries });
     else
       print(

@@ -1,3 +1,4 @@
+import { progressText } from '../../../model/backup-restore.js';
 import { heeded, standbyText } from '../../../model/describe-status.js';
 import { formatDuration } from '../../../model/duration.js';
 import type { GateRecord, NodeStatus, OperationStatus, ShardStatus } from '../../../model/operation.js';
@@ -39,11 +40,16 @@ function header(status: OperationStatus, { paint, width, now }: ViewOptions): st
   const { upgraded, nodes } = status.progress;
   const took = age(status.startedAt, status.endedAt === undefined ? now : Date.parse(status.endedAt));
   const size = Math.max(6, Math.min(24, width - 40));
-  const done = nodes === 0 ? 0 : Math.round((upgraded / nodes) * size);
+  const { restoring } = status;
+  const [part, whole] = restoring ? [restoring.done, restoring.keys] : [upgraded, nodes];
+  const done = whole === 0 ? 0 : Math.round((Math.min(part, whole) / whole) * size);
+  const bar = `[${'='.repeat(done)}${' '.repeat(size - done)}]`;
   return [
     `${paint('bold', status.deployment)}: ${words(status.operation)} ${[status.from, ...(status.via ?? []), status.to].join(' → ')}`,
     ...wrap(headline(status), width, '  ').map((line, i) => (i === 0 ? phasePaint(status, paint, line) : line)),
-    `[${'='.repeat(done)}${' '.repeat(size - done)}] ${upgraded} of ${nodes} nodes${status.hop === undefined ? '' : ` on ${status.hop}`}, ${took}`,
+    ...(restoring
+      ? wrap(`${bar} ${progressText(restoring)}, ${took} so far`, width, '  ')
+      : [`${bar} ${upgraded} of ${nodes} nodes${status.hop === undefined ? '' : ` on ${status.hop}`}, ${took}`]),
     paint('dim', `started ${clock(status.startedAt)} by ${status.startedBy}`),
   ];
 }

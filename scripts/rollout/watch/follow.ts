@@ -41,7 +41,7 @@ export async function follow(
   { intervalMs, exitWhenWaiting, signal }: FollowOptions,
 ): Promise<Followed> {
   const { OperationReader } = await import('../../../workers/read-operation.js');
-  const { withLiveStandbys } = await import('../../../workers/live-standbys.js');
+  const { withLive } = await import('../../../workers/live-status.js');
   const { RetryReader } = await import('../../../workers/read-retries.js');
   const retryReader = new RetryReader(temporal.client.workflow);
   const first = await temporal.client.workflow.getHandle(workflowId).describe();
@@ -65,7 +65,7 @@ export async function follow(
       const view =
         typeof seen === 'string'
           ? undefined
-          : { ...seen, status: withLiveStandbys(seen.status, description, temporal.client.workflow), retries };
+          : { ...seen, status: withLive(seen.status, description, temporal.client.workflow), retries };
       if (view) watcher.seen(view);
       if (outcome) return { end: 'ended', outcome, view };
       if (view && exitWhenWaiting && waitsForPerson(view.status)) return { end: 'waiting', view };

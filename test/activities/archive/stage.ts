@@ -13,7 +13,7 @@ import { readInfo } from '../../../redis/node.js';
 import type { Elements } from '../../../redis/rdb/elements.js';
 import { RdbReader } from '../../../redis/rdb/reader.js';
 import { openSnapshot, releaseFromAux } from '../../../redis/snapshot.js';
-import { ValueDigest } from '../../../redis/verify/against-snapshot.js';
+import { ValueDigest } from '../../../redis/verify/value-digest.js';
 import { Sandbox, until } from '../../../scripts/sandbox/cluster.js';
 import type { S3Server } from '../../../scripts/sandbox/s3-server.js';
 

@@ -71,9 +71,9 @@ export class Dataset {
     return new Dataset(cluster, count, await read(cluster, count));
   }
 
-  /** Everything is there as it was written, and expires when it should. */
-  async expectSame(toleranceMs: number): Promise<void> {
-    const after = await read(this.cluster, this.count);
+  /** Everything is there as it was written, and expires when it should; in another cluster, where one is given. */
+  async expectSame(toleranceMs: number, cluster = this.cluster): Promise<void> {
+    const after = await read(cluster, this.count);
     const differing = Object.entries(this.before).filter(([key, { value, expiresAt }]) => {
       const now = after[key];
       return (

@@ -1,0 +1,156 @@
+import { activityInfo } from '@temporalio/activity';
+import { BackupStore } from '../integrations/backup-store.js';
+import { loadDeployment } from '../integrations/deployment-files.js';
+import type { SealedShard } from '../model/backup-manifest.js';
+import type { RestoreBeat, RestoreOf, RestoreTarget } from '../model/backup-restore.js';
+import type { Deployment } from '../model/deployment.js';
+import { RolloutError } from '../model/failures.js';
+import type { Order, RestoreActivities, ShardToRestore } from '../model/work.js';
+import { parseInfo } from '../redis/info.js';
+import { compareWithTarget } from '../redis/restore/compare.js';
+import { noCounts, type RestoreCounts } from '../redis/restore/counts.js';
+import { forecast } from '../redis/restore/forecast.js';
+import { loadSnapshot, type SnapshotSource } from '../redis/restore/load.js';
+import { selects } from '../redis/restore/selection.js';
+import { readTopology } from '../redis/topology.js';
+import { contextFor, heartbeating, type Context } from './context.js';
+import type { Dependencies } from './dependencies.js';
+import { chosenBackup } from './prove-backup.js';
+import { stillSlots } from './sealed-backup.js';
+
+/** What an attempt says with its heartbeat: the next one goes on from `confirmed`, and `rollout status` shows the rest. */
+interface Beat extends RestoreBeat {
+  confirmed?: RestoreCounts;
+}
+
+/** Counts what it goes through, and how fast. */
+function beats(
+  { shard, expected }: ShardToRestore,
+  doing: RestoreBeat['doing'],
+  tell: (beat: Beat) => void,
+): (done: number, confirmed?: RestoreCounts) => void {
+  const begun = performance.now();
+  let first: number | undefined;
+  return (done, confirmed) => {
+    first ??= done;
+    const seconds = Math.max(0.001, (performance.now() - begun) / 1000);
+    const keysPerSecond = Math.round((done - first) / seconds);
+    tell({ shard, doing, done, expected, keysPerSecond, ...(confirmed ? { confirmed } : {}) });
+  };
+}
+
+/** Backups that are loaded into a deployment that serves: its own, or another's. */
+export function restoreActivities(dependencies: Dependencies): RestoreActivities {
+  const open = async (input: Order & RestoreOf & ShardToRestore) => {
+    const context = await contextFor(dependencies, input);
+    const { endpoint, deployment, signal } = context;
+    const meant = selects({
+      ...(input.keys === undefined ? {} : { pattern: input.keys }),
+      ...(input.slots === undefined ? {} : { slots: input.slots }),
+    });
+    return {
+      source: await sourceOf(context, dependencies, input),
+      common: { endpoint, seeds: deployment.seeds, selects: meant, signal },
+      attempt: { shard: input.shard, epoch: context.token.epoch },
+    };
+  };
+  return {
+    beginRestore: (input) =>
+      heartbeating(async () => {
+        const context = await contextFor(dependencies, input);
+        const from = await deploymentOf(context, dependencies, input.from ?? input.deployment);
+        const store = await BackupStore.open(from);
+        await store.keys();
+        const backup = await chosenBackup(store, from.name, input.backup);
+        const { shards, startedAt } = await store.manifest(backup);
+        return {
+          ...{ backup, from: from.name, takenAt: startedAt },
+          shards: shards.map(({ shard, keys, rdb, release }) => ({
+            ...{ shard, keys, bytes: rdb.bytes },
+            ...(release === undefined ? {} : { release }),
+          })),
+          targets: await targetsOf(context),
+          policy: context.deployment.policy,
+          searchable: dependencies.searchable,
+        };
+      }),
+
+    forecastShard: (input) =>
+      heartbeating(async (progress) => {
+        const { source, common } = await open(input);
+        const { shard, ask } = input;
+        const onProgress = beats(input, 'reading', progress);
+        const found = await forecast({ ...common, snapshot: source.open(), ask, onProgress });
+        return { shard, ...found };
+      }),
+
+    loadShard: (input) =>
+      heartbeating(async (progress) => {
+        const begun = performance.now();
+        const { source, common, attempt } = await open(input);
+        const { shard, existing, functions, rate } = input;
+        const before = (activityInfo().heartbeatDetails as Beat | undefined)?.confirmed;
+        const beat = beats(input, 'loading', progress);
+        const counts = await loadSnapshot({
+          ...{ ...common, source, attempt, existing, functions, confirmed: before ?? noCounts() },
+          ...(rate === undefined ? {} : { rate }),
+          onProgress: ({ selected }, confirmed) => beat(selected, confirmed),
+        });
+        const { selected, written, kept, expired, refused, lacking, bytes } = counts;
+        const tookMs = Math.round(performance.now() - begun);
+        return { shard, selected, written, kept, expired, refused, lacking, bytes, tookMs };
+      }),
+
+    countWrites: (input) => heartbeating(async () => writesOf(await contextFor(dependencies, input))),
+
+    compareShard: (input) =>
+      heartbeating(async (progress) => {
+        const { source, common } = await open(input);
+        const { shard } = input;
+        const onProgress = beats(input, 'comparing', progress);
+        const found = await compareWithTarget({ ...common, snapshot: source.open(), onProgress });
+        return { shard, ...found };
+      }),
+  };
+}
+
+/** The deployment whose backup it is. */
+async function deploymentOf(context: Context, { deployments }: Dependencies, name: string): Promise<Deployment> {
+  return name === context.deployment.name ? context.deployment : loadDeployment(name, deployments);
+}
+
+/** Where a shard's snapshot comes from: here the object of the backup, whose keys come in the same order each time. */
+async function sourceOf(
+  context: Context,
+  dependencies: Dependencies,
+  { backup, from, shard }: RestoreOf & { shard: string },
+): Promise<SnapshotSource> {
+  const store = await BackupStore.open(await deploymentOf(context, dependencies, from));
+  const keys = await store.keys();
+  const sealed: SealedShard | undefined = (await store.manifest(backup)).shards.find((it) => it.shard === shard);
+  if (!sealed) throw new RolloutError('BadInput', `backup ${backup} has no ${shard}`);
+  return { open: () => store.getShard(backup, sealed, keys), sameOrder: true };
+}
+
+/** @throws RolloutError Degraded where a slot has no place, or is on its way */
+async function targetsOf(context: Context): Promise<RestoreTarget[]> {
+  const shards = await stillSlots(context, 'keys would have no place');
+  return shards.map(({ name, primary }) => ({
+    ...{ shard: name, address: primary.address, release: primary.release, keys: primary.keys },
+    ...{ usedMemoryBytes: primary.usedMemoryBytes, maxMemoryBytes: primary.maxMemoryBytes },
+  }));
+}
+
+/** What each primary counts of its changes: the same again where nobody wrote, and nothing expired. */
+async function writesOf(context: Context): Promise<Record<string, string>> {
+  const { shards } = await readTopology(context.endpoint, context.deployment.seeds);
+  const counts = shards.map(async ({ primary: { address, runId } }) => {
+    await using node = await context.connect(address);
+    const info = parseInfo(String(await node.call('INFO', 'persistence')));
+    return [
+      address,
+      `${runId} ${info['rdb_last_save_time'] ?? ''} ${info['rdb_changes_since_last_save'] ?? ''}`,
+    ] as const;
+  });
+  return Object.fromEntries(await Promise.all(counts));
+}

@@ -1,0 +1,419 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RolloutError } from '../../model/failures.js';
+import type { Endpoint } from '../connection.js';
+import { slotOf } from '../probe/slot.js';
+import type { Entry } from '../rdb/elements.js';
+import type { Dialect } from '../rdb/layout.js';
+import { RdbReader, type RawValue, type RdbRecord } from '../rdb/reader.js';
+import type { Ack } from './acks.js';
+import { Lease, type Attempt } from './attempt.js';
+import { wordsOf, type Batch, type Write } from './batch.js';
+import { copyOf, noCounts, noteLack, type RestoreCounts } from './counts.js';
+import { asideOf, KeyWriter, type Existing } from './key-writer.js';
+import { TargetLost, type Lane } from './lane.js';
+import { PATIENCE_MS, Targets } from './targets.js';
+
+/** Of one shard of a backup. */
+export interface SnapshotSource {
+  /** The snapshot from its beginning; each call reads it anew. */
+  open: () => AsyncIterable<Buffer>;
+  /** Do its keys come in the same order each time? Then what was confirmed is passed over by whoever goes on. */
+  sameOrder: boolean;
+}
+
+export interface LoadInput {
+  source: SnapshotSource;
+  /** The cluster that is written to. */
+  endpoint: Endpoint;
+  seeds: readonly string[];
+  existing: Existing;
+  /** Which keys are meant (default: all). */
+  selects?: (key: Buffer) => boolean;
+  /** Are function libraries, too? */
+  functions?: boolean;
+  /** Keys a second at the most. */
+  rate?: number;
+  /** Where an earlier attempt was when replicas confirmed last. */
+  confirmed?: RestoreCounts;
+  onProgress?: (now: RestoreCounts, confirmed: RestoreCounts) => void;
+  signal?: AbortSignal;
+  /** Shuts earlier attempts out, and ends this one where a later one has begun. */
+  attempt?: Attempt;
+}
+
+/** Larger values are built from pieces: a RESTORE of more holds a server up. */
+const RAW_BYTES = 256 * 1024;
+const CONFIRM_EVERY_MS = 2000;
+/** What a dead attempt left aside is gone after this. */
+const ASIDE_MS = 24 * 3_600_000;
+
+/**
+ * Loads a shard's snapshot into a cluster, each key to whoever serves its slot. Memory is bounded, but for a single long
+ * string. Where a node moves a slot away, what it did not acknowledge is written to the next; where one goes away or is
+ * no primary any more, everything since its replicas confirmed last is written again.
+ *
+ * @throws RolloutError NoMemory, MissingPermission, Unauthorized, RolesUnsettled, Unreachable; BackupFailed and whatever the source throws
+ */
+export async function loadSnapshot(input: LoadInput): Promise<RestoreCounts> {
+  let confirmed = input.confirmed && input.source.sameOrder ? input.confirmed : noCounts();
+  let deadline = Date.now() + PATIENCE_MS;
+  using lease = new Lease();
+  for (;;) {
+    const pass = new Pass(input, confirmed, lease);
+    try {
+      return await pass.run();
+    } catch (error) {
+      if (!(error instanceof TargetLost)) throw error;
+      if (pass.confirmed.read > confirmed.read) deadline = Date.now() + PATIENCE_MS;
+      if (input.source.sameOrder) confirmed = pass.confirmed;
+      if (Date.now() > deadline)
+        throw new RolloutError('RolesUnsettled', `the restore can't go on: ${error.message}`, { cause: error });
+      await sleep(500, undefined, input.signal ? { signal: input.signal } : {});
+    }
+  }
+}
+
+/** A large value on its way, under another name. */
+interface Building {
+  key: Buffer;
+  slot: number;
+  aside: Buffer;
+  begun: boolean;
+  lacks: boolean;
+}
+
+/** The reading of the snapshot from its beginning to its end, or to where a target was lost. */
+class Pass {
+  readonly counts: RestoreCounts;
+  confirmed: RestoreCounts;
+  #targets: Targets | undefined;
+  readonly #writers = new Map<string, KeyWriter>();
+  readonly #may = new Map<number, boolean>();
+  #again: { write: Write; why: string }[] = [];
+  #fatal: Error | undefined;
+  #read = 0;
+  #building: Building | undefined;
+  #confirmedAt = Date.now();
+  readonly #begun = performance.now();
+  readonly #already: number;
+  /** A key's name was read, and nothing of its value; or something of it, and not all. */
+  #named = false;
+  #partial = false;
+  readonly #libraries: Buffer[] = [];
+
+  constructor(
+    private readonly input: LoadInput,
+    confirmed: RestoreCounts,
+    private readonly lease: Lease,
+  ) {
+    this.confirmed = copyOf(confirmed);
+    this.counts = copyOf(confirmed);
+    this.#already = confirmed.selected;
+  }
+
+  async run(): Promise<RestoreCounts> {
+    const { input, counts } = this;
+    const { signal, selects = () => true } = input;
+    const { seeds, endpoint, attempt } = input;
+    const fenced = attempt && { attempt, mayWrite: this.lease.expect };
+    const targets = await Targets.open(endpoint, { seeds, outcome: (...it) => this.#outcome(...it), signal, fenced });
+    this.#targets = targets;
+    const skip = this.confirmed.read;
+    try {
+      const reader = new RdbReader({
+        keep: (key, database) => {
+          this.#read++;
+          if (this.#read <= skip) return false;
+          counts.read++;
+          if (database !== 0)
+            throw new RolloutError('BadInput', `the backup has keys in database ${database}, and a cluster has none`);
+          this.#named = selects(key);
+          return this.#named;
+        },
+        raw: {
+          upTo: RAW_BYTES,
+          may: (code, format) => this.#mayRestore(code, format),
+          take: (value) => this.#raw(value),
+        },
+      });
+      let records = 0;
+      for await (const chunk of input.source.open()) {
+        for (const record of reader.read(chunk)) {
+          // A promise for each key would cost as much as the key.
+          const later = this.#put(record);
+          if (later) await later;
+          if ((++records & 63) === 0 && this.#crowded) await this.#makeRoom();
+        }
+        signal?.throwIfAborted();
+        await this.#makeRoom();
+        await this.#pace();
+        if (Date.now() - this.#confirmedAt > CONFIRM_EVERY_MS && !this.#building && !this.#partial)
+          await this.#confirm();
+        input.onProgress?.(counts, this.confirmed);
+      }
+      reader.end();
+      await this.#confirm();
+      await this.#loadLibraries();
+      return counts;
+    } finally {
+      targets.close();
+    }
+  }
+
+  get #there(): Targets {
+    if (!this.#targets) throw new Error('no target is open');
+    return this.#targets;
+  }
+
+  get #crowded(): boolean {
+    return this.#again.length > 0 || this.#fatal !== undefined || this.#there.lanes.some(({ crowded }) => crowded);
+  }
+
+  #put(record: RdbRecord): Promise<void> | undefined {
+    if (record.kind === 'aux') return undefined;
+    if (record.kind === 'function') {
+      if (this.input.functions === true) this.#libraries.push(Buffer.from(record.source));
+      return undefined;
+    }
+    const { part, first, last, key, expiresAt } = record;
+    this.#named = false;
+    this.#partial = !last;
+    if (first && this.#isOver(key, expiresAt)) return undefined;
+    if (!this.#building && first && part.type === 'string' && part.value.length <= RAW_BYTES) {
+      const slot = slotOf(key);
+      const [lane, writer] = this.#way(slot);
+      this.counts.bytes += part.value.length;
+      writer.string(lane.batch, { key, value: part.value, expiresAt, slot });
+      if (lane.batch.full) lane.send();
+      return undefined;
+    }
+    // An expired one's other pieces.
+    if (!first && !this.#building) return undefined;
+    if (!first || !last || part.type === 'string') return this.#build(record);
+    this.#small(record);
+    return undefined;
+  }
+
+  /** True where it need not be written. */
+  #isOver(key: Buffer, expiresAt: number | undefined): boolean {
+    const { counts } = this;
+    counts.selected++;
+    counts.bytes += key.length;
+    if (expiresAt === undefined || expiresAt > Date.now()) return false;
+    counts.expired++;
+    return true;
+  }
+
+  #raw({ key, code, value, format, expiresAt }: RawValue): void {
+    this.#named = false;
+    if (this.#isOver(key, expiresAt)) return;
+    const slot = slotOf(key);
+    const [lane, writer] = this.#way(slot);
+    this.counts.bytes += value.length;
+    writer.raw(lane.batch, { key, code, value, format, expiresAt, slot });
+    if (lane.batch.full) lane.send();
+  }
+
+  /** What can't be taken as it is serialized, and came in one piece. */
+  #small({ key, part, expiresAt }: Entry): void {
+    const slot = slotOf(key);
+    const [lane, writer] = this.#way(slot);
+    const aside = asideOf(key, slot);
+    const { commands, unrepresentable } = writer.values.write({
+      ...{ key: aside, part, first: true, last: true },
+      ...(expiresAt === undefined ? {} : { expiresAt }),
+    });
+    if (unrepresentable !== undefined) noteLack(this.counts, unrepresentable, key);
+    if (commands.length === 0) {
+      this.counts.refused++;
+      return;
+    }
+    writer.whole(lane.batch, { key, aside, commands, slot });
+    if (lane.batch.full) lane.send();
+  }
+
+  /** A piece of a large value. What a moved slot or a lost node leaves of it is begun again. */
+  async #build({ key, part, first, last, expiresAt }: Entry): Promise<void> {
+    if (first) {
+      await this.#settled();
+      const slot = slotOf(key);
+      this.#building = { key: Buffer.from(key), slot, aside: asideOf(key, slot), begun: false, lacks: false };
+    }
+    const building = this.#building;
+    if (!building) return;
+    const { slot, aside } = building;
+    const [lane, writer] = this.#way(slot);
+    const { commands, unrepresentable } = writer.values.write({
+      ...{ key: aside, part, first, last },
+      ...(expiresAt === undefined ? {} : { expiresAt }),
+    });
+    if (unrepresentable !== undefined && !building.lacks) {
+      building.lacks = true;
+      noteLack(this.counts, unrepresentable, building.key);
+    }
+    if (!building.begun && commands.length > 0) {
+      building.begun = true;
+      commands.unshift([Buffer.from('UNLINK'), aside]);
+      commands.splice(2, 0, [Buffer.from('PEXPIRE'), aside, Buffer.from(String(ASIDE_MS))]);
+    }
+    for (const command of commands) {
+      for (const word of command) this.counts.bytes += word.length;
+      writer.piece(lane.batch, [command], slot);
+      if (!lane.batch.full) continue;
+      lane.send();
+      await lane.room();
+    }
+    if (!last) return;
+    await lane.settled();
+    this.#building = undefined;
+    if (!building.begun) {
+      this.counts.refused++;
+      return;
+    }
+    if (this.#again.length > 0) throw new TargetLost(`a large value has moved: ${this.#again[0]?.why ?? ''}`);
+    if (this.#fatal) throw this.#fatal;
+    writer.complete(lane.batch, { key: building.key, aside, persists: expiresAt === undefined, slot });
+    lane.send();
+  }
+
+  /** @throws TargetLost where nobody serves the slot now */
+  #way(slot: number): [Lane, KeyWriter] {
+    const lane = this.#there.laneOf(slot);
+    if (!lane) throw new TargetLost(`nobody serves slot ${slot}`);
+    return [lane, this.#writerFor(lane.release)];
+  }
+
+  #writerFor(release: string): KeyWriter {
+    let writer = this.#writers.get(release);
+    if (!writer) {
+      writer = new KeyWriter(release, this.input.existing, this.input.endpoint.commands);
+      this.#writers.set(release, writer);
+    }
+    return writer;
+  }
+
+  /** Every node that may get it has to be able to. */
+  #mayRestore(code: number, format: Dialect): boolean {
+    let may = this.#may.get(code);
+    if (may === undefined) {
+      may = this.#there.lanes.every(({ release }) => this.#writerFor(release).restores(code, format));
+      this.#may.set(code, may);
+    }
+    return may;
+  }
+
+  #outcome(ack: Ack, batch: Batch, index: number): void {
+    const { counts } = this;
+    const due = batch.dues[index] ?? 1;
+    const isPiece = this.#building !== undefined && due === 1;
+    if (typeof ack !== 'string') {
+      // The pieces of a large value count once, with the transaction that gives it its name.
+      if (isPiece) return;
+      if (ack === null || ack === 0) counts.kept++;
+      else counts.written++;
+      return;
+    }
+    if (ack.startsWith('BUSYKEY')) {
+      counts.kept++;
+      return;
+    }
+    const bytes = batch.write(index);
+    if (/^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|LOADING|MASTERDOWN|READONLY|EXECABORT)\b/.test(ack)) {
+      this.#again.push({ write: { bytes, due, slot: batch.slots[index] ?? 0 }, why: ack });
+      return;
+    }
+    this.#refused(ack, bytes, this.#there.laneOf(batch.slots[index] ?? 0)?.address ?? 'a node');
+  }
+
+  #refused(ack: string, bytes: Buffer, where: string): void {
+    const { counts } = this;
+    const [name = none, key = none] = wordsOf(bytes);
+    const command = name.toString('latin1');
+    if (/no such key/.test(ack)) counts.expired++;
+    else if (/^OOM\b/.test(ack))
+      this.#fatal ??= new RolloutError('TargetFull', `${where} has no memory left for the backup: ${ack}`);
+    else if (/bad data format/i.test(ack)) {
+      counts.refused++;
+      noteLack(counts, 'values that the target does not read, of modules that it lacks for example', key);
+    } else if (ack.startsWith('NOPERM') || /unknown command/i.test(ack))
+      this.#fatal ??= new RolloutError('MissingPermission', `the restore needs ${command}: ${ack}`);
+    else this.#fatal ??= new RolloutError('Stopped', `${command} was refused: ${ack}`);
+  }
+
+  async #makeRoom(): Promise<void> {
+    if (this.#fatal) throw this.#fatal;
+    await this.#there.room();
+    if (this.#again.length > 0 && !this.#building) await this.#sendAgain();
+  }
+
+  /** Everything is answered, and nothing is to be sent again. */
+  async #settled(): Promise<void> {
+    await this.#there.settled();
+    if (this.#again.length > 0) await this.#sendAgain();
+    if (this.#fatal) throw this.#fatal;
+  }
+
+  /** Slots that are on their way, or served by nobody for a moment. */
+  async #sendAgain(): Promise<void> {
+    const targets = this.#there;
+    for (const deadline = Date.now() + PATIENCE_MS; this.#again.length > 0;) {
+      await targets.settled();
+      if (this.#fatal) throw this.#fatal;
+      const again = this.#again;
+      this.#again = [];
+      if (Date.now() > deadline)
+        throw new RolloutError(
+          'RolesUnsettled',
+          `the target takes no writes of some slots for ${PATIENCE_MS / 1000} s: ${again[0]?.why ?? ''}`,
+        );
+      await targets.lookAgain();
+      this.#may.clear();
+      for (const it of again) {
+        const lane = targets.laneOf(it.write.slot);
+        if (!lane) {
+          this.#again.push(it);
+          continue;
+        }
+        lane.batch.again(it.write);
+        if (lane.batch.full) lane.send();
+      }
+      await targets.settled();
+    }
+  }
+
+  async #confirm(): Promise<void> {
+    await this.#settled();
+    // Whoever goes on from there begins with the key under way.
+    const read = this.counts.read - (this.#named ? 1 : 0);
+    if (await this.#there.confirmed()) this.confirmed = { ...copyOf(this.counts), read };
+    this.#confirmedAt = Date.now();
+  }
+
+  async #pace(): Promise<void> {
+    const { rate, signal } = this.input;
+    if (rate === undefined) return;
+    const aheadMs = ((this.counts.selected - this.#already) / rate) * 1000 - (performance.now() - this.#begun);
+    if (aheadMs <= 5) return;
+    for (const lane of this.#there.lanes) lane.send();
+    await sleep(aheadMs, undefined, signal ? { signal } : {});
+  }
+
+  /** A library is of the whole server: each primary gets it, and gives it to its replicas. */
+  async #loadLibraries(): Promise<void> {
+    for (const source of this.#libraries)
+      for (const lane of this.#there.lanes) {
+        const [command] = this.#writerFor(lane.release).values.library(source).commands;
+        if (!command) {
+          noteLack(this.counts, 'functions');
+          break;
+        }
+        const words = this.input.existing === 'keep' ? command.filter((it) => it.toString() !== 'REPLACE') : command;
+        const [name = none, ...rest] = words;
+        const ack = await lane.ask(name.toString(), ...rest);
+        if (typeof ack === 'string' && !/already exists/i.test(ack))
+          throw new RolloutError('Stopped', `${lane.address} refused a function library: ${ack}`);
+      }
+  }
+}
+
+const none = Buffer.alloc(0);

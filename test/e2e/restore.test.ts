@@ -1,0 +1,262 @@
+// A backup that can't be brought back where it is wanted, or that brings back something else.
+import { randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { WorkflowFailedError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import type { BackupManifest } from '../../model/backup-manifest.js';
+import type { RestoreForecast, RestoreResult } from '../../model/backup-restore.js';
+import type { DeploymentFile } from '../../model/deployment.js';
+import { backupWorkflowId, operationId, restorePlanWorkflowId, TASK_QUEUE } from '../../model/names.js';
+import type { OperationStatus } from '../../model/operation.js';
+import { keySlot } from '../../redis/probe/slot.js';
+import { readTopology } from '../../redis/topology.js';
+import { Sandbox, until } from '../../scripts/sandbox/cluster.js';
+import { S3Server } from '../../scripts/sandbox/s3-server.js';
+import { Stage } from '../../scripts/sandbox/stage.js';
+import type { Ended } from '../../workflows/run.js';
+import { Dataset } from './stage/dataset.js';
+
+let s3: S3Server;
+let stage: Stage;
+let prefix: string;
+beforeAll(async () => {
+  s3 = await S3Server.start();
+});
+afterAll(() => s3[Symbol.asyncDispose]());
+beforeEach(async () => {
+  prefix = `redis/${randomBytes(4).toString('hex')}`;
+  const environment = {
+    ROLLOUT_TEST_BACKUP_KEY: randomBytes(32).toString('base64'),
+    ROLLOUT_TEST_OTHER_KEY: randomBytes(32).toString('base64'),
+    ROLLOUT_TEST_S3_ID: s3.accessKeyId,
+    ROLLOUT_TEST_S3_SECRET: s3.secretAccessKey,
+  };
+  for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
+  stage = await Stage.open({ environment, quickRetries: true });
+});
+afterEach(async () => {
+  await stage[Symbol.asyncDispose]();
+  vi.unstubAllEnvs();
+});
+
+const bucket = (key = 'env:ROLLOUT_TEST_BACKUP_KEY'): DeploymentFile['backup'] => ({
+  directory: join(stage.root, 'backups'),
+  encryption: { key },
+  target: {
+    ...{ kind: 's3', bucket: s3.bucket, prefix, endpoint: s3.endpoint },
+    ...{ accessKeyId: 'env:ROLLOUT_TEST_S3_ID', secretAccessKey: 'env:ROLLOUT_TEST_S3_SECRET' },
+  },
+});
+
+async function takeBackup(deployment: string): Promise<BackupManifest> {
+  const handle = await stage.client.workflow.start('backup', {
+    workflowId: backupWorkflowId(deployment),
+    taskQueue: TASK_QUEUE,
+    args: [{ deployment, startedBy: 'ana' }],
+  });
+  return (await handle.result()) as BackupManifest;
+}
+
+type Input = Record<string, unknown> & { deployment: string };
+type Done = Ended<RestoreResult> & RestoreResult;
+
+const begin = (input: Input) =>
+  stage.client.workflow.start('restore', {
+    workflowId: operationId(input.deployment),
+    taskQueue: TASK_QUEUE,
+    args: [{ startedBy: 'ana', ...input }],
+  });
+const restore = async (input: Input): Promise<Done> => (await (await begin(input)).result()) as Done;
+async function dryRun(input: Input): Promise<RestoreForecast> {
+  const handle = await stage.client.workflow.start('restore', {
+    workflowId: restorePlanWorkflowId(input.deployment),
+    taskQueue: TASK_QUEUE,
+    args: [{ startedBy: 'ana', dryRun: true, ...input }],
+  });
+  return (await handle.result()) as RestoreForecast;
+}
+async function failureOf(ended: Promise<unknown>): Promise<{ type: string; message: string }> {
+  const error: unknown = await ended.then(
+    (result) => new Error(`expected a failure, found ${JSON.stringify(result)}`),
+    (error: unknown) => error,
+  );
+  if (!(error instanceof WorkflowFailedError) || !(error.cause instanceof ApplicationFailure)) throw error;
+  return { type: error.cause.type ?? '', message: error.cause.message };
+}
+const like = (text: string): string => expect.stringContaining(text) as string;
+
+async function primariesOf(cluster: Sandbox): Promise<string[]> {
+  const { shards } = await readTopology(
+    cluster.endpoint(),
+    cluster.nodes.map(({ address }) => address),
+  );
+  return shards.map(({ primary }) => primary.address);
+}
+async function keysOf(cluster: Sandbox): Promise<string[]> {
+  const all = await Promise.all(
+    (await primariesOf(cluster)).map(async (it) => (await cluster.ask(it, 'KEYS', '*')) as string[]),
+  );
+  return all.flat().sort();
+}
+async function flush(cluster: Sandbox): Promise<void> {
+  for (const address of await primariesOf(cluster)) await cluster.ask(address, 'FLUSHALL');
+}
+/** To whoever serves it. */
+async function put(cluster: Sandbox, key: string, ...command: [string, ...(string | number)[]]): Promise<unknown> {
+  const { shards } = await readTopology(
+    cluster.endpoint(),
+    cluster.nodes.map(({ address }) => address),
+  );
+  const slot = keySlot(key);
+  const owner = shards.find(({ slots }) => slots.some(([from, to]) => from <= slot && slot <= to));
+  return cluster.ask(owner?.primary.address, ...command);
+}
+
+test('the same deployment after a FLUSHALL: all, and what is there already stays, is refused, or is replaced', async () => {
+  await using cluster = await Sandbox.cluster({ release: '8.0' });
+  const dataset = await Dataset.write(cluster, 300);
+  await put(cluster, 'gone', 'SET', 'gone', 'soon', 'PX', 20_000);
+  await stage.deploy('orders', cluster, { backup: bucket() });
+  const { backup } = await takeBackup('orders');
+  await until('it has expired', async () => (await put(cluster, 'gone', 'EXISTS', 'gone')) === 0, 60_000);
+  await flush(cluster);
+
+  const empty = await dryRun({ deployment: 'orders' });
+  expect(empty).toMatchObject({
+    ...{ backup, deployment: 'orders', from: 'orders', tooLarge: [] },
+    totals: { keys: 301, selected: 301, expired: 1, present: 0, written: 300, replaced: 0, targetKeys: 0 },
+  });
+  expect(await keysOf(cluster)).toEqual([]);
+
+  const done = await restore({ deployment: 'orders' });
+  expect(done).toMatchObject({ result: 'completed', backup, liveWriters: false, written: { keys: 300 } });
+  expect(done.statement).toContain('300 keys as in the backup');
+  await dataset.expectSame(1500);
+
+  // Now it has keys, of which one is other than it was and one is nobody's.
+  await put(cluster, 'shop:{1}:1', 'SET', 'shop:{1}:1', 'other');
+  await put(cluster, 'own', 'SET', 'own', 'one');
+  const refused = await failureOf(restore({ deployment: 'orders', confirm: 'orders' }));
+  expect(refused).toMatchObject({ type: 'Stopped', message: like('300 keys of the backup are in orders already') });
+  expect(refused.message).toContain('Nothing was written to orders.');
+  const unconfirmed = await failureOf(restore({ deployment: 'orders', existing: 'replace' }));
+  expect(unconfirmed.message).toContain('nobody has confirmed that it is restored into');
+  expect(unconfirmed.message).toContain('300 would be OVERWRITTEN');
+  expect(await failureOf(restore({ deployment: 'orders', confirm: 'ordres' }))).toMatchObject({
+    type: 'BadInput',
+    message: like("confirm: expected 'orders', the deployment that is written to, found 'ordres'"),
+  });
+  expect(await put(cluster, 'shop:{1}:1', 'GET', 'shop:{1}:1')).toBe('other');
+
+  const kept = await restore({ deployment: 'orders', existing: 'keep', confirm: 'orders' });
+  expect(kept.restored.reduce((sum, it) => sum + it.kept, 0)).toBe(300);
+  expect(kept.compared.reduce((sum, it) => sum + it.different, 0)).toBe(1);
+  expect(await put(cluster, 'shop:{1}:1', 'GET', 'shop:{1}:1')).toBe('other');
+
+  const replaced = await restore({ deployment: 'orders', existing: 'replace', confirm: 'orders' });
+  expect(replaced).toMatchObject({ confirmedBy: 'ana', written: { keys: 300 } });
+  await dataset.expectSame(1500);
+  expect(await put(cluster, 'own', 'GET', 'own')).toBe('one');
+}, 240_000);
+
+test('a cluster of two shards and one of four, an older release, a pattern and a range of slots', async () => {
+  await using cluster = await Sandbox.cluster({ release: '8.0', replicasEach: 0 });
+  const dataset = await Dataset.write(cluster, 200);
+  for (let i = 0; i < 50; i++) await put(cluster, `cart:${i}`, 'SET', `cart:${i}`, i);
+  await put(cluster, 'newer', 'HSET', 'newer', 'field', 'value');
+  await put(cluster, 'newer', 'HPEXPIRE', 'newer', 600_000, 'FIELDS', 1, 'field');
+  await stage.deploy('orders', cluster, { backup: bucket() });
+  await takeBackup('orders');
+
+  for (const [name, primaries, release] of [
+    ['two', 2, '8.0'],
+    ['four', 4, '6.2'],
+  ] as const) {
+    await using other = await Sandbox.cluster({ release, primaries, replicasEach: 0 });
+    await stage.deploy(name, other, { backup: { directory: join(stage.root, 'elsewhere') } });
+    const some = await restore({ deployment: name, from: 'orders', keys: 'cart:[0-9]' });
+    expect(some.written.keys).toBe(10);
+    expect(await keysOf(other)).toEqual(Array.from({ length: 10 }, (_, i) => `cart:${i}`));
+    const ranges = { deployment: name, from: 'orders', slots: ['0-5460'], existing: 'keep', confirm: name };
+    await restore(ranges);
+    const inRange = (await keysOf(cluster)).filter((key) => keySlot(key) <= 5460);
+    expect((await keysOf(other)).filter((key) => keySlot(key) <= 5460)).toEqual(inRange);
+    expect((await keysOf(other)).filter((key) => keySlot(key) > 5460).every((key) => /^cart:\d$/.test(key))).toBe(true);
+
+    const all = await restore({ deployment: name, from: 'orders', existing: 'replace', confirm: name, rate: 100_000 });
+    expect(all).toMatchObject({ result: 'completed', from: 'orders', deployment: name, liveWriters: false });
+    expect(await keysOf(other)).toEqual(await keysOf(cluster));
+    await dataset.expectSame(1500, other);
+    const lacks = all.restored.flatMap((it) => Object.entries(it.lacking));
+    expect(lacks).toEqual(release === '6.2' ? [['field expiries', { count: 1, examples: ['newer'] }]] : []);
+    expect(all.statement.includes('Not representable there: field expiries, of 1 (newer)')).toBe(release === '6.2');
+  }
+}, 240_000);
+
+test('a worker that dies in the middle, while it is watched; no upgrade begins beside it', async () => {
+  await using cluster = await Sandbox.cluster({ release: '7.0' });
+  const dataset = await Dataset.write(cluster, 200);
+  for (let i = 0; i < 3; i++) {
+    const tag = ['{a}', '{b}', '{c}'][i] ?? '';
+    for (let n = 0; n < 4000; n += 1000)
+      await put(cluster, tag, 'MSET', ...Array.from({ length: 1000 }, (_, k) => [`${tag}${n + k}`, 'v']).flat());
+  }
+  await stage.deploy('orders', cluster, { backup: bucket() });
+  await takeBackup('orders');
+  await flush(cluster);
+  stage.keepWorker();
+  await stage.faults.draw(
+    ...(['beginRestore', 'forecastShard', 'loadShard', 'compareShard'] as const).flatMap((activity) =>
+      (['before', 'after'] as const).map((when) => ({ activity, when, kind: 'kill' as const })),
+    ),
+  );
+  const running = await begin({ deployment: 'orders', rate: 3000 });
+  await until('a part of it is written', async () => (await keysOf(cluster)).length > 2000, 240_000);
+  process.kill(stage.workerPid, 'SIGKILL');
+  const refused: unknown = await stage.start('orders', '8.0').catch((error: unknown) => error);
+  expect(String(refused)).toMatch(/already started/i);
+  const done = (await running.result()) as Done;
+
+  expect(done).toMatchObject({ result: 'completed', liveWriters: false });
+  expect(await stage.faults.unfired()).toEqual([]);
+  expect(await keysOf(cluster)).toHaveLength(12_200);
+  await dataset.expectSame(1500);
+  const status = await stage.client.workflow.getHandle(operationId('orders')).query<OperationStatus>('status');
+  expect(status).toMatchObject({ phase: 'completed', restoring: { doing: 'comparing', keys: 12_200, done: 12_200 } });
+}, 480_000);
+
+test('a wrong key, and an object that was changed: nothing is loaded; a target without room is told before', async () => {
+  await using cluster = await Sandbox.cluster({ release: '8.0', replicasEach: 0 });
+  await Dataset.write(cluster, 100);
+  await stage.deploy('orders', cluster, { backup: bucket() });
+  const manifest = await takeBackup('orders');
+  await flush(cluster);
+
+  await stage.deploy('orders', cluster, { backup: bucket('env:ROLLOUT_TEST_OTHER_KEY') });
+  expect(await failureOf(restore({ deployment: 'orders' }))).toMatchObject({ type: 'Unauthorized' });
+  await stage.deploy('orders', cluster, { backup: bucket() });
+
+  const last = manifest.shards.at(-1);
+  const file = s3.file(`${prefix}/${last?.object ?? ''}`);
+  const whole = await readFile(file);
+  await writeFile(file, whole.subarray(0, -20));
+  const damaged = await failureOf(restore({ deployment: 'orders' }));
+  expect(damaged).toMatchObject({ type: 'Damaged', message: like(last?.object ?? '?') });
+  expect(damaged.message).toContain('Nothing was written to orders.');
+  expect(await keysOf(cluster)).toEqual([]);
+  await writeFile(file, whole);
+
+  expect(await failureOf(restore({ deployment: 'orders', backup: '20200101T000000Z-00000000' }))).toMatchObject({
+    type: 'BadInput',
+    message: like('there is no backup 20200101T000000Z-00000000'),
+  });
+
+  for (const address of await primariesOf(cluster)) {
+    await cluster.ask(address, 'CONFIG', 'SET', 'maxmemory', '1mb');
+  }
+  const full = await failureOf(restore({ deployment: 'orders' }));
+  expect(full).toMatchObject({ type: 'TargetFull', message: like('orders has no room for it') });
+  expect(await keysOf(cluster)).toEqual([]);
+}, 180_000);

@@ -1,0 +1,16 @@
+import { proxyActivities } from '@temporalio/workflow';
+import type { RestoreActivities } from '../model/work.js';
+
+/** Nothing was begun yet: who asked for it is told soon what is wrong. */
+export const looks = proxyActivities<RestoreActivities>({
+  startToCloseTimeout: '24 h',
+  heartbeatTimeout: '10 s',
+  retry: { initialInterval: '1 s', maximumAttempts: 3 },
+});
+
+/** A store may refuse, and a node be away, for some minutes; and each worker that dies costs an attempt. */
+export const loads = proxyActivities<RestoreActivities>({
+  startToCloseTimeout: '7 d',
+  heartbeatTimeout: '10 s',
+  retry: { initialInterval: '1 s', maximumInterval: '30 s', maximumAttempts: 30 },
+});
