@@ -1,4 +1,4 @@
-import { formatSlots, type SlotRange } from '../../model/topology.js';
+import type { SlotRange } from '../../model/topology.js';
 import type { NodeConnection } from '../connection.js';
 import type { StreamPoint } from '../replication/position.js';
 
@@ -132,6 +132,3 @@ export const parseSlots = (text: string): SlotRange[] =>
       const [from = 0, to = from] = range.split('-').map(Number);
       return [from, to];
     });
-
-export const sameSlots = (a: readonly SlotRange[], b: readonly SlotRange[]): boolean =>
-  formatSlots(a) === formatSlots(b);

@@ -38,5 +38,3 @@ const macChrome = '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome'
 
 export const chromiumProgram = async (): Promise<string | undefined> =>
   (await locate(...chromiumNames)) ?? ((await isExecutable(macChrome)) ? macChrome : undefined);
-
-export const prometheusProgram = (): Promise<string | undefined> => locate('prometheus');
