@@ -28,8 +28,8 @@ const CONFIRM_WITHIN_MS = 30_000;
 const NEVER_SERVES_WITH = ['min-replicas-to-write', 'min-slaves-to-write'];
 
 /**
- * The standby isn't taken for this attempt: its follower acts on it, and is to go on until the end. What an attempt that
- * was overtaken may still do there, the standby's script refuses by its clock and by the record.
+ * No connection to the standby is closed for this attempt: its follower acts on it, and is to go on until the end. What an
+ * attempt that was overtaken may still do there, the standby's script refuses by its clock and by the record.
  */
 export const cutOverActivity =
   (dependencies: Dependencies): FallbackActivities['cutOver'] =>
