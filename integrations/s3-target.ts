@@ -3,6 +3,7 @@ import type * as Sdk from '@aws-sdk/client-s3';
 import { RolloutError } from '../model/failures.js';
 import type { StoredObject, Unfinished } from '../model/leftovers.js';
 import type { BackupTarget } from './backup-target.js';
+import { putInParts } from './s3-parts.js';
 import { damaged } from './sealed.js';
 
 export interface S3Settings {
@@ -18,10 +19,6 @@ export interface S3Settings {
   objectLock?: { mode: 'governance' | 'compliance'; for: number } | undefined;
 }
 
-const MB = 1024 * 1024;
-/** S3 takes 10,000 parts: 80 GB in small ones, and 320 GB more. */
-const partBytes = (part: number): number => (part <= 5000 ? 16 * MB : 64 * MB);
-const MOST_PARTS = 10_000;
 /** Longest that the store may say nothing, ms; a part of 16 MB takes this long at 270 kB/s. */
 const SILENCE_MS = 60_000;
 
@@ -71,7 +68,7 @@ export async function s3Target(settings: S3Settings): Promise<BackupTarget> {
     return found.sort((a, b) => (a.object < b.object ? -1 : 1));
   }
 
-  const lock = (): Partial<Sdk.CreateMultipartUploadCommandInput> =>
+  const lock = (): Pick<Sdk.PutObjectCommandInput, 'ObjectLockMode' | 'ObjectLockRetainUntilDate'> =>
     objectLock === undefined
       ? {}
       : {
@@ -110,17 +107,14 @@ export async function s3Target(settings: S3Settings): Promise<BackupTarget> {
           new sdk.CreateMultipartUploadCommand({ ...at(object), ChecksumAlgorithm: 'SHA256', ...lock() }),
         );
         ({ UploadId } = begun);
-        for await (const body of inParts(content)) {
-          const PartNumber = parts.length + 1;
-          if (PartNumber > MOST_PARTS)
-            throw new RolloutError('BackupFailed', `${object} is larger than S3 takes in ${MOST_PARTS} parts`);
+        await putInParts(object, content, async ({ number: PartNumber, bytes: body }) => {
           hash.update(body);
           bytes += body.length;
           const ChecksumSHA256 = createHash('sha256').update(body).digest('base64');
           const part = { ...at(object), UploadId, PartNumber, Body: body, ContentLength: body.length, ChecksumSHA256 };
           const { ETag } = await client.send(new sdk.UploadPartCommand(part));
           parts.push({ PartNumber, ETag, ChecksumSHA256 });
-        }
+        });
         const whole = { ...at(object), UploadId, MultipartUpload: { Parts: parts } };
         await client.send(new sdk.CompleteMultipartUploadCommand(whole));
       } catch (error) {
@@ -136,7 +130,7 @@ export async function s3Target(settings: S3Settings): Promise<BackupTarget> {
       const hash = createHash('sha256').update(content).digest();
       const body = { Body: content, ContentLength: content.length, ChecksumSHA256: hash.toString('base64') };
       try {
-        await client.send(new sdk.PutObjectCommand({ ...at(object), ...body }));
+        await client.send(new sdk.PutObjectCommand({ ...at(object), ...body, ...lock() }));
       } catch (error) {
         throw failure(error, object);
       }
@@ -216,27 +210,6 @@ const isLocked = (error: unknown): boolean =>
   error instanceof Error &&
   (error as Partial<Sdk.S3ServiceException>).$metadata?.httpStatusCode === 403 &&
   /object lock|WORM|retention/i.test(error.message);
-
-/** Buffers of exactly a part's size; only the last is shorter, and there is always one. */
-async function* inParts(content: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
-  let number = 1;
-  let held: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of content) {
-    let left = chunk;
-    while (size + left.length >= partBytes(number)) {
-      const room = partBytes(number) - size;
-      yield Buffer.concat([...held, left.subarray(0, room)]);
-      left = left.subarray(room);
-      held = [];
-      size = 0;
-      number++;
-    }
-    if (left.length > 0) held.push(left);
-    size += left.length;
-  }
-  if (size > 0 || number === 1) yield Buffer.concat(held);
-}
 
 function unlessGone(error: unknown): void {
   if ((error as Error).name !== 'NoSuchUpload') throw error;
