@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { backupBench } from './bench/backup/command.js';
 import { endAll, type Bench } from './bench/bench.js';
 import { followBench } from './bench/follow/command.js';
 import { handoverBench } from './bench/handover/command.js';
@@ -8,6 +9,7 @@ import { upgradeBench } from './bench/upgrade/command.js';
 import { columns } from './rollout/views/columns.js';
 
 const benches: Readonly<Record<string, Bench>> = {
+  backup: backupBench,
   follow: followBench,
   handover: handoverBench,
   restore: restoreBench,
@@ -16,6 +18,7 @@ const benches: Readonly<Record<string, Bench>> = {
 
 const help = `npm run bench NAME [-- OPTIONS]     measures on real servers of this machine, on loopback
 
+  backup     how fast a shard goes into a bucket, encrypted, beside redis-cli | gzip | openssl | upload
   follow     how fast a follower takes in what a primary writes, beside a native replica
   handover   what clients see of a primary's handover, ours beside what people do by hand
   restore    how fast a backup's snapshots go into a cluster, beside redis-cli --pipe and the servers' own loading

@@ -69,10 +69,11 @@ export function several<Name extends string>(option: string, text: string, known
   });
 }
 
-/** Brings Temporal and the servers of these releases here, as far as they can be had. */
-export async function bring(releases: readonly string[]): Promise<void> {
+/** Brings Temporal, the servers of these releases and other programs here, as far as they can be had. */
+export async function bring(releases: readonly string[], programs: readonly string[] = []): Promise<void> {
   const wanted = components.filter(
-    ({ name, server }) => name === 'temporal' || releases.some((it) => server && satisfies(server.release, it)),
+    ({ name, server }) =>
+      ['temporal', ...programs].includes(name) || releases.some((it) => server && satisfies(server.release, it)),
   );
   const outcomes = await setUp(wanted, new Progress(process.stderr));
   const missing = outcomes.filter(({ state }) => state === 'missing');

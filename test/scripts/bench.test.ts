@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { BackupRow } from '../../scripts/bench/backup/measure.js';
 import type { Row } from '../../scripts/bench/handover/rows.js';
 import { longestGap, ratiosOf, rowsOf, type Sample } from '../../scripts/bench/handover/rows.js';
 import { breakdown } from '../../scripts/bench/upgrade/breakdown.js';
@@ -49,6 +50,22 @@ test('the handover is measured with clients of both libraries, ours beside the o
     expect(writeGapMs.max).toBeGreaterThanOrEqual(writeGapMs.median);
   }
   expect(summary.ratios).toHaveLength(2);
+}, 300_000);
+
+test('a backup is measured beside the pipe by hand, and both put the same snapshot away', async () => {
+  const { code, stdout, stderr } = await bench('backup', '--sizes', '0.005', '--runs', '1', '--json');
+  expect({ code, end: code === 0 ? '' : stderr.slice(-2000) }).toEqual({ code: 0, end: '' });
+  const { rows } = JSON.parse(stdout) as { rows: BackupRow[] };
+  expect(rows).toMatchObject([
+    { who: 'rollout', keys: 5000 },
+    { who: 'pipe', keys: 5000 },
+  ]);
+  for (const { rdbBytes, storedBytes, megabytesPerSecond } of rows) {
+    expect(storedBytes).toBeGreaterThan(1_000_000);
+    expect(storedBytes).toBeLessThan(rdbBytes);
+    expect(megabytesPerSecond).toBeGreaterThan(0);
+  }
+  expect(rows[0]?.peakMb).toBeGreaterThan(10);
 }, 300_000);
 
 test('wrong usage is told from what it found, and starts nothing', async () => {
