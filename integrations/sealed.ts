@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type * as Sdk from '@aws-crypto/client-node';
 import { RolloutError } from '../model/failures.js';
+import { kmsKey } from './kms-key.js';
 import { FRAME_BYTES, wellFramed } from './sealed-frames.js';
 import { resolveSecret } from './secrets.js';
 import { through } from './through.js';
@@ -13,7 +14,7 @@ export interface SealedAs {
   object: string;
 }
 
-type Keyring = Sdk.RawAesKeyringNode;
+type Keyring = Sdk.KeyringNode;
 
 /** Keys that are at hand. */
 export interface SealingKeys {
@@ -23,34 +24,48 @@ export interface SealingKeys {
   ids: readonly string[];
   sealing: Keyring;
   opening: Sdk.MultiKeyringNode;
+  /** What a store of keys refused last. */
+  refusal(): RolloutError | undefined;
 }
 
 // Loaded only where something is sealed: with its KMS client it takes a third of a second.
 const loadSdk = (): Promise<typeof Sdk> => import('@aws-crypto/client-node');
 
 /**
- * Reads the keys that references name: 32 random bytes each, as base64 or hex. The first seals; all open, so that what was
- * sealed before a key was changed can be read.
+ * Reads the keys that references name. The first seals; all open, so that what was sealed before a key was changed can be
+ * read. A key of KMS is asked for when something is sealed or opened, and stays there.
  *
- * @param references `env:NAME` or `file:PATH`
+ * @param references `env:NAME` or `file:PATH`, 32 random bytes as base64 or hex; `kms:ARN`
  * @throws RolloutError Unauthorized, naming the reference and never the content
  */
 export async function sealingKeys(references: readonly [string, ...string[]]): Promise<SealingKeys> {
   const sdk = await loadSdk();
   const [first, ...older] = references;
-  const sealing = await readKey(sdk, first);
-  const all = [sealing, ...(await Promise.all(older.map((it) => readKey(sdk, it))))];
+  const sealing = await keyOf(sdk, first);
+  const all = [sealing, ...(await Promise.all(older.map((it) => keyOf(sdk, it))))];
   return {
-    id: sealing.keyName,
-    ids: all.map(({ keyName }) => keyName),
-    sealing,
-    opening: new sdk.MultiKeyringNode({ children: all }),
+    id: sealing.id,
+    ids: all.map(({ id }) => id),
+    sealing: sealing.keyring,
+    opening: new sdk.MultiKeyringNode({ children: all.map(({ keyring }) => keyring) }),
+    refusal: () => all.map(({ refusal }) => refusal?.()).find((it) => it !== undefined),
   };
+}
+
+interface Key {
+  id: string;
+  keyring: Keyring;
+  refusal?: () => RolloutError | undefined;
+}
+
+function keyOf(sdk: typeof Sdk, reference: string): Promise<Key> {
+  const arn = /^kms:(.+)$/.exec(reference)?.[1];
+  return arn === undefined ? readKey(sdk, reference) : Promise.resolve({ id: arn, ...kmsKey(sdk, arn) });
 }
 
 const KEY_BYTES = 32;
 
-async function readKey(sdk: typeof Sdk, reference: string): Promise<Keyring> {
+async function readKey(sdk: typeof Sdk, reference: string): Promise<Key> {
   const text = (await resolveSecret(reference)).trim();
   const bytes = Buffer.from(text, /^[0-9a-fA-F]{64}$/.test(text) ? 'hex' : 'base64');
   if (bytes.length !== KEY_BYTES)
@@ -61,13 +76,14 @@ async function readKey(sdk: typeof Sdk, reference: string): Promise<Keyring> {
   const id = createHash('sha256').update('redis-rollout backup key\n').update(bytes).digest('hex').slice(0, 16);
   // The SDK wipes the bytes that it was given: none of a buffer that others share.
   const unencryptedMasterKey = new Uint8Array(bytes);
-  return new sdk.RawAesKeyringNode({
+  const keyring = new sdk.RawAesKeyringNode({
     keyNamespace: 'redis-rollout',
     keyName: id,
     unencryptedMasterKey,
     wrappingSuite: sdk.RawAesWrappingSuiteIdentifier.AES256_GCM_IV12_TAG16_NO_PADDING,
     utf8Sorting: true,
   });
+  return { id, keyring };
 }
 
 /** Only suites that commit to their key: no object opens with two keys to two different texts. */
@@ -87,7 +103,11 @@ export async function* seal(
     frameLength: FRAME_BYTES,
     suiteId: sdk.AlgorithmSuiteIdentifier.ALG_AES256_GCM_IV12_TAG16_HKDF_SHA512_COMMIT_KEY,
   });
-  yield* through(plain, stream);
+  try {
+    yield* through(plain, stream);
+  } catch (error) {
+    throw error instanceof RolloutError ? error : (keys.refusal() ?? error);
+  }
 }
 
 /**
@@ -120,6 +140,8 @@ export async function* unseal(
   } catch (error) {
     if (error instanceof RolloutError) throw error;
     if (!(error instanceof Error) || 'syscall' in error || error.name === 'AbortError') throw error;
+    const refusal = keys.refusal();
+    if (refusal) throw refusal;
     throw damaged(
       as.object,
       /unencryptedDataKey has not been set/.test(error.message)

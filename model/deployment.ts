@@ -259,11 +259,18 @@ const s3Target = z.strictObject({
     ),
 });
 
+const keyReference = z
+  .string()
+  .regex(
+    /^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|kms:arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+)$/,
+    'expected env:NAME, file:PATH or kms:ARN with the ARN of a key, never the key itself',
+  );
+
 const encryption = z.strictObject({
-  key: secretReference.describe(
-    'Where the key lies that seals new backups, 32 random bytes as base64 or hex: env:NAME or file:PATH.',
+  key: keyReference.describe(
+    'Where the key lies that seals new backups: env:NAME or file:PATH, 32 random bytes as base64 or hex; or kms:ARN, a symmetric key of AWS KMS.',
   ),
-  olderKeys: z.array(secretReference).default([]).describe('Keys that open backups which were sealed with them.'),
+  olderKeys: z.array(keyReference).default([]).describe('Keys that open backups which were sealed with them.'),
 });
 
 /** One Redis or Valkey installation. Rules between fields are in deployment-rules.ts. */

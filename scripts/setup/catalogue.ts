@@ -1,5 +1,6 @@
 import { debianProgram, debianServer } from './debian.js';
 import { FAKETIME, faketimeByDebian } from './faketime.js';
+import { LOCAL_KMS, localKmsByGo } from './local-kms.js';
 import type { Route } from './route.js';
 import { chromiumNames } from './search-path.js';
 import { sourceBuild } from './source-build.js';
@@ -163,6 +164,13 @@ export const components: readonly Component[] = [
     programs: [VERSITYGW],
     routes: [versitygwByGo],
     byHand: 'install Go and let set-up build it, or put versitygw on PATH (github.com/versity/versitygw)',
+  },
+  {
+    name: 'local-kms',
+    neededFor: 'tests',
+    programs: [LOCAL_KMS],
+    routes: [localKmsByGo],
+    byHand: 'install Go and let set-up build it',
   },
   {
     name: 'faketime',
