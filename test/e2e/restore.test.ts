@@ -16,6 +16,7 @@ import { Sandbox, until } from '../../scripts/sandbox/cluster.js';
 import { S3Server } from '../../scripts/sandbox/s3-server.js';
 import { Stage } from '../../scripts/sandbox/stage.js';
 import type { Ended } from '../../workflows/run.js';
+import { rollout as runCli } from '../scripts/rollout/stage/cli.js';
 import { Dataset } from './stage/dataset.js';
 
 let s3: S3Server;
@@ -259,4 +260,42 @@ test('a wrong key, and an object that was changed: nothing is loaded; a target w
   const full = await failureOf(restore({ deployment: 'orders' }));
   expect(full).toMatchObject({ type: 'TargetFull', message: like('orders has no room for it') });
   expect(await keysOf(cluster)).toEqual([]);
+}, 180_000);
+
+test('by rollout: what would be done, what is refused, and how far it is', async () => {
+  await using cluster = await Sandbox.cluster({ release: '7.2', primaries: 1, replicasEach: 0 });
+  const [node] = cluster.nodes;
+  for (let i = 0; i < 20; i++) await cluster.ask(node?.address, 'SET', `cart:${i}`, i);
+  await stage.deploy('orders', cluster, { backup: bucket() });
+  const { backup } = await takeBackup('orders');
+  const environment = { TEMPORAL_ADDRESS: stage.address, ROLLOUT_DEPLOYMENTS: stage.deployments, ROLLOUT_AS: 'ana' };
+  const rollout = (...args: string[]) => runCli(args, { env: environment });
+  await cluster.ask(node?.address, 'DEL', 'cart:7');
+
+  const dry = await rollout('restore', 'orders', '--dry-run');
+  expect(dry).toMatchObject({ code: 0, stdout: like(`backup ${backup}: 20 keys, of which 1 key would be written`) });
+  expect(dry.stdout).toContain('19 keys of the backup are there already: it would be refused; --keep');
+  const refused = await rollout('restore', 'orders', '--yes', 'orders');
+  expect(refused).toMatchObject({ code: 3, stderr: like('Nothing was written to orders.') });
+  expect(await rollout('restore', 'orders', '--keep', '--yes', 'carts')).toMatchObject({
+    code: 2,
+    stderr: like('--yes: expected orders'),
+  });
+  expect(await rollout('restore', 'orders', '--slots', '9-5')).toMatchObject({
+    code: 2,
+    stderr: like('slots.0: expected a slot or a range of slots, 0 to 16383, for example 0-5460, found "9-5"'),
+  });
+  expect(await cluster.ask(node?.address, 'EXISTS', 'cart:7')).toBe(0);
+
+  const done = await rollout('restore', 'orders', '--keep', '--yes', 'orders', '--json');
+  expect(done.code).toBe(0);
+  expect(JSON.parse(done.stdout)).toMatchObject({
+    result: 'completed',
+    backup,
+    written: { keys: 1 },
+    confirmedBy: 'ana',
+  });
+  expect(await cluster.ask(node?.address, 'GET', 'cart:7')).toBe('7');
+  const status = await rollout('status', 'orders');
+  expect(status.stdout).toContain('comparing 20 of 20 keys (100 %)');
 }, 180_000);

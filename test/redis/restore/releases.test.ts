@@ -58,7 +58,13 @@ test.each(pairs)(
     expect(counts.lacking['field expiries']?.count ?? 0).toBe(fields ? 2 : 0);
     expect(told.lacking['field expiries']?.count ?? 0).toBe(fields ? 2 : 0);
     const skip = new Set(lost > 0 ? ['module:vectors'] : []);
-    expect(differences(before, await contentOfCluster(cluster), { toleranceMs: 1500, skip })).toEqual([]);
+    // An older release doesn't tell what the newer one counts of a stream.
+    const differing = async (): Promise<string[]> => {
+      const after = await contentOfCluster(cluster);
+      const [newer, older] = from.startsWith('5') ? [after, before] : [before, after];
+      return differences(newer, older, { toleranceMs: 1500, skip });
+    };
+    expect(await differing()).toEqual([]);
 
     const compared = await compareWithTarget({ ...into(cluster), snapshot: source.open() });
     expect(compared.examples.filter((it) => !it.startsWith('module:vectors'))).toEqual([]);
@@ -69,7 +75,7 @@ test.each(pairs)(
     expect(again).toMatchObject({ written: counts.written, kept: 0 });
     const kept = await loadSnapshot({ ...into(cluster), source, existing: 'keep', functions: true });
     expect(kept).toMatchObject({ written: 0, kept: counts.written });
-    expect(differences(before, await contentOfCluster(cluster), { toleranceMs: 1500, skip })).toEqual([]);
+    expect(await differing()).toEqual([]);
   },
   240_000,
 );
