@@ -11,7 +11,7 @@ export interface FilledSegment {
 }
 
 /** From whom the bytes come that follow. */
-export type ReadFrom = Pick<SegmentHeader, 'replid' | 'release' | 'node' | 'role' | 'tookOver'>;
+export type ReadFrom = Pick<SegmentHeader, 'replid' | 'release' | 'node' | 'role' | 'tookOver' | 'late'>;
 
 export interface LinePlace {
   slots: string;
@@ -58,7 +58,7 @@ export class ArchiveBuffer {
   /** From here on what comes is of another node, perhaps of the history that a failover began. */
   from(reading: ReadFrom, now: number): FilledSegment | undefined {
     const before = this.#reading;
-    const same = before?.replid === reading.replid && before.release === reading.release;
+    const same = before?.replid === reading.replid && before.release === reading.release && !reading.late;
     const filled = before === undefined || same ? undefined : this.cut(now);
     this.#reading = reading;
     return filled;
@@ -103,7 +103,12 @@ export class ArchiveBuffer {
       records.at(-1)?.at ?? 0,
       Math.min(rest[0]?.at ?? Infinity, Math.max(this.#last, now)),
     );
-    const header: SegmentHeader = { format: 1, first, aligned: this.#aligned, ...this.#reading };
+    const { late, ...reading } = this.#reading;
+    const isLate = late !== undefined && first <= late.upTo;
+    const header: SegmentHeader = {
+      ...{ format: 1, first, aligned: this.#aligned, ...reading },
+      ...(isLate ? { late } : {}),
+    };
     this.#aligned = end === boundary;
     this.#records = rest;
     this.#bytes = offset - end;

@@ -13,6 +13,8 @@ const LOOK_EVERY_MS = 10_000;
 const STATE_EVERY_MS = 500;
 const PATIENCE_MS = 60_000;
 const LONGEST_PAUSE_MS = 2000;
+/** What comes so long after it was written has no time that could be relied on to the second, ms. */
+const LATE_MS = 1000;
 /** After it was told to end, for what it holds, ms. */
 const LAST_WORDS_MS = 20_000;
 
@@ -36,6 +38,8 @@ export async function archiveLine(
   const uploads = new ArchiveUploads(store, keys, lastWords.signal);
   let link: Link | undefined;
   let problem: string | undefined;
+  /** When the stream last came, or was seen to have nothing more. */
+  let alive = place.from;
   const roll = (): void => {
     const now = Date.now();
     const due = buffer.since !== undefined && now - buffer.since >= rollEveryMs;
@@ -61,11 +65,14 @@ export async function archiveLine(
   };
   const isStored = (): boolean => firstOnly !== undefined && uploads.stored !== undefined;
 
-  const read = async ({ source, attachment, tookOver }: Link): Promise<ArchiveEnd | undefined> => {
+  const read = async ({ source, attachment, position }: Link): Promise<ArchiveEnd | undefined> => {
     const { role, release } = source;
     const node = addressOf(source.endpoint);
+    const { before: tookOver, offset } = position;
     const reading = { replid: attachment.answer.replid, release, node, role, ...(tookOver ? { tookOver } : {}) };
-    uploads.add(buffer.from(reading, Date.now()));
+    const isLate = Date.now() - alive > LATE_MS && offset > buffer.point.offset;
+    const late = isLate ? { late: { since: alive, upTo: offset } } : {};
+    uploads.add(buffer.from({ ...reading, ...late }, Date.now()));
     let looked: ArchiveEnd | 'better' | undefined;
     const look = setInterval(() => {
       void better(source, sources).then((found) => {
@@ -78,7 +85,8 @@ export async function archiveLine(
     }, 50);
     try {
       for await (const chunk of attachment.bytes()) {
-        buffer.push(chunk, Date.now());
+        alive = Date.now();
+        buffer.push(chunk, alive);
         problem = undefined;
         if (buffer.bytes >= rollBytes) uploads.add(buffer.cut(Date.now(), { anywhere: true }));
         await uploads.below(SEGMENTS_WAITING * rollBytes);

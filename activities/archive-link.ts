@@ -2,7 +2,7 @@ import type { Standing } from '../model/archive.js';
 import { RolloutError } from '../model/failures.js';
 import { connect } from '../redis/connection.js';
 import type { Attachment } from '../redis/replication/client.js';
-import { readPosition, type StreamPoint } from '../redis/replication/position.js';
+import { readPosition, type StreamPosition } from '../redis/replication/position.js';
 import { linkAfter } from '../redis/replication/stream.js';
 import type { ArchiveSource } from './archive-shard.js';
 
@@ -10,7 +10,7 @@ import type { ArchiveSource } from './archive-shard.js';
 const SILENCE_MS = 25_000;
 
 export type Linked =
-  | { source: ArchiveSource; attachment: Attachment; tookOver: StreamPoint | undefined }
+  | { source: ArchiveSource; attachment: Attachment; position: StreamPosition }
   /** None of them has what follows. */
   | { gap: string };
 
@@ -34,7 +34,7 @@ export async function linkToAny(
       const acknowledge = source.role === 'replica' ? 'stream' : 'none';
       const link = await linkAfter(point, source.endpoint, { acknowledge, silenceMs: SILENCE_MS, signal });
       if ('gap' in link) gaps.push(link.gap.why);
-      else return { source, attachment: link.attachment, tookOver: await tookOver(source) };
+      else return await linked(source, link.attachment);
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof RolloutError)) throw error;
@@ -45,7 +45,16 @@ export async function linkToAny(
   throw failure ?? new RolloutError('Unreachable', 'no node of the shard can be read');
 }
 
-async function tookOver({ endpoint }: ArchiveSource): Promise<StreamPoint | undefined> {
+async function linked(source: ArchiveSource, attachment: Attachment): Promise<Linked> {
+  try {
+    return { source, attachment, position: await positionOf(source) };
+  } catch (error) {
+    attachment.close();
+    throw error;
+  }
+}
+
+async function positionOf({ endpoint }: ArchiveSource): Promise<StreamPosition> {
   await using node = await connect(endpoint);
-  return (await readPosition(node)).before;
+  return await readPosition(node);
 }

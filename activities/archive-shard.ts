@@ -62,7 +62,7 @@ export async function archiveShard(options: ArchiveShard): Promise<ArchiveEnd> {
     .filter((it) => it.slots === slots)
     .at(-1);
   const snapshots = await options.snapshots();
-  const usable = newest !== undefined && snapshots.some((it) => runAfter([newest], it) !== undefined);
+  const usable = newest !== undefined && snapshots.some((it) => runAfter([newest], it, slots) !== undefined);
   if (newest && !usable && !options.snapshotComing)
     return { kind: 'needsSnapshot', why: `no backup lies in what is archived of ${shard} yet` };
   for (const since = performance.now(); ;) {

@@ -5,7 +5,14 @@ import { loadDeployment } from '../integrations/deployment-files.js';
 import { endpointFor } from '../integrations/secrets.js';
 import type { Deployment } from '../model/deployment.js';
 import { RolloutError } from '../model/failures.js';
-import type { Activities, BackupActivities, NodePlace, Order, RestoreActivities } from '../model/work.js';
+import type {
+  Activities,
+  ArchiveActivities,
+  BackupActivities,
+  NodePlace,
+  Order,
+  RestoreActivities,
+} from '../model/work.js';
 import type { FencingToken, Platform, PlatformNode } from '../platforms/platform.js';
 import { processPlatform } from '../platforms/process/platform.js';
 import { at, connect, type Endpoint, type NodeConnection } from '../redis/connection.js';
@@ -79,7 +86,9 @@ const firstLooks: readonly string[] = [
   'readBackup',
   'planPrune',
   'beginRestore',
-] satisfies (keyof (Activities & BackupActivities & RestoreActivities))[];
+  'resolvePoint',
+  'beginArchive',
+] satisfies (keyof (Activities & ArchiveActivities & BackupActivities & RestoreActivities))[];
 
 /** For another try. */
 export const unreadable = (error: unknown): unknown =>

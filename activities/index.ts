@@ -1,4 +1,5 @@
-import type { Activities, BackupActivities, RestoreActivities } from '../model/work.js';
+import type { Activities, ArchiveActivities, BackupActivities, RestoreActivities } from '../model/work.js';
+import { archiveActivities } from './archive.js';
 import { assessActivities } from './assess.js';
 import { backupActivities } from './backup.js';
 import { fallbackActivities } from './assess-fallback.js';
@@ -12,6 +13,7 @@ import { writeReport } from './report.js';
 import { proveBackupActivities } from './prove-backup.js';
 import { pruneActivities } from './prune-backups.js';
 import { restoreActivities } from './restore-backup.js';
+import { provePointActivities } from './prove-point.js';
 import { restoreShardActivity } from './restore-shard.js';
 import { returnNodeActivity } from './return-node.js';
 import { sealedBackupActivities } from './sealed-backup.js';
@@ -22,7 +24,9 @@ export type { Dependencies } from './dependencies.js';
 export { FailureInterceptor } from './failure.js';
 
 /** Everything that workflows can ask for, built with its dependencies so that tests can hand in others. */
-export function createActivities(dependencies: Dependencies): Activities & BackupActivities & RestoreActivities {
+export function createActivities(
+  dependencies: Dependencies,
+): Activities & ArchiveActivities & BackupActivities & RestoreActivities {
   return {
     ...assessActivities(dependencies),
     ...nodeActivities(dependencies),
@@ -33,6 +37,8 @@ export function createActivities(dependencies: Dependencies): Activities & Backu
     ...proveBackupActivities(dependencies),
     ...pruneActivities(dependencies),
     ...restoreActivities(dependencies),
+    ...provePointActivities(dependencies),
+    ...archiveActivities(dependencies),
     ...standbyActivities(dependencies),
     ...fallbackActivities(dependencies),
     follow: followActivity(dependencies),

@@ -142,7 +142,7 @@ async function reading(pipe: string, { server, signal }: Watched): Promise<FileH
 }
 
 /** Keys by database; undefined while it loads. */
-async function keysOf(endpoint: Endpoint): Promise<Map<number, number> | undefined> {
+export async function keysOf(endpoint: Endpoint): Promise<Map<number, number> | undefined> {
   await using node = await connect(endpoint);
   const info = parseInfo(String(await node.call('INFO')));
   if (info['loading'] !== '0') return undefined;

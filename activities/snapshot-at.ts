@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ArchiveStore } from '../integrations/archive-store.js';
 import type { BackupStore } from '../integrations/backup-store.js';
 import type { SealingKeys } from '../integrations/sealed.js';
-import { runAfter, stretchesOf, type Segment } from '../model/archive.js';
+import { runAfter, slotsKey, stretchesOf, type Segment } from '../model/archive.js';
 import type { SealedShard } from '../model/backup-manifest.js';
 import { RolloutError } from '../model/failures.js';
 import { connect } from '../redis/connection.js';
@@ -70,18 +70,19 @@ export async function* snapshotAt(input: SnapshotAt): AsyncGenerator<Buffer, voi
 }
 
 /** A scratch server that is what the shard was at the offset. To look at. */
-export async function serverAt(input: SnapshotAt): Promise<ScratchServer> {
+export async function serverAt(input: SnapshotAt): Promise<ScratchServer & { release: string }> {
   const { backups, keys, backup, shard, offset, signal, onProgress } = input;
   const segments = await segmentsUpTo(input);
   // What the newest of them propagates, an older one would drop without a word; and it loads what an older one saved.
   const releases = [shard.release, ...segments.map(({ release }) => release)].filter((it) => it !== undefined);
   const newest = oldestFirst(releases).at(-1);
-  const program = (await serverFor(newest, input.servers))?.program;
-  if (program === undefined)
+  const found = await serverFor(newest, input.servers);
+  if (!found)
     throw new RolloutError(
       'MissingServer',
       `no server of ${newest ?? 'an unknown release'} is here, which ${shard.shard} is to be played back with`,
     );
+  const { release, program } = found;
   const password = randomBytes(16).toString('hex');
   let applied = 0;
   async function* stream(): AsyncGenerator<Buffer, void, void> {
@@ -118,7 +119,7 @@ export async function serverAt(input: SnapshotAt): Promise<ScratchServer> {
         `the archive of ${shard.shard} ends at ${shard.offset + applied}, before ${offset}`,
       );
     await caughtUp(server, shard.offset + fed, signal);
-    return { ...server, [Symbol.asyncDispose]: dispose };
+    return { ...server, release, [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await dispose();
     throw error;
@@ -126,7 +127,7 @@ export async function serverAt(input: SnapshotAt): Promise<ScratchServer> {
 }
 
 async function segmentsUpTo({ archive, backup, shard, offset }: SnapshotAt): Promise<Segment[]> {
-  const run = runAfter(stretchesOf(await archive.segments()), shard);
+  const run = runAfter(stretchesOf(await archive.segments()), shard, slotsKey(shard.slots));
   const last = run?.segments.at(-1)?.end;
   if (!run || last === undefined || last < offset || offset < shard.offset)
     throw new RolloutError(

@@ -19,6 +19,11 @@ const segmentHeader = z.strictObject({
    * is.
    */
   aligned: z.boolean(),
+  /**
+   * Nobody archived for a while: what follows up to and with this offset was written since then (Unix ms), and came only when
+   * somebody did again.
+   */
+  late: z.strictObject({ since: count, upTo: count }).optional(),
   /** Where a failover brought this history: the one before it, which it took over up to and with this offset. */
   tookOver: z.strictObject({ replid: z.string(), offset: count }).optional(),
 });

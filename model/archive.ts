@@ -114,11 +114,16 @@ export interface Standing {
 }
 
 /**
- * What goes on behind a snapshot: the segment with its next byte, in the history that it was taken of, and those after it.
- * Undefined where that byte isn't there.
+ * What goes on behind a snapshot of a shard with these slots: the segment with its next byte, in the history that it was taken
+ * of, and those after it. Undefined where that byte isn't there, or the slots are others since.
  */
-export function runAfter(stretches: readonly Stretch[], { replid, offset }: Standing): Stretch | undefined {
+export function runAfter(
+  stretches: readonly Stretch[],
+  { replid, offset }: Standing,
+  slots: string,
+): Stretch | undefined {
   for (const stretch of stretches) {
+    if (stretch.slots !== slots) continue;
     const at = stretch.segments.findIndex(
       // One that ends there, of its history: the next may be of the history that a failover began.
       (it) => it.replid === replid && it.first <= offset + 1 && offset <= it.end,

@@ -273,6 +273,15 @@ const encryption = z.strictObject({
   olderKeys: z.array(keyReference).default([]).describe('Keys that open backups which were sealed with them.'),
 });
 
+const archive = z.strictObject({
+  rollBytes: size('8MB').describe(
+    'A segment is written when it has this much, before compression. Six of them fit in the worker’s memory, of each shard.',
+  ),
+  rollEvery: duration('500ms').describe(
+    'And at the latest this long after its first byte came: so far behind the primary a recovery may be, and so many objects there are.',
+  ),
+});
+
 /** One Redis or Valkey installation. Rules between fields are in deployment-rules.ts. */
 export const deploymentSchema = z.strictObject({
   name: name.describe('Name of the deployment, and of its file: orders in orders.yaml.'),
@@ -310,6 +319,7 @@ export const deploymentSchema = z.strictObject({
         .describe(
           'Which backups stay when others are pruned: after each that a schedule has taken, or by `rollout backups prune`.',
         ),
+      archive: archive.prefault({}).describe('How `rollout archive` cuts the stream of commands behind the backups.'),
     })
     .describe('Every shard is backed up, and the backup verified, before anything changes.'),
   policy: policy.prefault({}).describe('How carefully, and with whose consent.'),

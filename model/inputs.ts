@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { BACKUP_ID } from './backup-manifest.js';
 import { backupTiers } from './backup-tiers.js';
 import { existingChoices } from './backup-restore.js';
+import { onePoint, pointFields, pointOf } from './recovery-point.js';
 import { parseRelease } from './release.js';
 import { parseSlots } from './topology.js';
 
@@ -97,11 +98,20 @@ const backup = z
   .describe('Id of the backup, as `rollout backups` lists it; the newest where it is left out.');
 
 /** Input of the `verifyBackup` workflow. */
-const verifyBackupInput = z.strictObject({
-  deployment,
-  backup,
-  startedBy: startedBy.describe('Who asked for it.'),
-});
+const verifyBackupInput = z
+  .strictObject({
+    deployment,
+    backup,
+    ...pointFields,
+    startedBy: startedBy.describe('Who asked for it.'),
+  })
+  .refine(
+    (it) => onePoint(it) && (it.backup === undefined || pointOf(it) === undefined),
+    'expected one of backup, at, before and offset',
+  );
+
+/** Input of the `archive` workflow. */
+const archiveInput = z.strictObject({ deployment, startedBy: startedBy.describe('Who asked for it.') });
 
 const slotRange = z
   .string()
@@ -176,6 +186,7 @@ export const workflowSchemas = {
   scheduledBackup: scheduledBackupInput,
   pruneBackups: pruneBackupsInput,
   restore: restoreInput,
+  archive: archiveInput,
 } as const;
 
 /** Of each signal, and of the update of its name. */

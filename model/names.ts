@@ -14,6 +14,7 @@ export const workflowTypes = [
   'scheduledBackup',
   'pruneBackups',
   'restore',
+  'archive',
 ] as const;
 export type WorkflowType = (typeof workflowTypes)[number];
 
@@ -28,6 +29,9 @@ export const shardId = (parent: string, shard: string): string => `${parent.repl
 
 /** It changes nothing and holds no lock; under its id one at a time is taken. */
 export const backupWorkflowId = (deployment: string): string => `${operationId(deployment)}/backup`;
+
+/** Runs for as long as it is wanted. */
+export const archiveWorkflowId = (deployment: string): string => `${operationId(deployment)}/archive`;
 
 export const verifyBackupWorkflowId = (deployment: string): string => `${operationId(deployment)}/verify-backup`;
 

@@ -12,6 +12,7 @@ import type {
 import type { BackupManifest, BackupVerdict, ProvenShard, SealedShard } from './backup-manifest.js';
 import type { ComparedShard, RestoredShard, RestoreOf, RestoreTarget, ShardForecast } from './backup-restore.js';
 import type { Policy } from './deployment.js';
+import type { PointAsked, RecoveryPoint } from './recovery-point.js';
 import type { GateResult } from './gates/evaluate.js';
 import type { StandbySeen } from './gates/observation.js';
 import type { RestoreInput } from './inputs.js';
@@ -268,6 +269,27 @@ export interface BackupActivities extends PruneActivities {
   /** Opens a shard, reads it whole, and has a server of its release load it. */
   proveShard(input: Order & { backup: string; shard: string }): Promise<ProvenShard>;
   recordVerdict(input: Order & { verdict: BackupVerdict }): Promise<void>;
+  /** Finds the backup to begin from, and of each shard the exact offset. */
+  resolvePoint(input: Order & { point: PointAsked }): Promise<RecoveryPoint>;
+  /** Brings a shard back to an offset in a server that is thrown away, and counts its keys. */
+  provePoint(input: Order & { backup: string; shard: string; offset: number }): Promise<ProvenShard>;
+}
+
+/** A shard by its slots, as `slotsKey` writes them. */
+export interface ShardToArchive {
+  shard: string;
+  slots: string;
+}
+
+/** What the archive of a shard can't get over by itself; see activities/archive-shard.ts. */
+export type ArchiveEnded = { kind: 'needsSnapshot' | 'gap' | 'moved'; why: string };
+
+/** The streams of commands behind the backups, for as long as somebody wants them archived. */
+export interface ArchiveActivities {
+  /** Looks whether it can be done at all: cluster, key and target. */
+  beginArchive(input: Order): Promise<{ shards: ShardToArchive[]; target: string }>;
+  /** Archives a shard's stream, from where the target has it. `snapshotComing`: a backup is about to be taken. */
+  archiveShard(input: Order & ShardToArchive & { snapshotComing: boolean }): Promise<ArchiveEnded>;
 }
 
 /** Backups that are loaded into a deployment that serves. */

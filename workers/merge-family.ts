@@ -55,6 +55,7 @@ const depth = {
   scheduledBackup: 6,
   pruneBackups: 7,
   restore: 8,
+  archive: 9,
 } as const;
 
 /** Everybody's entries by time; what the root also wrote down for a child is told once. */

@@ -7,3 +7,4 @@ export { verifyBackup } from './verify-backup.js';
 export { scheduledBackup } from './scheduled-backup.js';
 export { pruneBackups } from './prune-backups.js';
 export { restore } from './restore.js';
+export { archive } from './archive.js';

@@ -34,11 +34,12 @@ export async function scheduledBackup(raw: unknown): Promise<ScheduledBackupResu
     const order = { deployment, operation: `${deployment}/${runId}`, backup: taken.backup, tier };
     const due = await acts.chooseProof.executeWithOptions({ summary: `is ${taken.backup} to be proven?` }, [order]);
     const verdict = due
-      ? await executeChild(verifyBackup, {
+      ? ((await executeChild(verifyBackup, {
           ...child('verify'),
           args: [{ deployment, startedBy, backup: taken.backup }],
           staticSummary: `${deployment}: backup ${taken.backup} restored, ${shards.length} shards`,
-        })
+          // A backup was asked for, and no point.
+        })) as BackupVerdict)
       : undefined;
     // Nothing older goes where the newest could not be taken, or is not what it should be.
     const pruned = await executeChild(pruneBackups, {

@@ -7,15 +7,20 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import type { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
+import { ArchiveStore } from '../../integrations/archive-store.js';
+import { BackupStore } from '../../integrations/backup-store.js';
+import { loadDeployment } from '../../integrations/deployment-files.js';
 import type { DeploymentFile } from '../../model/deployment.js';
 import {
   backupScheduleId,
+  archiveWorkflowId,
   backupWorkflowId,
   operationId,
   restorePlanWorkflowId,
   TASK_QUEUE,
   verifyBackupWorkflowId,
 } from '../../model/names.js';
+import { windowsOf } from '../../model/recovery.js';
 import type { OperationStatus } from '../../model/operation.js';
 import { connectTemporal } from '../../workers/client.js';
 import { findChildren, OperationReader } from '../../workers/read-operation.js';
@@ -36,6 +41,7 @@ const people = { engineering: ['ana', 'ben'], operations: ['olu'] };
 /** What comes after all scenes: these are not steered. */
 const BACKED_UP = 'backed-up';
 const BROUGHT_BACK = 'brought-back';
+const ARCHIVED = 'archived';
 
 const { History: HistoryMessage } = proto.temporal.api.history.v1;
 type History = proto.temporal.api.history.v1.IHistory;
@@ -148,7 +154,7 @@ const scenes: readonly Scene[] = [
  * @throws Error naming the scenes that there are, where one is asked for that is none
  */
 export async function recordHistories(names: readonly string[], tell: (line: string) => void): Promise<string[]> {
-  const known = [...scenes.map(({ name }) => name), BACKED_UP, BROUGHT_BACK];
+  const known = [...scenes.map(({ name }) => name), BACKED_UP, BROUGHT_BACK, ARCHIVED];
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined) throw new Error(`${unknown} is no scene: expected ${known.join(', ')}`);
   const isChosen = (name: string): boolean => names.length === 0 || names.includes(name);
@@ -203,6 +209,11 @@ export async function recordHistories(names: readonly string[], tell: (line: str
         ['dry-run', await playBackup(access.client, 'restore', restorePlanWorkflowId(NAME), { dryRun: true })],
         ['restore', await playBackup(access.client, 'restore', operationId(NAME), how)],
       ]);
+    }
+    if (isChosen(ARCHIVED)) {
+      tell(ARCHIVED);
+      await writeFile(join(deployments, `${NAME}.yaml`), JSON.stringify(deployment(cluster, root, {})));
+      keep(ARCHIVED, await playArchive(access.client, deployments));
     }
   } finally {
     for (const step of undo.reverse()) await step();
@@ -277,6 +288,37 @@ async function playSchedule({ workflow }: Client): Promise<[string, History][]> 
   return [
     ['scheduled-backup', await handle.fetchHistory()],
     ['prune-backups', await workflow.getHandle(`${workflowId}/prune`).fetchHistory()],
+  ];
+}
+
+/** It is begun, takes the backup that it needs, is asked for a point, and stopped. */
+async function playArchive({ workflow }: Client, deployments: string): Promise<[string, History][]> {
+  const args = [{ deployment: NAME, startedBy: 'cleo' }];
+  const archive = await workflow.start('archive', { workflowId: archiveWorkflowId(NAME), taskQueue: TASK_QUEUE, args });
+  const described = await loadDeployment(NAME, deployments);
+  const [backups, store] = [await BackupStore.open(described), await ArchiveStore.open(described)];
+  let point = Infinity;
+  await until(
+    'a point can be had',
+    async () => {
+      const all = (await backups.all()).flatMap((entry) => ('manifest' in entry ? [entry.manifest] : []));
+      const [newest] = windowsOf(all.slice(0, 1), await store.segments());
+      if (newest && newest.to > newest.from) point = newest.to;
+      return Number.isFinite(point);
+    },
+    60_000,
+  );
+  const workflowId = verifyBackupWorkflowId(NAME);
+  const verify = await workflow.start('verifyBackup', {
+    ...{ workflowId, taskQueue: TASK_QUEUE },
+    args: [{ deployment: NAME, startedBy: 'cleo', at: new Date(point).toISOString() }],
+  });
+  await verify.result();
+  await archive.cancel();
+  await archive.result().catch(() => undefined);
+  return [
+    ['archive', await archive.fetchHistory()],
+    ['verify-point', await verify.fetchHistory()],
   ];
 }
 

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { controlDocument, inputSchemas } from '../../model/inputs.js';
 import {
   backupScheduleId,
+  archiveWorkflowId,
   backupWorkflowId,
   controlNames,
   familySignals,
@@ -62,6 +63,10 @@ const workflows: Record<WorkflowType, { id: string; what: string }> = {
   restore: {
     id: operationId('<deployment>'),
     what: 'loads a backup, all of it or some, into a deployment; with `dryRun` it only says what would be done, under `redis/<deployment>/restore-plan`, and holds no lock',
+  },
+  archive: {
+    id: archiveWorkflowId('<deployment>'),
+    what: 'archives the streams of commands behind the backups, until it is cancelled; holds no lock',
   },
 };
 const controls: Record<ControlName, string> = {

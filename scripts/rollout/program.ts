@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { controlNames } from '../../model/names.js';
 import { Complaint } from './complaint.js';
+import { archiveCommand } from './commands/archive.js';
 import { backupCommand } from './commands/backup.js';
 import { backupsCommand } from './commands/backups.js';
 import { completionCommand } from './commands/completion.js';
@@ -37,6 +38,7 @@ export function rolloutProgram(): Command {
     backupsCommand(),
     scheduleCommand(),
     restoreCommand(),
+    archiveCommand(),
     workerCommand(),
     doctorCommand(),
     completionCommand(program),

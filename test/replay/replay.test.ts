@@ -50,6 +50,7 @@ test('every workflow was recorded, in each way in which it can end', async () =>
       'restored',
       'backed-up',
       'brought-back',
+      'archived',
     ]),
   );
 });

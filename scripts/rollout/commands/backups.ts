@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { loadDeployment } from '../../../integrations/deployment-files.js';
 import { command } from '../command.js';
 import { print, printJson, widthOf } from '../terminal.js';
+import { archiveView, listedArchive } from '../views/archive-view.js';
 import { backupsView, listedBackup } from '../views/backup-view.js';
 import { leftoversView } from '../views/prune-view.js';
 import { pruneBackupsCommand } from './prune-backups.js';
@@ -27,14 +28,18 @@ async function backups(name: string, { json }: { json?: true }): Promise<void> {
   const deployment = await loadDeployment(name);
   const { BackupStore } = await import('../../../integrations/backup-store.js');
   const store = await BackupStore.open(deployment);
+  const { ArchiveStore } = await import('../../../integrations/archive-store.js');
+  const segments = await (await ArchiveStore.open(deployment)).segments();
   const now = Date.now();
-  const listed = (await store.all()).map(listedBackup);
+  const entries = await store.all();
+  const listed = entries.map(listedBackup);
+  const archive = listedArchive(segments, entries);
   const leftovers = (await store.leftovers(now)).map(({ backup, objects, unfinished, bytes }) => ({
     ...{ backup, objects: objects.length, unfinished: unfinished.length, bytes },
   }));
-  if (json) printJson({ deployment: name, target: store.name, backups: listed, leftovers });
+  if (json) printJson({ deployment: name, target: store.name, backups: listed, leftovers, archive });
   else {
     const about = { deployment: name, target: store.name, now, width: widthOf(process.stdout) };
-    print([...backupsView(listed, about), ...leftoversView(leftovers, name)]);
+    print([...backupsView(listed, about), ...leftoversView(leftovers, name), ...archiveView(archive, about)]);
   }
 }

@@ -1,4 +1,5 @@
 import type { BackupEntry } from '../../../integrations/backup-store.js';
+import type { PointVerdict } from '../../../model/recovery-point.js';
 import { totalsOf, type BackupManifest, type BackupVerdict } from '../../../model/backup-manifest.js';
 import type { BackupTier } from '../../../model/backup-tiers.js';
 import { formatDuration, formatSize } from '../../../model/duration.js';
@@ -87,4 +88,12 @@ export function provenView(deployment: string, { backup, result, shards }: Backu
     return `${what} is proven: ${keys} keys of ${shardsText(shards.length)}, each loaded by a server of its release.`;
   const without = shards.filter(({ restoredBy }) => restoredBy === undefined).map(({ shard }) => shard);
   return `${what} was read whole, ${keys} keys. No server of its release is here that could load ${without.join(', ')}: npm run setup, or platform.servers.`;
+}
+
+export function provenPointView(deployment: string, { point, shards }: PointVerdict): string[] {
+  const keys = shards.reduce((sum, it) => sum + it.keys, 0).toLocaleString('en');
+  return [
+    `${point.asked} can be had: ${keys} keys of ${shardsText(shards.length)} of ${deployment}, from backup ${point.backup} and the archive behind it.`,
+    ...point.shards.map(({ shard, offset, at }) => `  ${shard} up to offset ${offset}, which had arrived by ${at}`),
+  ].map((line, i) => (i === 0 ? line.charAt(0).toUpperCase() + line.slice(1) : line));
 }

@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { vi } from 'vitest';
 import { archiveShard, type ArchiveEnd, type ArchiveShard } from '../../../activities/archive-shard.js';
+import { resolvePoint } from '../../../activities/recovery-point.js';
 import { snapshotAt } from '../../../activities/snapshot-at.js';
 import { ArchiveStore } from '../../../integrations/archive-store.js';
 import { BackupStore } from '../../../integrations/backup-store.js';
 import type { SealingKeys } from '../../../integrations/sealed.js';
 import { stretchesOf, type ArchiveState, type Stretch } from '../../../model/archive.js';
-import type { SealedShard } from '../../../model/backup-manifest.js';
+import { manifestOf, type SealedShard } from '../../../model/backup-manifest.js';
+import type { PointAsked, RecoveryPoint } from '../../../model/recovery-point.js';
 import type { Deployment } from '../../../model/deployment.js';
 import type { NodeConnection } from '../../../redis/connection.js';
 import { readInfo } from '../../../redis/node.js';
@@ -36,6 +38,8 @@ export class ArchiveStage implements AsyncDisposable {
     readonly backups: BackupStore,
     readonly archive: ArchiveStore,
     readonly keys: SealingKeys,
+    /** Of its own in the bucket. */
+    readonly prefix: string,
   ) {}
 
   static async open(
@@ -46,12 +50,13 @@ export class ArchiveStage implements AsyncDisposable {
     vi.stubEnv('ROLLOUT_TEST_BACKUP_KEY', randomBytes(32).toString('base64'));
     vi.stubEnv('ROLLOUT_TEST_S3_ID', s3.accessKeyId);
     vi.stubEnv('ROLLOUT_TEST_S3_SECRET', s3.secretAccessKey);
+    const prefix = randomBytes(4).toString('hex');
     const deployment = {
       name: 'orders',
       backup: {
         ...{ directory: '/nowhere', keep: 3, encryption: { key: 'env:ROLLOUT_TEST_BACKUP_KEY', olderKeys: [] } },
         target: {
-          ...{ kind: 's3', bucket: s3.bucket, prefix: randomBytes(4).toString('hex'), region: 'us-east-1', endpoint },
+          ...{ kind: 's3', bucket: s3.bucket, prefix, region: 'us-east-1', endpoint },
           ...{ accessKeyId: 'env:ROLLOUT_TEST_S3_ID', secretAccessKey: 'env:ROLLOUT_TEST_S3_SECRET' },
         },
       },
@@ -65,6 +70,7 @@ export class ArchiveStage implements AsyncDisposable {
     const stage = new ArchiveStage(
       ...[sandbox, nodes, release, await BackupStore.open(deployment), await ArchiveStore.open(deployment)] as const, // prettier-ignore
       await (await BackupStore.open(deployment)).keys(),
+      prefix,
     );
     for (const replica of nodes.slice(1)) await replica.call('REPLICAOF', '127.0.0.1', sandbox.nodes[0]?.port ?? 0);
     await until('the replicas are linked', async () =>
@@ -156,12 +162,14 @@ export class ArchiveStage implements AsyncDisposable {
       endedAt: new Date().toISOString(),
     };
     this.snapshots.push(shard);
+    const about = { deployment: 'orders', backup, startedBy: 'ana', startedAt: shard.cutAt, endedAt: shard.endedAt };
+    await this.backups.putManifest(manifestOf(about, [shard]));
     return shard;
   }
 
   #backups = 0;
   nextBackup(): string {
-    return `2026112${this.#backups++}T120000Z-00000000`;
+    return `2026112${++this.#backups}T120000Z-00000000`;
   }
 
   backupOf(shard: SealedShard): string {
@@ -171,6 +179,11 @@ export class ArchiveStage implements AsyncDisposable {
   at(shard: SealedShard, offset: number): AsyncGenerator<Buffer, void, void> {
     const { backups, archive, keys } = this;
     return snapshotAt({ backups, archive, keys, backup: this.backupOf(shard), shard, offset, servers: {}, signal });
+  }
+
+  resolve(point: PointAsked): Promise<RecoveryPoint> {
+    const { backups, archive, keys } = this;
+    return resolvePoint(point, { backups, archive, keys, signal });
   }
 
   /** What the primary has now, and at which offset. */

@@ -69,8 +69,8 @@ test('one that is missing parts a line in two; what overlaps, since two wrote it
 
 test('what follows a snapshot is of its history, and goes on over a failover', () => {
   const stretches = stretchesOf([segment(1, 10), segment(11, 20), segment(21, 30, { replid: B })]);
-  const run = (replid: string, offset: number): string | undefined => {
-    const found = runAfter(stretches, { replid, offset });
+  const run = (replid: string, offset: number, slots = '0-5460'): string | undefined => {
+    const found = runAfter(stretches, { replid, offset }, slots);
     return found && `${found.segments[0]?.first}-${found.segments.at(-1)?.end}`;
   };
   expect(run(A, 0)).toBe('1-30');
@@ -83,6 +83,7 @@ test('what follows a snapshot is of its history, and goes on over a failover', (
   expect(run(A, 21)).toBeUndefined();
   expect(run(B, 10)).toBeUndefined();
   expect(run('c'.repeat(40), 5)).toBeUndefined();
+  expect(run(A, 10, '0-5461')).toBeUndefined();
 });
 
 test('what is covered is told by shard and without a break', () => {

@@ -1,0 +1,125 @@
+// A FLUSHALL by mistake: what was written until then is to be had again, whatever happened to workers and nodes meanwhile.
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Cluster } from 'ioredis';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { ArchiveStore } from '../../integrations/archive-store.js';
+import { BackupStore } from '../../integrations/backup-store.js';
+import { loadDeployment } from '../../integrations/deployment-files.js';
+import { windowsOf } from '../../model/recovery.js';
+import type { PointVerdict } from '../../model/recovery-point.js';
+import { archiveWorkflowId } from '../../model/names.js';
+import { Sandbox, until } from '../../scripts/sandbox/cluster.js';
+import { S3Server } from '../../scripts/sandbox/s3-server.js';
+import { Stage } from '../../scripts/sandbox/stage.js';
+import { Dataset } from './stage/dataset.js';
+
+let s3: S3Server;
+let stage: Stage;
+beforeAll(async () => {
+  s3 = await S3Server.start();
+});
+afterAll(() => s3[Symbol.asyncDispose]());
+beforeEach(async () => {
+  const environment = {
+    ROLLOUT_TEST_BACKUP_KEY: randomBytes(32).toString('base64'),
+    ROLLOUT_TEST_S3_ID: s3.accessKeyId,
+    ROLLOUT_TEST_S3_SECRET: s3.secretAccessKey,
+  };
+  for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
+  stage = await Stage.open({ environment, quickRetries: true });
+});
+afterEach(async () => {
+  await stage[Symbol.asyncDispose]();
+  vi.unstubAllEnvs();
+});
+
+async function rollout(...words: string[]): Promise<string> {
+  const program = join(import.meta.dirname, '..', '..', 'scripts', 'rollout.mjs');
+  const env = { ...process.env, TEMPORAL_ADDRESS: stage.address, ROLLOUT_DEPLOYMENTS: stage.deployments };
+  const { stdout } = await promisify(execFile)(process.execPath, [program, ...words], { env });
+  return stdout.trim();
+}
+
+/** Since when until when every shard can be had, the newest first. */
+async function windows(): Promise<{ from: number; to: number }[]> {
+  const deployment = await loadDeployment('orders', stage.deployments);
+  const entries = await (await BackupStore.open(deployment)).all();
+  const backups = entries.flatMap((entry) => ('manifest' in entry ? [entry.manifest] : []));
+  return windowsOf(backups, await (await ArchiveStore.open(deployment)).segments());
+}
+const reaches = (ms: number): Promise<void> =>
+  until(
+    `every shard can be had at ${new Date(ms).toISOString()}`,
+    async () => (await windows()).some(({ from, to }) => from <= ms && ms <= to),
+    90_000,
+  );
+
+test.each(['7.0', 'valkey-9.1'])(
+  '%s: a worker killed, a replica killed, a primary failed over, and FLUSHALL at last',
+  async (release) => {
+    await using cluster = await Sandbox.cluster({ release, configuration: ['repl-diskless-sync-delay 0'] });
+    await stage.deploy('orders', cluster, {
+      backup: {
+        ...{ directory: join(stage.root, 'backups'), encryption: { key: 'env:ROLLOUT_TEST_BACKUP_KEY' } },
+        target: {
+          ...{ kind: 's3', bucket: s3.bucket, prefix: randomBytes(4).toString('hex'), endpoint: s3.endpoint },
+          ...{ accessKeyId: 'env:ROLLOUT_TEST_S3_ID', secretAccessKey: 'env:ROLLOUT_TEST_S3_SECRET' },
+        },
+      },
+    });
+    await Dataset.write(cluster, 200);
+    stage.keepWorker();
+    expect(await rollout('archive', 'orders', '--as', 'ana')).toContain('Started redis/orders/archive');
+    await expect(rollout('archive', 'orders')).rejects.toThrow(/is under way/);
+    await until('a backup lies in it', async () => (await windows()).length > 0, 90_000);
+
+    const clients = new Cluster(cluster.nodes.map(({ port }) => ({ host: '127.0.0.1', port })));
+    // Of nodes that are killed it hears, and goes on.
+    clients.on('error', () => undefined);
+    onTestFinished(() => clients.disconnect());
+    const write = async (key: string): Promise<void> => {
+      for (let i = 0; i < 60; i++) await clients.set(`${key}:${i}`, String(i));
+    };
+    await write('first');
+    process.kill(stage.workerPid, 'SIGKILL');
+    await write('second');
+    const replica = cluster.nodes[3];
+    if (replica) await cluster.kill(replica);
+    await write('third');
+    if (replica) await cluster.start(replica);
+    await cluster.ask(cluster.nodes[4]?.address, 'CLUSTER', 'FAILOVER');
+    await until('it has taken over', async () => ((await cluster.ask(cluster.nodes[4]?.address, 'ROLE')) as string[])[0] === 'master'); // prettier-ignore
+    await write('fourth');
+    const between = Date.now();
+    await reaches(between);
+    const caughtUp = Date.now();
+    await reaches(caughtUp);
+    for (const node of [cluster.nodes[0], cluster.nodes[4], cluster.nodes[2]])
+      await cluster.ask(node?.address, 'FLUSHALL');
+    await write('afterwards');
+    await reaches(Date.now());
+
+    const verified = async (...words: string[]): Promise<PointVerdict> =>
+      JSON.parse(await rollout('backup', 'verify', 'orders', '--json', ...words)) as PointVerdict;
+    const keys = ({ shards }: PointVerdict): number => shards.reduce((sum, it) => sum + it.keys, 0);
+    expect(keys(await verified('--before', 'flushall'))).toBe(200 + 4 * 60);
+    expect(keys(await verified('--at', new Date(caughtUp).toISOString()))).toBe(200 + 4 * 60);
+    expect(keys(await verified('--at', new Date((await windows())[0]?.to ?? 0).toISOString()))).toBe(60);
+    await expect(verified('--at', '2001-01-01T00:00:00Z')).rejects.toThrow(/The nearest that can be had: after it 20/);
+    await expect(verified('--before', 'FLUSHALL SYNC NEVER')).rejects.toThrow(/the archive has no such command/);
+
+    expect(await rollout('backups', 'orders')).toMatch(
+      /Archived without a gap[^]*Every moment can be had\n {2}from 20/,
+    );
+    clients.disconnect();
+    expect(await rollout('archive', 'orders', '--stop')).toContain('Stopping');
+    await until('it has ended', async () => {
+      const { status } = await stage.client.workflow.getHandle(archiveWorkflowId('orders')).describe();
+      return status.name === 'CANCELLED';
+    });
+  },
+  300_000,
+);
