@@ -23,16 +23,16 @@ export async function expectEveryNode(run: Run, only?: readonly string[]): Promi
   const { topology: whole, away = [] } = await act('readCluster', `every node of ${deployment} runs ${to}`, run.order);
   if (away.length > 0) throw stopped(`expected ${to} on every node, and ${away.join(', ')} can't be read`);
   const topology = only ? { ...whole, shards: whole.shards.filter(({ name }) => only.includes(name)) } : whole;
+  noteMembers(run, topology);
   const others = allNodes(topology).filter((node) => !satisfies(node.release, to));
   if (others.length > 0)
     throw stopped(
       `expected ${to} on every node, found ${others.map(({ address, release }) => `${release} on ${address}`).join(', ')}`,
     );
-  noteMembers(run, topology);
   return topology;
 }
 
-/** Who somebody took out of the cluster meanwhile is nobody's to upgrade, and who was added runs the target by now. */
+/** Who somebody took out of the cluster meanwhile is nobody's to upgrade; who was added counts, and may be left to do. */
 function noteMembers(run: Run, topology: TopologyView): void {
   const members = allNodes(topology).map(({ address }) => address);
   const known = run.status.shards.flatMap(({ nodes }) => nodes.map(({ address }) => address));
@@ -42,7 +42,10 @@ function noteMembers(run: Run, topology: TopologyView): void {
       ...shard.nodes.filter(({ address }) => members.includes(address)),
       ...(now ? [now.primary, ...now.replicas] : [])
         .filter(({ address }) => !known.includes(address))
-        .map(({ address, role, release }) => ({ address, role, release, state: doneOf(run) })),
+        .map(({ address, role, release }) => ({
+          ...{ address, role, release },
+          state: satisfies(release, run.assessment.to) ? doneOf(run) : ('waiting' as const),
+        })),
     ];
   }
   for (const address of known.filter((it) => !members.includes(it)))

@@ -96,3 +96,16 @@ test('a node that runs the old release again at the end: it is named, and nothin
   await operation.tell('approve', { by: 'ana' });
   expect((await operation.failure()).message).toContain('expected 8.0.6 on every node, found 5.0.6 on 10.0.1.1:6379');
 });
+
+test('a replica of the old release that somebody added is counted as left to do', async () => {
+  const { fake, operation } = await stage.run('joined', {
+    policy: 'approvals: { finalize: { roles: [engineering] } }',
+  });
+  await operation.waits('approval', 'finalize');
+  fake.addReplica('shard-1', '10.0.1.2:6379');
+  await operation.tell('approve', { by: 'ana' });
+  const { message } = await operation.failure();
+  expect(message).toContain('expected 8.0.6 on every node, found 5.0.6 on 10.0.1.2:6379');
+  expect(message).toContain('2 of 3 nodes run 8.0.6');
+  expect(message).toContain('rollout start joined --to 8.0.6');
+});

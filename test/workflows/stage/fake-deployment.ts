@@ -109,6 +109,11 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
     this.#node(address).release = OLD;
   }
 
+  /** Somebody adds a replica of the old release to a shard. */
+  addReplica(shard: string, address: string): void {
+    this.#nodesOf(shard).push({ address, release: OLD, primary: false });
+  }
+
   /** Makes an act on an address or a shard fail: `swapVersion 10.0.1.1:6379`. */
   fail(act: string, error: RolloutError): void {
     this.#failures.set(act, error);
