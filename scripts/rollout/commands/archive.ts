@@ -23,7 +23,6 @@ export function archiveCommand(): Command {
       'goes on until it is stopped. No node is changed.',
     examples: [
       ['rollout archive orders', 'start it'],
-      ['rollout backups orders', 'how far it reaches'],
       ['rollout archive orders --stop', 'what has arrived until then is kept'],
     ],
   })
