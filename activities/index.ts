@@ -1,10 +1,17 @@
-import type { Activities, ArchiveActivities, BackupActivities, RestoreActivities } from '../model/work.js';
+import type {
+  Activities,
+  ArchiveActivities,
+  BackupActivities,
+  DrillActivities,
+  RestoreActivities,
+} from '../model/work.js';
 import { archiveActivities } from './archive.js';
 import { assessActivities } from './assess.js';
 import { backupActivities } from './backup.js';
 import { fallbackActivities } from './assess-fallback.js';
 import { cutOverActivity } from './cut-over.js';
 import type { Dependencies } from './dependencies.js';
+import { drillActivities } from './drill.js';
 import { followActivity } from './follow.js';
 import { handoverActivities } from './handover.js';
 import { nodeActivities } from './nodes.js';
@@ -26,7 +33,7 @@ export { FailureInterceptor } from './failure.js';
 /** Everything that workflows can ask for, built with its dependencies so that tests can hand in others. */
 export function createActivities(
   dependencies: Dependencies,
-): Activities & ArchiveActivities & BackupActivities & RestoreActivities {
+): Activities & ArchiveActivities & BackupActivities & DrillActivities & RestoreActivities {
   return {
     ...assessActivities(dependencies),
     ...nodeActivities(dependencies),
@@ -35,6 +42,7 @@ export function createActivities(
     ...backupActivities(dependencies),
     ...sealedBackupActivities(dependencies),
     ...proveBackupActivities(dependencies),
+    ...drillActivities(dependencies),
     ...pruneActivities(dependencies),
     ...restoreActivities(dependencies),
     ...provePointActivities(dependencies),

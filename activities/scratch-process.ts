@@ -63,14 +63,29 @@ export class ScratchProcess {
   }
 }
 
-/** Of loopback. */
-export function freePort(): Promise<number> {
+/** Of loopback; any, where none is named. @throws where the named one is taken */
+export function freePort(wanted = 0): Promise<number> {
   return new Promise((resolve, reject) => {
     const listener = createServer();
     listener.once('error', reject);
-    listener.listen(0, '127.0.0.1', () => {
+    listener.listen(wanted, '127.0.0.1', () => {
       const address = listener.address();
       listener.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
     });
   });
+}
+
+/** One whose cluster bus has its port too, 10,000 above; both below those that systems hand out by themselves. */
+export async function freeClusterPort(taken: ReadonlySet<number>): Promise<number> {
+  for (let attempt = 0; attempt < 500; attempt++) {
+    const port = 12_000 + Math.floor(Math.random() * 9900);
+    if (taken.has(port)) continue;
+    try {
+      await freePort(port + 10_000);
+      return await freePort(port);
+    } catch {
+      // Somebody has one of the two.
+    }
+  }
+  throw new RolloutError('StartFailed', 'no port between 12000 and 21900 is free, with the one 10,000 above it');
 }

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { mkdtemp, open, rm, type FileHandle } from 'node:fs/promises';
+import { open, rm, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { RolloutError } from '../model/failures.js';
 import { connect, type Endpoint } from '../redis/connection.js';
 import { parseInfo } from '../redis/info.js';
+import { scratchHome } from './scratch-home.js';
 import { freePort, ScratchProcess } from './scratch-process.js';
 
 /** Longest that a server may take until it begins to read, ms. */
@@ -55,7 +56,7 @@ export async function loadIntoScratch(load: ScratchLoad): Promise<Map<number, nu
  * @throws RolloutError StartFailed, with the end of its log, when it doesn't load it; and whatever `rdb` throws
  */
 export async function scratchServer({ program, rdb, databases, primary, signal }: ScratchLoad): Promise<ScratchServer> {
-  const home = await mkdtemp(join(tmpdir(), 'redis-rollout-scratch-'));
+  const home = await scratchHome(tmpdir());
   const pipe = join(home, 'dump.rdb');
   const endpoint = { host: '127.0.0.1', port: await freePort(), password: randomBytes(16).toString('hex') };
   let server: ScratchProcess | undefined;

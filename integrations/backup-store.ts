@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { createGunzip, createGzip } from 'node:zlib';
-import type { z } from 'zod';
 import {
   backupManifest,
   backupVerdict,
@@ -18,6 +17,7 @@ import { RolloutError } from '../model/failures.js';
 import { leftoversOf, type Leftover, type Unfinished } from '../model/leftovers.js';
 import type { KnownBackup } from '../model/retention.js';
 import { backupTarget, type BackupTarget, type Stored } from './backup-target.js';
+import { getDocument, putDocument } from './documents.js';
 import { damaged, seal, sealingKeys, unseal, type SealingKeys } from './sealed.js';
 import { through } from './through.js';
 
@@ -108,14 +108,14 @@ export class BackupStore {
   }
 
   async putManifest(manifest: BackupManifest): Promise<void> {
-    await this.#putDocument(manifestObject(manifest.deployment, manifest.backup), manifest);
+    await putDocument(this.target, manifestObject(manifest.deployment, manifest.backup), manifest);
   }
 
   /** @throws RolloutError Damaged, naming the object */
   async manifest(backup: string): Promise<BackupManifest> {
     const { name } = this.deployment;
     const object = manifestObject(name, backup);
-    const manifest = await this.#getDocument(object, backupManifest);
+    const manifest = await getDocument(this.target, object, backupManifest);
     if (manifest.deployment !== name || manifest.backup !== backup)
       throw damaged(object, `it is the manifest of ${manifest.deployment} ${manifest.backup}`);
     const lack = notWhole(manifest.shards);
@@ -124,7 +124,7 @@ export class BackupStore {
   }
 
   async putVerdict(verdict: BackupVerdict): Promise<void> {
-    await this.#putDocument(verdictObject(this.deployment.name, verdict.backup), verdict);
+    await putDocument(this.target, verdictObject(this.deployment.name, verdict.backup), verdict);
   }
 
   /** Ids of the backups that have a manifest, the newest first. */
@@ -140,7 +140,7 @@ export class BackupStore {
       try {
         const manifest = await this.manifest(backup);
         const object = verdictObject(this.deployment.name, backup);
-        const verdict = verdicts.has(object) ? await this.#getDocument(object, backupVerdict) : undefined;
+        const verdict = verdicts.has(object) ? await getDocument(this.target, object, backupVerdict) : undefined;
         entries.push({ manifest, ...(verdict === undefined ? {} : { verdict }) });
       } catch (error) {
         if (!(error instanceof RolloutError) || error.type !== 'Damaged') throw error;
@@ -202,31 +202,6 @@ export class BackupStore {
     const verdicts = objects.filter((object) => object.endsWith('/verdict.json'));
     return { ids: ids.filter((id) => id !== undefined).reverse(), verdicts: new Set(verdicts) };
   }
-
-  /** With its own hash: a document is not encrypted, and what was changed in it by accident is noticed. */
-  async #putDocument(object: string, content: unknown): Promise<void> {
-    const text = JSON.stringify({ sha256: sha256(JSON.stringify(content)), content }, null, 2);
-    await this.target.put(object, once(Buffer.from(text)));
-  }
-
-  async #getDocument<Schema extends z.ZodType>(object: string, schema: Schema): Promise<z.output<Schema>> {
-    const pieces: Buffer[] = [];
-    for await (const piece of this.target.get(object)) pieces.push(piece);
-    try {
-      const document = JSON.parse(Buffer.concat(pieces).toString('utf8')) as { sha256?: unknown; content?: unknown };
-      if (document.sha256 === sha256(JSON.stringify(document.content))) return schema.parse(document.content);
-    } catch {
-      // Said below.
-    }
-    throw damaged(object, 'it is not as it was written');
-  }
-}
-
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
-
-// eslint-disable-next-line @typescript-eslint/require-await -- a stream of one piece
-async function* once(bytes: Buffer): AsyncGenerator<Buffer, void, void> {
-  yield bytes;
 }
 
 /** Passes it on, and at its end compares it with what the manifest says. */

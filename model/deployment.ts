@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { drillPolicy } from './drill-policy.js';
 import { backupRetention, backupSchedule, objectLock } from './backup-policy.js';
 import { deadline, duration, size, timezone } from './quantities.js';
 import { weekdays } from './windows.js';
@@ -322,6 +323,7 @@ export const deploymentSchema = z.strictObject({
       archive: archive.prefault({}).describe('How `rollout archive` cuts the stream of commands behind the backups.'),
     })
     .describe('Every shard is backed up, and the backup verified, before anything changes.'),
+  drill: drillPolicy.prefault({}).describe('What `rollout drill` rehearses.'),
   policy: policy.prefault({}).describe('How carefully, and with whose consent.'),
 });
 

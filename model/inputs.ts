@@ -154,6 +154,13 @@ export const restoreInput = z.strictObject({
 });
 export type RestoreInput = z.output<typeof restoreInput>;
 
+/** Input of the `drDrill` workflow. */
+const drDrillInput = z.strictObject({
+  deployment,
+  backup: verifyBackupInput.shape.backup,
+  startedBy: startedBy.describe('Who asked for it; goes into the record.'),
+});
+
 const by = z.string().min(1).describe('Who: as policy.roles of the deployment file name them.');
 
 export const controlInput = z.strictObject({ by, reason: z.string().optional().describe('Goes on record.') });
@@ -187,6 +194,7 @@ export const workflowSchemas = {
   pruneBackups: pruneBackupsInput,
   restore: restoreInput,
   archive: archiveInput,
+  drDrill: drDrillInput,
 } as const;
 
 /** Of each signal, and of the update of its name. */

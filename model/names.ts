@@ -15,6 +15,7 @@ export const workflowTypes = [
   'pruneBackups',
   'restore',
   'archive',
+  'drDrill',
 ] as const;
 export type WorkflowType = (typeof workflowTypes)[number];
 
@@ -42,6 +43,8 @@ export const backupScheduleId = (deployment: string, tier: BackupTier): string =
   `${backupWorkflowId(deployment)}/${tier}`;
 /** A dry run of a restore: it changes nothing and holds no lock. The restore itself has the operation's id. */
 export const restorePlanWorkflowId = (deployment: string): string => `${operationId(deployment)}/restore-plan`;
+
+export const drillWorkflowId = (deployment: string): string => `${operationId(deployment)}/drill`;
 
 /** Signals that steer, and updates of the same name that answer. */
 export const controlNames = ['approve', 'reject', 'pause', 'resume', 'abort', 'override', 'fallback'] as const;

@@ -11,6 +11,8 @@ const quantity = (fallback: string, pattern: RegExp, parse: (text: string) => nu
     .default(fallback)
     .transform((text) => parse(text) ?? Number.NaN);
 
+const POSITIVE_DURATION = /^(?=.*[1-9])\d+(\.\d+)?\s*(ms|s|m|h|d)$/;
+
 const expectedDuration = 'expected a duration such as 500ms, 30s, 15m, 4h or 7d';
 
 /** `30s`, `15m`, `4h` in the file; milliseconds in the code. */
@@ -19,12 +21,17 @@ export const duration = (fallback: string) =>
 
 /** As `duration`, and not nothing: a deadline of 0s would have passed before anybody could meet it. */
 export const deadline = (fallback: string) =>
-  quantity(
-    fallback,
-    /^(?=.*[1-9])\d+(\.\d+)?\s*(ms|s|m|h|d)$/,
-    parseDuration,
-    `${expectedDuration}, longer than nothing`,
-  );
+  quantity(fallback, POSITIVE_DURATION, parseDuration, `${expectedDuration}, longer than nothing`);
+
+/** As `deadline`, where nothing is a value of its own. */
+export const optionalDeadline = () => {
+  const expected = `${expectedDuration}, longer than nothing`;
+  return z
+    .string(expected)
+    .regex(POSITIVE_DURATION, expected)
+    .transform((text) => parseDuration(text) ?? Number.NaN)
+    .optional();
+};
 
 /** `64MB` in the file; bytes in the code. */
 export const size = (fallback: string) =>

@@ -10,6 +10,7 @@ import type {
   VerifyResult,
 } from './evidence.js';
 import type { BackupManifest, BackupVerdict, ProvenShard, SealedShard } from './backup-manifest.js';
+import type { DrillRecord } from './drill.js';
 import type { ComparedShard, RestoredShard, RestoreOf, RestoreTarget, ShardForecast } from './backup-restore.js';
 import type { Policy } from './deployment.js';
 import type { PointAsked, RecoveryPoint } from './recovery-point.js';
@@ -324,6 +325,14 @@ export interface RestoreBeginning {
   targets: RestoreTarget[];
   policy: Pick<Policy, 'approvals' | 'roles'>;
   searchable: boolean;
+}
+
+export interface DrillActivities {
+  /** Restores a backup into a cluster that ends with this, and puts it to what the deployment file asks for. */
+  rehearseRecovery(
+    input: Order & { drill: string; backup: string; startedBy: string; startedAt: string },
+  ): Promise<DrillRecord>;
+  recordDrill(input: Order & { record: DrillRecord }): Promise<void>;
 }
 
 export type Activities = AssessActivities &

@@ -56,6 +56,7 @@ const depth = {
   pruneBackups: 7,
   restore: 8,
   archive: 9,
+  drDrill: 10,
 } as const;
 
 /** Everybody's entries by time; what the root also wrote down for a child is told once. */

@@ -3,6 +3,7 @@ export { rollingUpgrade } from './rolling-upgrade.js';
 export { upgradeShard } from './upgrade-shard.js';
 export { fallback } from './fallback.js';
 export { backup } from './backup.js';
+export { drDrill } from './dr-drill.js';
 export { verifyBackup } from './verify-backup.js';
 export { scheduledBackup } from './scheduled-backup.js';
 export { pruneBackups } from './prune-backups.js';

@@ -15,6 +15,7 @@ import {
   backupScheduleId,
   archiveWorkflowId,
   backupWorkflowId,
+  drillWorkflowId,
   operationId,
   restorePlanWorkflowId,
   TASK_QUEUE,
@@ -197,6 +198,7 @@ export async function recordHistories(names: readonly string[], tell: (line: str
       keep(BACKED_UP, [
         ['backup', await playBackup(access.client, 'backup', backupWorkflowId(NAME))],
         ['verify-backup', await playBackup(access.client, 'verifyBackup', verifyBackupWorkflowId(NAME))],
+        ['drill', await playBackup(access.client, 'drDrill', drillWorkflowId(NAME))],
         ...(await playSchedule(access.client)),
       ]);
     }
@@ -269,7 +271,7 @@ async function play(
 
 async function playBackup(
   { workflow }: Client,
-  type: 'backup' | 'verifyBackup' | 'restore',
+  type: 'backup' | 'verifyBackup' | 'restore' | 'drDrill',
   workflowId: string,
   more: object = {},
 ): Promise<History> {
@@ -329,6 +331,7 @@ function deployment(cluster: Sandbox, root: string, policy: DeploymentFile['poli
     topology: 'cluster',
     seeds: cluster.nodes.map((node) => node.address),
     platform: { kind: 'process' },
+    drill: { nodeTimeout: '1500ms' },
     backup: {
       directory: join(root, 'backups'),
       encryption: { key: `file:${join(root, KEY)}`, olderKeys: [] },

@@ -7,6 +7,7 @@ import {
   archiveWorkflowId,
   backupWorkflowId,
   controlNames,
+  drillWorkflowId,
   familySignals,
   operationId,
   pruneBackupsWorkflowId,
@@ -67,6 +68,10 @@ const workflows: Record<WorkflowType, { id: string; what: string }> = {
   archive: {
     id: archiveWorkflowId('<deployment>'),
     what: 'archives the streams of commands behind the backups, until it is cancelled; holds no lock',
+  },
+  drDrill: {
+    id: drillWorkflowId('<deployment>'),
+    what: 'rehearses a disaster on a cluster that is thrown away, and records what recovery took; holds no lock',
   },
 };
 const controls: Record<ControlName, string> = {

@@ -8,6 +8,7 @@ import { backupsCommand } from './commands/backups.js';
 import { completionCommand } from './commands/completion.js';
 import { controlCommand } from './commands/control.js';
 import { doctorCommand } from './commands/doctor.js';
+import { drillCommand, drillsCommand } from './commands/drill.js';
 import { fallbackCommand } from './commands/fallback.js';
 import { initCommand } from './commands/init.js';
 import { planCommand } from './commands/plan.js';
@@ -36,6 +37,8 @@ export function rolloutProgram(): Command {
     reportCommand(),
     backupCommand(),
     backupsCommand(),
+    drillCommand(),
+    drillsCommand(),
     scheduleCommand(),
     restoreCommand(),
     archiveCommand(),

@@ -10,7 +10,7 @@ import { readStarted } from '../../platforms/process/started.js';
 import { at, connect, type Endpoint, type NodeConnection } from '../../redis/connection.js';
 import { atLeast } from '../../model/release.js';
 import { parseInfo } from '../../redis/info.js';
-import { clusterFiles } from './cluster-files.js';
+import { sandboxFiles } from './cluster-files.js';
 import { claimPort } from './ports.js';
 
 export interface SandboxNode {
@@ -65,7 +65,7 @@ export class Sandbox implements AsyncDisposable {
         configuration: ['cluster-enabled yes', 'cluster-node-timeout 5000', ...(options.configuration ?? [])],
       },
       async ({ nodes }) => {
-        const files = clusterFiles(nodes, primaries, options.release);
+        const files = sandboxFiles(nodes, primaries, options.release);
         await Promise.all(nodes.map(({ home }, i) => writeFile(join(home, 'nodes.conf'), files[i] ?? '')));
       },
     );

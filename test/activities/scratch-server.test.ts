@@ -17,7 +17,7 @@ async function* pieces(bytes: Buffer): AsyncGenerator<Buffer, void, void> {
   for (let at = 0; at < bytes.length; at += 10_000) yield bytes.subarray(at, at + 10_000);
 }
 const leftovers = async (): Promise<string[]> =>
-  (await readdir(tmpdir())).filter((name) => name.startsWith('redis-rollout-scratch-'));
+  (await readdir(tmpdir())).filter((name) => name.startsWith(`redis-rollout-scratch-${process.pid}-`));
 
 test.each(servers)(
   '%s loads all of a snapshot, expired keys among them, and nothing is left',

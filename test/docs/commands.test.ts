@@ -7,6 +7,7 @@ import { gateNames } from '../../model/gates/names.js';
 import { controlDocument, inputSchemas } from '../../model/inputs.js';
 import {
   backupWorkflowId,
+  drillWorkflowId,
   controlNames,
   operationId,
   queryNames,
@@ -75,7 +76,7 @@ describe('the `temporal` commands of the pages', () => {
     const queries = temporal.filter((line) => line.includes('workflow query'));
     for (const line of queries) expect(queryNames).toContain(/--type (\S+)/.exec(line)?.[1]);
     for (const name of values('name')) expect(controlNames).toContain(name);
-    const ids = [operationId('orders'), backupWorkflowId('orders')];
+    const ids = [operationId('orders'), backupWorkflowId('orders'), drillWorkflowId('orders')];
     for (const id of values('workflow-id')) expect(ids).toContain(id);
     for (const queue of values('task-queue').filter((it) => it !== '`')) expect(queue).toBe(TASK_QUEUE);
   });
