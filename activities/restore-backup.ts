@@ -1,4 +1,5 @@
 import { activityInfo } from '@temporalio/activity';
+import { ArchiveStore } from '../integrations/archive-store.js';
 import { BackupStore } from '../integrations/backup-store.js';
 import { loadDeployment } from '../integrations/deployment-files.js';
 import type { SealedShard } from '../model/backup-manifest.js';
@@ -16,7 +17,9 @@ import { readTopology } from '../redis/topology.js';
 import { contextFor, heartbeating, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
 import { chosenBackup } from './prove-backup.js';
+import { resolvePoint } from './recovery-point.js';
 import { stillSlots } from './sealed-backup.js';
+import { snapshotAt } from './snapshot-at.js';
 
 /** What an attempt says with its heartbeat: the next one goes on from `confirmed`, and `rollout status` shows the rest. */
 interface Beat extends RestoreBeat {
@@ -60,11 +63,15 @@ export function restoreActivities(dependencies: Dependencies): RestoreActivities
         const context = await contextFor(dependencies, input);
         const from = await deploymentOf(context, dependencies, input.from ?? input.deployment);
         const store = await BackupStore.open(from);
-        await store.keys();
-        const backup = await chosenBackup(store, from.name, input.backup);
+        const keys = await store.keys();
+        const { signal } = context;
+        const point =
+          input.point &&
+          (await resolvePoint(input.point, { backups: store, archive: await ArchiveStore.open(from), keys, signal }));
+        const backup = point?.backup ?? (await chosenBackup(store, from.name, input.backup));
         const { shards, startedAt } = await store.manifest(backup);
         return {
-          ...{ backup, from: from.name, takenAt: startedAt },
+          ...{ backup, from: from.name, takenAt: startedAt, ...(point ? { point } : {}) },
           shards: shards.map(({ shard, keys, rdb, release }) => ({
             ...{ shard, keys, bytes: rdb.bytes },
             ...(release === undefined ? {} : { release }),
@@ -119,17 +126,31 @@ async function deploymentOf(context: Context, { deployments }: Dependencies, nam
   return name === context.deployment.name ? context.deployment : loadDeployment(name, deployments);
 }
 
-/** Where a shard's snapshot comes from: here the object of the backup, whose keys come in the same order each time. */
+/**
+ * Where a shard's snapshot comes from: the object of the backup, whose keys come in the same order each time; or, of a point
+ * between backups, a server of this machine that has played the archive back, which saves its keys in another order each time.
+ */
 async function sourceOf(
   context: Context,
   dependencies: Dependencies,
-  { backup, from, shard }: RestoreOf & { shard: string },
+  { backup, from, shard, point }: RestoreOf & { shard: string },
 ): Promise<SnapshotSource> {
-  const store = await BackupStore.open(await deploymentOf(context, dependencies, from));
+  const origin = await deploymentOf(context, dependencies, from);
+  const store = await BackupStore.open(origin);
   const keys = await store.keys();
   const sealed: SealedShard | undefined = (await store.manifest(backup)).shards.find((it) => it.shard === shard);
   if (!sealed) throw new RolloutError('BadInput', `backup ${backup} has no ${shard}`);
-  return { open: () => store.getShard(backup, sealed, keys), sameOrder: true };
+  if (!point) return { open: () => store.getShard(backup, sealed, keys), sameOrder: true };
+  const offset = point.shards.find((it) => it.shard === shard)?.offset;
+  if (offset === undefined) throw new RolloutError('BadInput', `the point has no ${shard}`);
+  const archive = await ArchiveStore.open(origin);
+  // Its own server: that of the deployment which is written to may lack the release.
+  const { servers } = origin.platform;
+  const { signal } = context;
+  return {
+    open: () => snapshotAt({ backups: store, archive, keys, backup, shard: sealed, offset, servers, signal }),
+    sameOrder: false,
+  };
 }
 
 /** @throws RolloutError Degraded where a slot has no place, or is on its way */

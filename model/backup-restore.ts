@@ -1,4 +1,5 @@
 import { formatDuration, formatSize } from './duration.js';
+import type { RecoveryPoint } from './recovery-point.js';
 import type { SlotRange } from './topology.js';
 
 /** What a key becomes that is there already: then nothing is loaded at all, it stays as it is, or the backup's takes its place. */
@@ -10,6 +11,8 @@ export interface RestoreOf {
   backup: string;
   /** The deployment that it is a backup of. */
   from: string;
+  /** Brought on by the archive: what was asked for, and each shard's offset. */
+  point?: Pick<RecoveryPoint, 'asked' | 'shards'>;
   /** As KEYS takes it. */
   keys?: string;
   slots?: SlotRange[];
@@ -122,12 +125,13 @@ export function tooLargeFor(
 
 const count = (n: number, what: string): string => `${n.toLocaleString('en')} ${what}${n === 1 ? '' : 's'}`;
 
-export function sourceText({ backup, from, keys, slots }: RestoreOf, deployment: string): string {
+export function sourceText({ backup, from, point, keys, slots }: RestoreOf, deployment: string): string {
   const which = [
     ...(keys === undefined ? [] : [`keys like '${keys}'`]),
     ...(slots === undefined ? [] : [`slots ${slots.map(([a, b]) => (a === b ? `${a}` : `${a}-${b}`)).join(', ')}`]),
   ];
-  return `backup ${backup}${from === deployment ? '' : ` of ${from}`}${which.length === 0 ? '' : ` (${which.join(', ')})`}`;
+  const archived = point === undefined ? '' : `, with the archive behind it: ${point.asked}`;
+  return `backup ${backup}${from === deployment ? '' : ` of ${from}`}${archived}${which.length === 0 ? '' : ` (${which.join(', ')})`}`;
 }
 
 /** What would happen, a line each; the first is the whole in one sentence. */

@@ -121,37 +121,43 @@ const slotRange = z
   );
 
 /** Input of the `restore` workflow. */
-export const restoreInput = z.strictObject({
-  deployment: deployment.describe(
-    'Name of the deployment that is written to; a deployment file that the worker can read.',
-  ),
-  backup,
-  from: deployment
-    .optional()
-    .describe(
-      'The deployment whose backup it is, where that is another one; a deployment file that the worker can read.',
+export const restoreInput = z
+  .strictObject({
+    deployment: deployment.describe(
+      'Name of the deployment that is written to; a deployment file that the worker can read.',
     ),
-  keys: z.string().min(1).optional().describe('Only keys like this, as KEYS takes it: cart:*'),
-  slots: z.array(slotRange).min(1).optional().describe('Only keys of these slots: ["0-5460", "8000"]'),
-  existing: z
-    .enum(existingChoices)
-    .default('refuse')
-    .describe(
-      'Keys of the backup that are there already: refuse (nothing is loaded), keep (they stay as they are), replace (overwritten).',
-    ),
-  confirm: z
-    .string()
-    .optional()
-    .describe(
-      'The name of the deployment once more, where it has keys: they are written among. Without it people are asked, in the approval restore.',
-    ),
-  rate: z.int().min(1).optional().describe('Keys a second at the most, of all shards together.'),
-  dryRun: z
-    .boolean()
-    .default(false)
-    .describe('Only say what would be done; under the id redis/<deployment>/restore-plan.'),
-  startedBy: startedBy.describe('Who asked for it.'),
-});
+    backup,
+    ...pointFields,
+    from: deployment
+      .optional()
+      .describe(
+        'The deployment whose backup it is, where that is another one; a deployment file that the worker can read.',
+      ),
+    keys: z.string().min(1).optional().describe('Only keys like this, as KEYS takes it: cart:*'),
+    slots: z.array(slotRange).min(1).optional().describe('Only keys of these slots: ["0-5460", "8000"]'),
+    existing: z
+      .enum(existingChoices)
+      .default('refuse')
+      .describe(
+        'Keys of the backup that are there already: refuse (nothing is loaded), keep (they stay as they are), replace (overwritten).',
+      ),
+    confirm: z
+      .string()
+      .optional()
+      .describe(
+        'The name of the deployment once more, where it has keys: they are written among. Without it people are asked, in the approval restore.',
+      ),
+    rate: z.int().min(1).optional().describe('Keys a second at the most, of all shards together.'),
+    dryRun: z
+      .boolean()
+      .default(false)
+      .describe('Only say what would be done; under the id redis/<deployment>/restore-plan.'),
+    startedBy: startedBy.describe('Who asked for it.'),
+  })
+  .refine(
+    (it) => onePoint(it) && (it.backup === undefined || pointOf(it) === undefined),
+    'expected one of backup, at, before and offset',
+  );
 export type RestoreInput = z.output<typeof restoreInput>;
 
 /** Input of the `drDrill` workflow. */

@@ -296,7 +296,9 @@ export interface ArchiveActivities {
 /** Backups that are loaded into a deployment that serves. */
 export interface RestoreActivities {
   /** Finds the backup, and looks at the deployment that it is to go to. */
-  beginRestore(input: Order & Pick<RestoreInput, 'backup' | 'from'>): Promise<RestoreBeginning>;
+  beginRestore(
+    input: Order & Pick<RestoreInput, 'backup' | 'from'> & { point?: PointAsked },
+  ): Promise<RestoreBeginning>;
   /** Reads a shard of the backup whole, and says what would come of it. Changes nothing. */
   forecastShard(input: Order & RestoreOf & ShardToRestore & { ask: boolean }): Promise<ShardForecast>;
   /** Loads a shard of the backup. Goes on from where an earlier attempt was. */
@@ -318,6 +320,7 @@ export interface ShardToRestore {
 
 export interface RestoreBeginning {
   backup: string;
+  point?: RecoveryPoint;
   from: string;
   takenAt: string;
   /** Of the backup; keys as its manifest counts them. */

@@ -15,6 +15,7 @@ import {
 } from '../model/backup-restore.js';
 import { inParallel } from '../model/in-parallel.js';
 import { workflowSchemas, type RestoreInput } from '../model/inputs.js';
+import { pointOf } from '../model/recovery-point.js';
 import { parseSlots } from '../model/topology.js';
 import type { Order, RestoreBeginning } from '../model/work.js';
 import { badInput, messageOf, stopped } from './failure.js';
@@ -139,13 +140,21 @@ async function dryRunOf(input: RestoreInput): Promise<RestoreForecast> {
   }
 }
 
-const begin = (order: Order, { backup, from }: RestoreInput): Promise<RestoreBeginning> =>
-  looks.beginRestore.executeWithOptions({ summary: `find ${backup ?? 'the newest backup'}` }, [
-    { ...order, ...(backup === undefined ? {} : { backup }), ...(from === undefined ? {} : { from }) },
+function begin(order: Order, input: RestoreInput): Promise<RestoreBeginning> {
+  const { backup, from } = input;
+  const point = pointOf(input);
+  const summary = point ? 'find the point, and where to begin' : `find ${backup ?? 'the newest backup'}`;
+  return looks.beginRestore.executeWithOptions({ summary }, [
+    {
+      ...{ ...order, ...(backup === undefined ? {} : { backup }), ...(from === undefined ? {} : { from }) },
+      ...(point ? { point } : {}),
+    },
   ]);
+}
 
-const ofThe = ({ backup, from }: RestoreBeginning, { keys, slots }: RestoreInput): RestoreOf => ({
+const ofThe = ({ backup, from, point }: RestoreBeginning, { keys, slots }: RestoreInput): RestoreOf => ({
   ...{ backup, from },
+  ...(point ? { point: { asked: point.asked, shards: point.shards } } : {}),
   ...(keys === undefined ? {} : { keys }),
   ...(slots === undefined
     ? {}

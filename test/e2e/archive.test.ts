@@ -70,7 +70,7 @@ test.each(['7.0', 'valkey-9.1'])(
         },
       },
     });
-    await Dataset.write(cluster, 200);
+    const dataset = await Dataset.write(cluster, 200);
     stage.keepWorker();
     expect(await rollout('archive', 'orders', '--as', 'ana')).toContain('Started redis/orders/archive');
     await expect(rollout('archive', 'orders')).rejects.toThrow(/is under way/);
@@ -114,6 +114,18 @@ test.each(['7.0', 'valkey-9.1'])(
     expect(await rollout('backups', 'orders')).toMatch(
       /Archived without a gap[^]*Every moment can be had\n {2}from 20/,
     );
+
+    // And back it comes, among what was written since.
+    const before = ['--before', 'flushall', '--keep'];
+    expect(await rollout('restore', 'orders', ...before, '--dry-run')).toMatch(
+      /with the archive behind it: the state before the last flushall: 440 keys, of which 440 keys would be written/,
+    );
+    const said = await rollout('restore', 'orders', ...before, '--yes', 'orders');
+    expect(said).toContain('440 keys written');
+    expect(said).toContain('Compared: 440 keys as in the backup.');
+    for (const name of ['first', 'second', 'third', 'fourth', 'afterwards'])
+      for (let i = 0; i < 60; i++) expect(await clients.get(`${name}:${i}`)).toBe(String(i));
+    await dataset.expectSame(1000);
     clients.disconnect();
     expect(await rollout('archive', 'orders', '--stop')).toContain('Stopping');
     await until('it has ended', async () => {

@@ -15,6 +15,9 @@ import { alreadyRunning } from './start.js';
 
 interface RestoreOptions {
   backup?: string;
+  at?: string;
+  before?: string;
+  offset?: string;
   from?: string;
   keys?: string;
   slots?: string[];
@@ -41,11 +44,15 @@ export function restoreCommand(): Command {
       ['rollout restore orders --dry-run', 'what the newest backup would bring back'],
       ['rollout restore orders --keep', 'what is missing; what is there stays'],
       ["rollout restore orders --keys 'cart:*' --replace --yes orders", 'carts as they were'],
+      ['rollout restore orders --before FLUSHALL --replace', 'as it was just before the last one'],
       ['rollout restore orders-copy --from orders --rate 20000', 'into another deployment, slowly'],
     ],
   })
     .argument('<deployment>', 'name of the deployment that is written to')
     .option('--backup <id>', 'which, as `rollout backups` lists it; the newest by default')
+    .option('--at <instant>', 'as it was at a moment, by the archive: 2026-11-29T23:14:00Z')
+    .option('--before <command>', 'as it was just before the last command of the archive that begins so')
+    .option('--offset <shard=offset>', 'as it was when a shard was at an offset: shard-1=123456')
     .option('--from <deployment>', 'the deployment whose backup it is; the same by default')
     .option('--keys <pattern>', 'only keys like this, as KEYS takes it')
     .addOption(
@@ -64,12 +71,14 @@ export function restoreCommand(): Command {
 }
 
 async function restore(deployment: string, options: RestoreOptions): Promise<void> {
-  const { backup, from, keys, slots, rate, yes, keep, replace } = options;
+  const { backup, at, before, offset, from, keys, slots, rate, yes, keep, replace } = options;
   if (keep && replace) throw new Complaint('usage', '--keep and --replace: expected one of them, found both');
   const raw = {
     ...{ deployment, startedBy: identity(options.as) },
     ...Object.fromEntries(
-      Object.entries({ backup, from, keys, slots, rate, confirm: yes }).filter(([, value]) => value !== undefined),
+      Object.entries({ backup, at, before, offset, from, keys, slots, rate, confirm: yes }).filter(
+        ([, value]) => value !== undefined,
+      ),
     ),
     ...(keep || replace ? { existing: keep ? 'keep' : 'replace' } : {}),
   };
