@@ -1,19 +1,37 @@
 import { expect } from 'vitest';
-import { createActivities } from '../../../activities/index.js';
-import type { Activities, BackupActivities } from '../../../model/work.js';
+import type { Activities } from '../../../model/work.js';
 import { processesIn } from '../../../platforms/process/processes.js';
 import type { Sandbox } from '../../../scripts/sandbox/cluster.js';
 import type { Stage } from '../../../scripts/sandbox/stage.js';
 import type { WorkerFault } from '../../../scripts/sandbox/worker-faults.js';
 
-// The worker is killed before, in the middle of and after every activity there is, and on the retries too. What each
-// upgrade of this folder is killed in is the list of all activities: a new one is in it from its first day on.
-type Activity = keyof (Activities & BackupActivities);
+// The worker is killed before, in the middle of and after every activity of an upgrade and of its way back, and on the
+// retries too. The type has a new one be here from its first day on. Those of backups are killed in their own tests.
+type Activity = keyof Activities;
 
-/** Activities that only these upgrades come by; all others occur in every one, and are killed in the first. */
-const special: Partial<
-  Record<Activity, 'with a sibling' | 'taken back' | 'brought back' | 'there and back' | 'restored' | 'backed up'>
+/** In which test each is killed: in an upgrade as any, or in what only these come by. */
+const places: Record<
+  Activity,
+  'anywhere' | 'with a sibling' | 'taken back' | 'brought back' | 'there and back' | 'restored'
 > = {
+  assess: 'anywhere',
+  readCluster: 'anywhere',
+  readShard: 'anywhere',
+  checkGates: 'anywhere',
+  prepareShard: 'anywhere',
+  putBackShard: 'anywhere',
+  isolate: 'anywhere',
+  snapshot: 'anywhere',
+  swapVersion: 'anywhere',
+  rejoin: 'anywhere',
+  verifyNode: 'anywhere',
+  release: 'anywhere',
+  handOver: 'anywhere',
+  runProbe: 'anywhere',
+  readLedger: 'anywhere',
+  backUpShard: 'anywhere',
+  completeBackup: 'anywhere',
+  writeReport: 'anywhere',
   compareReplica: 'with a sibling',
   revert: 'taken back',
   bringBack: 'brought back',
@@ -29,13 +47,6 @@ const special: Partial<
   returnNode: 'there and back',
   // In fallback-restore.test.ts.
   restoreShard: 'restored',
-  // In backup.test.ts.
-  beginBackup: 'backed up',
-  sealShard: 'backed up',
-  endBackup: 'backed up',
-  readBackup: 'backed up',
-  proveShard: 'backed up',
-  recordVerdict: 'backed up',
 };
 
 /** The moments worth more than any others: killed right before this is done to the world. */
@@ -71,14 +82,8 @@ export function killsOf(activity: Activity): WorkerFault[] {
   }));
 }
 
-const nobody = (): never => {
-  throw new Error('only their names are asked for');
-};
-const activities = Object.keys(
-  createActivities({ deployments: '', state: '', searchable: false, collectReport: nobody }),
-) as Activity[];
-export const killsIn = (where?: string): WorkerFault[] =>
-  activities.filter((activity) => special[activity] === where).flatMap(killsOf);
+export const killsIn = (place: (typeof places)[Activity] = 'anywhere'): WorkerFault[] =>
+  (Object.keys(places) as Activity[]).filter((activity) => places[activity] === place).flatMap(killsOf);
 
 export const policy = { canarySoak: '0s', soak: '0s' } as const;
 
