@@ -2,6 +2,7 @@ import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { connectTemporal } from '../workers/client.js';
+import { disaster, tellDisaster } from './demo/disaster.js';
 import { setStage, type Stage } from './demo/stage.js';
 import { isSound, summarize, tellSummary } from './demo/summary.js';
 import { Traffic } from './demo/traffic.js';
@@ -9,6 +10,7 @@ import { upgrade } from './demo/upgrade.js';
 import { choose } from './setup/catalogue.js';
 import { Progress } from './setup/progress.js';
 import { setUp } from './setup/set-up.js';
+import { VERSITYGW } from './setup/versitygw.js';
 
 const FROM = '5.0.6';
 const TO = '8.0';
@@ -16,6 +18,7 @@ const TO = '8.0';
 const help = `npm run demo -- [OPTIONS]      upgrades a real 3+3 cluster from Redis ${FROM} to ${TO} while clients write and read
 
   --fallback       then take it all back to ${FROM}, in place, while an application writes that checks every answer
+  --drill          another one: everything is deleted by mistake, and brought back as it was the moment before
   --yes            approve what the upgrade asks; without it you are asked
   --summary FILE   write the outcome as JSON
   --keep           leave cluster, worker and Temporal's UI up, and say how to reach them
@@ -30,6 +33,7 @@ async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       fallback: { type: 'boolean', default: false },
+      drill: { type: 'boolean', default: false },
       yes: { type: 'boolean', default: false },
       summary: { type: 'string' },
       keep: { type: 'boolean', default: false },
@@ -41,23 +45,34 @@ async function main(): Promise<number> {
     console.log(help);
     return 0;
   }
-  if (!values.yes && !process.stdin.isTTY) {
+  if (values.drill && (values.fallback || values.keep)) {
+    console.error(`demo: --drill and ${values.fallback ? '--fallback' : '--keep'}: expected one of them, found both`);
+    return 2;
+  }
+  if (!values.yes && !values.drill && !process.stdin.isTTY) {
     console.error('demo: there is no terminal to ask for the approvals on: say --yes, or run it in one');
     return 2;
   }
-  if (!(await haveComponents())) return 1;
+  if (!(await haveComponents(values.drill))) return 1;
 
   const interrupted = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
   const folder = resolve(values.folder, new Date().toISOString().replace(/[:.]/g, '-'));
   await mkdir(folder, { recursive: true });
   const tell = (line: string): void => console.log(`demo: ${line}`);
-  const stage = await setStage(folder, { release: FROM, fallback: values.fallback, tell });
-  const traffic = values.fallback ? new Traffic(stage.cluster.nodes.map(({ port }) => port)) : undefined;
+  const { fallback, drill } = values;
+  const stage = await setStage(folder, { release: drill ? TO : FROM, fallback, drill, tell });
+  const traffic = fallback || drill ? new Traffic(stage.cluster.nodes.map(({ port }) => port)) : undefined;
   let kept = false;
   try {
     Object.assign(process.env, stage.environment);
     await using temporal = await connectTemporal();
+    if (traffic && drill) {
+      const summary = await disaster(temporal, { stage, traffic, tell });
+      console.log(['', ...tellDisaster(summary)].join('\n'));
+      await write(values.summary, summary);
+      return summary.result === 'recovered' ? 0 : 1;
+    }
     traffic?.start();
     const report = await upgrade(temporal, {
       ...{ from: FROM, to: TO, yes: values.yes, signal: interrupted.signal },
@@ -69,10 +84,7 @@ async function main(): Promise<number> {
     const summary = await summarize(report, await traffic?.finish());
     const told = { ...summary, report: file };
     console.log(['', ...tellSummary(told)].join('\n'));
-    if (values.summary !== undefined) {
-      await mkdir(dirname(resolve(values.summary)), { recursive: true });
-      await writeFile(values.summary, JSON.stringify(told, null, 2) + '\n');
-    }
+    await write(values.summary, told);
     kept = values.keep;
     if (kept) console.log(['', ...howToReach(stage)].join('\n'));
     if (summary.result !== (values.fallback ? 'fell back' : 'completed')) return 3;
@@ -83,8 +95,15 @@ async function main(): Promise<number> {
   }
 }
 
-async function haveComponents(): Promise<boolean> {
-  const outcomes = await setUp(choose({}), new Progress(process.stdout));
+async function write(file: string | undefined, summary: object): Promise<void> {
+  if (file === undefined) return;
+  await mkdir(dirname(resolve(file)), { recursive: true });
+  await writeFile(file, JSON.stringify(summary, null, 2) + '\n');
+}
+
+async function haveComponents(drill: boolean): Promise<boolean> {
+  const needed = [...choose({}), ...(drill ? choose({ only: [VERSITYGW] }) : [])];
+  const outcomes = await setUp(needed, new Progress(process.stdout));
   const missing = outcomes.filter((it) => it.state === 'missing');
   for (const it of missing) console.error(`demo: ${it.component} is missing: ${it.reason}`);
   return missing.length === 0;

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,6 +7,7 @@ import { Cluster } from 'ioredis';
 import { stringify } from 'yaml';
 import type { DeploymentFile } from '../../model/deployment.js';
 import { Sandbox } from '../sandbox/cluster.js';
+import { S3Server } from '../sandbox/s3-server.js';
 import { startTemporal, type TemporalServer } from '../setup/temporal.js';
 
 /** Who may answer which question in the demo. */
@@ -17,6 +19,8 @@ export interface Stage {
   worker: ChildProcess;
   /** What `rollout` needs to find it all. */
   environment: Record<'TEMPORAL_ADDRESS' | 'ROLLOUT_DEPLOYMENTS' | 'ROLLOUT_STATE', string>;
+  /** For backups, where there are to be any. */
+  store?: S3Server;
   stop(): Promise<void>;
 }
 
@@ -24,11 +28,13 @@ export interface StageOptions {
   release: string;
   /** Is the upgrade to be taken back? */
   fallback: boolean;
+  /** Are there to be backups in a bucket, and an archive? */
+  drill: boolean;
   tell: (line: string) => void;
 }
 
 /** A 3+3 cluster with some data, Temporal with its UI, and a worker: each a process of this machine, on loopback only. */
-export async function setStage(folder: string, { release, fallback, tell }: StageOptions): Promise<Stage> {
+export async function setStage(folder: string, { release, fallback, drill, tell }: StageOptions): Promise<Stage> {
   const undo: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
     for (const step of undo.splice(0).reverse()) await step();
@@ -49,15 +55,21 @@ export async function setStage(folder: string, { release, fallback, tell }: Stag
       ROLLOUT_DEPLOYMENTS: join(folder, 'deployments'),
       ROLLOUT_STATE: join(folder, 'state'),
     };
+    const store = drill ? await S3Server.start() : undefined;
+    if (store) {
+      undo.push(() => store[Symbol.asyncDispose]());
+      tell(`an S3 server at ${store.endpoint}`);
+      Object.assign(process.env, secretsFor(store));
+    }
     await mkdir(environment.ROLLOUT_DEPLOYMENTS, { recursive: true });
     await writeFile(
       join(environment.ROLLOUT_DEPLOYMENTS, 'orders.yaml'),
-      stringify(deployment(cluster, folder, fallback)),
+      stringify({ ...deployment(cluster, folder, fallback), ...(store ? kept(store, folder) : {}) }),
     );
     const worker = await startWorker(folder, environment);
     undo.push(() => ended(worker));
     tell('a worker');
-    return { cluster, temporal, worker, environment, stop };
+    return { cluster, temporal, worker, environment, ...(store ? { store } : {}), stop };
   } catch (error) {
     await stop();
     throw error;
@@ -83,6 +95,25 @@ function deployment(cluster: Sandbox, folder: string, fallback: boolean): Deploy
     },
   };
 }
+
+/** For the worker, which inherits them, and for the demo itself. */
+const secretsFor = ({ accessKeyId, secretAccessKey }: S3Server): Record<string, string> => ({
+  DEMO_BACKUP_KEY: randomBytes(32).toString('base64'),
+  DEMO_ACCESS_KEY_ID: accessKeyId,
+  DEMO_SECRET_ACCESS_KEY: secretAccessKey,
+});
+
+const kept = ({ bucket, endpoint }: S3Server, folder: string): Pick<DeploymentFile, 'backup' | 'drill'> => ({
+  backup: {
+    directory: join(folder, 'backups'),
+    encryption: { key: 'env:DEMO_BACKUP_KEY' },
+    target: {
+      ...{ kind: 's3', bucket, endpoint },
+      ...{ accessKeyId: 'env:DEMO_ACCESS_KEY_ID', secretAccessKey: 'env:DEMO_SECRET_ACCESS_KEY' },
+    },
+  },
+  drill: { objectives: { recoveryTime: '5m', recoveryPoint: '15m' }, nodeTimeout: '2s' },
+});
 
 async function startWorker(folder: string, environment: Record<string, string>): Promise<ChildProcess> {
   const log = await open(join(folder, 'worker.log'), 'a');

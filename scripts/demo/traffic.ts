@@ -29,6 +29,9 @@ export class Traffic {
   #newer = false;
   /** Customers who are among newer commands now. */
   #usingNewer = 0;
+  #held = false;
+  /** Customers who are in the middle of a round. */
+  #inRound = 0;
   #ending = false;
   #stopped = false;
   #running: Promise<boolean>[] = [];
@@ -62,6 +65,17 @@ export class Traffic {
     while (!use && this.#usingNewer > 0) await sleep(EVERY_MS / 10);
   }
 
+  /** No customer begins another round. Resolves once none is in the middle of one. */
+  async hold(): Promise<void> {
+    this.#held = true;
+    while (this.#inRound > 0) await sleep(EVERY_MS / 10);
+  }
+
+  /** They go on. */
+  release(): void {
+    this.#held = false;
+  }
+
   /** Ends it, and adds up what every customer has. */
   async finish(): Promise<TrafficResult> {
     this.#ending = true;
@@ -83,6 +97,11 @@ export class Traffic {
   /** @returns false where it had to end before: what its data would have to be is not known */
   async #live(customer: Customer): Promise<boolean> {
     while (!this.#ending) {
+      if (this.#held) {
+        await sleep(EVERY_MS / 10);
+        continue;
+      }
+      this.#inRound++;
       try {
         await customer.round();
         if (this.#newer) await this.#anew(customer);
@@ -92,6 +111,8 @@ export class Traffic {
         this.#failed++;
         this.#wrong.push(`${customer.tag}: ${error instanceof Error ? error.message : String(error)}`);
         return false;
+      } finally {
+        this.#inRound--;
       }
       await sleep(EVERY_MS);
     }

@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { DisasterSummary } from '../../../scripts/demo/disaster.js';
 import type { DemoSummary } from '../../../scripts/demo/summary.js';
 
 const project = join(import.meta.dirname, '..', '..', '..');
@@ -79,6 +80,26 @@ test('--fallback takes it all back under an application, whose every value is wh
   // Those, and three standbys.
   await expectGone(output, 10);
 }, 400_000);
+
+test('--drill brings everything back as it was before a FLUSHALL, and leaves nothing running', async () => {
+  const file = join(folder, 'drill.json');
+  const { code, output } = await demo('--drill', '--yes', '--summary', file, '--folder', folder);
+  expect({ code, end: code === 0 ? '' : output.slice(-3000) }).toEqual({ code: 0, end: '' });
+
+  const summary = JSON.parse(await readFile(file, 'utf8')) as DisasterSummary;
+  expect(summary).toMatchObject({
+    ...{ result: 'recovered', backup: { encrypted: true, shards: 3 }, drill: { passed: true } },
+    ...{ recovery: { different: 0, lost: 0 }, orders: { refused: 0 } },
+  });
+  expect(summary.backup.bytes).toBeGreaterThan(100_000);
+  expect(summary.backup.mbPerS).toBeGreaterThan(0);
+  expect(summary.recovery.keys).toBeGreaterThan(24_000);
+  expect(summary.recovery.rtoMs).toBeGreaterThan(0);
+  expect(summary.recovery.rpoMs).toBeGreaterThan(0);
+  expect(summary.orders.acknowledged).toBeGreaterThan(500);
+  // Temporal, its UI, and the S3 server.
+  await expectGone(output, 3);
+}, 300_000);
 
 async function expectGone(output: string, atLeast: number): Promise<void> {
   const addresses = [...new Set(output.match(/127\.0\.0\.1:\d+/g) ?? [])];
