@@ -38,9 +38,7 @@ export function archiveActivities(dependencies: Dependencies): ArchiveActivities
           keys: await backups.keys(),
           sources: () => archiveSources(context, slots),
           snapshots: async () =>
-            (await backups.all()).flatMap((entry) =>
-              'manifest' in entry ? entry.manifest.shards.filter((it) => slotsKey(it.slots) === slots) : [],
-            ),
+            (await backups.manifests()).flatMap(({ shards }) => shards.filter((it) => slotsKey(it.slots) === slots)),
           rollBytes: deployment.backup.archive.rollBytes,
           rollEveryMs: deployment.backup.archive.rollEvery,
           onState: (state) => {

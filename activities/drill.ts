@@ -6,6 +6,7 @@ import { RolloutError } from '../model/failures.js';
 import type { DrillActivities, Order } from '../model/work.js';
 import { compareWithTarget } from '../redis/restore/compare.js';
 import { loadSnapshot } from '../redis/restore/load.js';
+import { oldestFirst } from './assess-fallback.js';
 import { contextFor, heartbeating, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
 import { runCheck } from './drill-check.js';
@@ -57,7 +58,7 @@ class Rehearsal {
     const open = (shard: SealedShard) => store.getShard(backup, shard, keys);
     const begun = performance.now();
     let restoredMs: number | undefined;
-    const found = { keys: 0 };
+    let restoredKeys = 0;
 
     await using cluster = await ScratchCluster.start({ ...server, shards, nodeTimeout, signal });
     const target = { endpoint: cluster.endpoint, seeds: cluster.addresses, signal };
@@ -72,10 +73,10 @@ class Rehearsal {
     };
 
     await this.#step('restore', async () => {
-      for (const shard of shards) found.keys += await load(shard);
+      for (const shard of shards) restoredKeys += await load(shard);
       await cluster.formed();
       restoredMs = Math.round(performance.now() - begun);
-      return { result: 'passed', found: `${found.keys.toLocaleString('en')} keys of ${shards.length} shards` };
+      return { result: 'passed', found: `${restoredKeys.toLocaleString('en')} keys of ${shards.length} shards` };
     });
     const restored = restoredMs !== undefined;
     const onceRestored = (name: string, act: () => Promise<Tried>): Promise<void> =>
@@ -106,7 +107,7 @@ class Rehearsal {
     );
     return {
       ...{ format: 1, drill: id, deployment: deployment.name, backup, startedBy, startedAt },
-      ...{ endedAt: new Date().toISOString(), release: server.release, shards: shards.length, keys: found.keys },
+      ...{ endedAt: new Date().toISOString(), release: server.release, shards: shards.length, keys: restoredKeys },
       ...(restoredMs === undefined ? {} : { recoveryTime: measured(restoredMs, objectives.recoveryTime) }),
       recoveryPoint: measured(recoveryPointMs, objectives.recoveryPoint),
       ...{ steps: this.#steps, passed: passed(this.#steps) },
@@ -167,10 +168,7 @@ async function serverOf(
   shards: BackupManifest['shards'],
   named: Readonly<Record<string, string>>,
 ): Promise<{ release: string; program: string }> {
-  const [newest] = shards
-    .flatMap(({ release }) => release ?? [])
-    .sort()
-    .reverse();
+  const newest = oldestFirst(shards.flatMap(({ release }) => release ?? [])).at(-1);
   const server = await serverFor(newest, named);
   if (server) return server;
   throw new RolloutError(

@@ -31,9 +31,7 @@ export function proveBackupActivities(
         const { deployment, signal } = await contextFor(dependencies, input);
         const store = await BackupStore.open(deployment);
         const keys = await store.keys();
-        const { shards } = await store.manifest(input.backup);
-        const shard = shards.find((it) => it.shard === input.shard);
-        if (!shard) throw new RolloutError('BadInput', `backup ${input.backup} has no ${input.shard}`);
+        const shard = await store.shard(input.backup, input.shard);
         async function* rdb(of: SealedShard): AsyncGenerator<Buffer, void, void> {
           const reader = new RdbReader();
           let bytes = 0;

@@ -1,6 +1,5 @@
 import { ArchiveStore } from '../integrations/archive-store.js';
 import { BackupStore } from '../integrations/backup-store.js';
-import { RolloutError } from '../model/failures.js';
 import type { BackupActivities } from '../model/work.js';
 import { contextFor, heartbeating } from './context.js';
 import type { Dependencies } from './dependencies.js';
@@ -27,9 +26,7 @@ export function provePointActivities(
         const { backup, shard: name, offset } = input;
         const { deployment, signal } = await contextFor(dependencies, input);
         const backups = await BackupStore.open(deployment);
-        const { shards } = await backups.manifest(backup);
-        const shard = shards.find((it) => it.shard === name);
-        if (!shard) throw new RolloutError('BadInput', `backup ${backup} has no ${name}`);
+        const shard = await backups.shard(backup, name);
         await using server = await serverAt({
           ...{ backups, archive: await ArchiveStore.open(deployment), keys: await backups.keys() },
           ...{ backup, shard, offset, servers: deployment.platform.servers, signal, onProgress: progress },

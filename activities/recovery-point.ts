@@ -25,8 +25,7 @@ export interface PointSources {
  */
 export async function resolvePoint(asked: PointAsked, sources: PointSources): Promise<RecoveryPoint> {
   const { backups, archive } = sources;
-  const entries = await backups.all();
-  const manifests = entries.flatMap((entry) => ('manifest' in entry ? [entry.manifest] : []));
+  const manifests = await backups.manifests();
   const segments = await archive.segments();
   const known = { backups: manifests, segments };
   const targetOf = await targetsOf(asked, { ...sources, segments, manifests });

@@ -2,7 +2,6 @@ import { activityInfo } from '@temporalio/activity';
 import { ArchiveStore } from '../integrations/archive-store.js';
 import { BackupStore } from '../integrations/backup-store.js';
 import { loadDeployment } from '../integrations/deployment-files.js';
-import type { SealedShard } from '../model/backup-manifest.js';
 import type { RestoreBeat, RestoreOf, RestoreTarget } from '../model/backup-restore.js';
 import type { Deployment } from '../model/deployment.js';
 import { RolloutError } from '../model/failures.js';
@@ -138,8 +137,7 @@ async function sourceOf(
   const origin = await deploymentOf(context, dependencies, from);
   const store = await BackupStore.open(origin);
   const keys = await store.keys();
-  const sealed: SealedShard | undefined = (await store.manifest(backup)).shards.find((it) => it.shard === shard);
-  if (!sealed) throw new RolloutError('BadInput', `backup ${backup} has no ${shard}`);
+  const sealed = await store.shard(backup, shard);
   if (!point) return { open: () => store.getShard(backup, sealed, keys), sameOrder: true };
   const offset = point.shards.find((it) => it.shard === shard)?.offset;
   if (offset === undefined) throw new RolloutError('BadInput', `the point has no ${shard}`);

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 const PREFIX = 'redis-rollout-scratch-';
+const OWNED = new RegExp(`^${PREFIX}(\\d+)-`);
 
 /**
  * A new folder for servers that are thrown away. What workers left that were killed is removed: their servers ended with
@@ -9,7 +10,7 @@ const PREFIX = 'redis-rollout-scratch-';
  */
 export async function scratchHome(parent: string): Promise<string> {
   for (const name of await readdir(parent)) {
-    const pid = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1];
+    const pid = OWNED.exec(name)?.[1];
     if (pid !== undefined && isGone(Number(pid))) await rm(join(parent, name), { recursive: true, force: true });
   }
   return mkdtemp(join(parent, `${PREFIX}${process.pid}-`));

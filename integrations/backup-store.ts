@@ -29,6 +29,10 @@ export interface BackupEntry {
   verdict?: BackupVerdict;
 }
 
+export const manifestsOf = (
+  entries: readonly (BackupEntry | { backup: string; problem: string })[],
+): BackupManifest[] => entries.flatMap((entry) => ('manifest' in entry ? [entry.manifest] : []));
+
 /** As retention looks at it. */
 export function knownBackup(entry: BackupEntry | { backup: string; problem: string }): KnownBackup {
   if ('problem' in entry) return { backup: entry.backup, startedAt: begunAt(entry.backup), state: 'damaged' };
@@ -123,6 +127,14 @@ export class BackupStore {
     return manifest;
   }
 
+  /** A shard of a backup. @throws RolloutError BadInput where it has none of that name; Damaged */
+  async shard(backup: string, name: string): Promise<SealedShard> {
+    const { shards } = await this.manifest(backup);
+    const shard = shards.find((it) => it.shard === name);
+    if (!shard) throw new RolloutError('BadInput', `backup ${backup} has no ${name}`);
+    return shard;
+  }
+
   async putVerdict(verdict: BackupVerdict): Promise<void> {
     await putDocument(this.target, verdictObject(this.deployment.name, verdict.backup), verdict);
   }
@@ -147,6 +159,11 @@ export class BackupStore {
         entries.push({ backup, problem: error.message });
       }
     return entries;
+  }
+
+  /** Of those whose manifest can be read, the newest first. */
+  async manifests(): Promise<BackupManifest[]> {
+    return manifestsOf(await this.all());
   }
 
   /** What failed backups left, long enough ago that nobody works at it. @param now Unix ms */

@@ -56,7 +56,7 @@ export async function disaster(
   const backups = await BackupStore.open(deployment);
   const archive = await ArchiveStore.open(deployment);
   const reach = async () => {
-    const manifests = (await backups.all()).flatMap((entry) => ('manifest' in entry ? [entry.manifest] : []));
+    const manifests = await backups.manifests();
     const [newest] = windowsOf(manifests, await archive.segments());
     return newest && { ...newest, manifest: manifests.find((it) => it.backup === newest.backup) };
   };

@@ -303,8 +303,7 @@ async function playArchive({ workflow }: Client, deployments: string): Promise<[
   await until(
     'a point can be had',
     async () => {
-      const all = (await backups.all()).flatMap((entry) => ('manifest' in entry ? [entry.manifest] : []));
-      const [newest] = windowsOf(all.slice(0, 1), await store.segments());
+      const [newest] = windowsOf((await backups.manifests()).slice(0, 1), await store.segments());
       if (newest && newest.to > newest.from) point = newest.to;
       return Number.isFinite(point);
     },

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../../activities/scratch-process.js';
 
 const claimed = join(tmpdir(), 'redis-rollout-ports');
 
@@ -26,10 +26,8 @@ export async function claimPort(): Promise<{ port: number; release: () => void }
   throw new Error(`no free port found; remove ${claimed} if earlier runs were killed`);
 }
 
-function free(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
-}
+const free = (port: number): Promise<boolean> =>
+  freePort(port).then(
+    () => true,
+    () => false,
+  );

@@ -46,8 +46,7 @@ async function rollout(...words: string[]): Promise<string> {
 /** Since when until when every shard can be had, the newest first. */
 async function windows(): Promise<{ from: number; to: number }[]> {
   const deployment = await loadDeployment('orders', stage.deployments);
-  const entries = await (await BackupStore.open(deployment)).all();
-  const backups = entries.flatMap((entry) => ('manifest' in entry ? [entry.manifest] : []));
+  const backups = await (await BackupStore.open(deployment)).manifests();
   return windowsOf(backups, await (await ArchiveStore.open(deployment)).segments());
 }
 const reaches = (ms: number): Promise<void> =>

@@ -26,14 +26,14 @@ export function backupsCommand(): Command {
 
 async function backups(name: string, { json }: { json?: true }): Promise<void> {
   const deployment = await loadDeployment(name);
-  const { BackupStore } = await import('../../../integrations/backup-store.js');
+  const { BackupStore, manifestsOf } = await import('../../../integrations/backup-store.js');
   const store = await BackupStore.open(deployment);
   const { ArchiveStore } = await import('../../../integrations/archive-store.js');
   const segments = await (await ArchiveStore.open(deployment)).segments();
   const now = Date.now();
   const entries = await store.all();
   const listed = entries.map(listedBackup);
-  const archive = listedArchive(segments, entries);
+  const archive = listedArchive(segments, manifestsOf(entries));
   const leftovers = (await store.leftovers(now)).map(({ backup, objects, unfinished, bytes }) => ({
     ...{ backup, objects: objects.length, unfinished: unfinished.length, bytes },
   }));

@@ -1,5 +1,5 @@
-import type { BackupEntry } from '../../../integrations/backup-store.js';
 import { coverageOf, type Coverage, type Segment } from '../../../model/archive.js';
+import type { BackupManifest } from '../../../model/backup-manifest.js';
 import { formatDuration } from '../../../model/duration.js';
 import { windowsOf } from '../../../model/recovery.js';
 import { columns } from './columns.js';
@@ -17,11 +17,7 @@ export interface ListedArchive {
   points: { backup: string; from: string; to: string }[];
 }
 
-export function listedArchive(
-  segments: readonly Segment[],
-  entries: readonly (BackupEntry | { backup: string; problem: string })[],
-): ListedArchive {
-  const manifests = entries.flatMap((entry) => ('manifest' in entry ? [entry.manifest] : []));
+export function listedArchive(segments: readonly Segment[], manifests: readonly BackupManifest[]): ListedArchive {
   return {
     shards: coverageOf(segments).map(({ slots, stretches }) => ({
       slots,
