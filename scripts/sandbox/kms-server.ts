@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { KMS } from '@aws-crypto/client-node';
 import { LOCAL_KMS } from '../setup/local-kms.js';
 import { locate } from '../setup/search-path.js';
-import { until } from './cluster.js';
+import { answering } from './answering.js';
 import { claimPort } from './ports.js';
 
 /** An AWS KMS of one's own, on loopback; its keys are thrown away at the end. */
@@ -28,17 +28,7 @@ export class KmsServer implements AsyncDisposable {
     const root = await mkdtemp(join(tmpdir(), 'redis-rollout-kms-'));
     const { port, release } = await claimPort();
     const child = spawn(program, [String(port), join(root, 'keys')], { stdio: 'ignore' });
-    const server = new KmsServer(child, `http://127.0.0.1:${port}`, root, release);
-    try {
-      await until('the KMS answers', async () => {
-        if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}`);
-        return (await fetch(server.endpoint)).status > 0;
-      });
-    } catch (error) {
-      await server[Symbol.asyncDispose]();
-      throw error;
-    }
-    return server;
+    return answering('the KMS', child, new KmsServer(child, `http://127.0.0.1:${port}`, root, release));
   }
 
   get region(): string {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { locate } from '../setup/search-path.js';
 import { VERSITYGW } from '../setup/versitygw.js';
-import { until } from './cluster.js';
+import { answering } from './answering.js';
 import { claimPort } from './ports.js';
 
 const run = promisify(execFile);
@@ -57,17 +57,11 @@ export class S3Server implements AsyncDisposable {
       ],
       { stdio: 'ignore', env: { ...process.env, ROOT_ACCESS_KEY: access, ROOT_SECRET_KEY: secret } },
     );
-    const server = new S3Server(child, address, root, access, secret, release, diskBytes !== undefined);
-    try {
-      await until('versitygw answers', async () => {
-        if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}`);
-        return (await fetch(server.endpoint)).status > 0;
-      });
-    } catch (error) {
-      await server[Symbol.asyncDispose]();
-      throw error;
-    }
-    return server;
+    return answering(
+      'versitygw',
+      child,
+      new S3Server(child, address, root, access, secret, release, diskBytes !== undefined),
+    );
   }
 
   get endpoint(): string {

@@ -1,8 +1,5 @@
 // A FLUSHALL by mistake: what was written until then is to be had again, whatever happened to workers and nodes meanwhile.
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { Cluster } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { ArchiveStore } from '../../integrations/archive-store.js';
@@ -13,7 +10,9 @@ import type { PointVerdict } from '../../model/recovery-point.js';
 import { archiveWorkflowId } from '../../model/names.js';
 import { Sandbox, until } from '../../scripts/sandbox/cluster.js';
 import { S3Server } from '../../scripts/sandbox/s3-server.js';
-import { Stage } from '../../scripts/sandbox/stage.js';
+import type { Stage } from '../../scripts/sandbox/stage.js';
+import { rollout as runCli } from '../scripts/rollout/stage/cli.js';
+import { inBucket, openBackupStage } from './stage/backups.js';
 import { Dataset } from './stage/dataset.js';
 
 let s3: S3Server;
@@ -23,13 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => s3[Symbol.asyncDispose]());
 beforeEach(async () => {
-  const environment = {
-    ROLLOUT_TEST_BACKUP_KEY: randomBytes(32).toString('base64'),
-    ROLLOUT_TEST_S3_ID: s3.accessKeyId,
-    ROLLOUT_TEST_S3_SECRET: s3.secretAccessKey,
-  };
-  for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
-  stage = await Stage.open({ environment, quickRetries: true });
+  stage = await openBackupStage(s3);
 });
 afterEach(async () => {
   await stage[Symbol.asyncDispose]();
@@ -37,9 +30,9 @@ afterEach(async () => {
 });
 
 async function rollout(...words: string[]): Promise<string> {
-  const program = join(import.meta.dirname, '..', '..', 'scripts', 'rollout.mjs');
-  const env = { ...process.env, TEMPORAL_ADDRESS: stage.address, ROLLOUT_DEPLOYMENTS: stage.deployments };
-  const { stdout } = await promisify(execFile)(process.execPath, [program, ...words], { env });
+  const at = { TEMPORAL_ADDRESS: stage.address, ROLLOUT_DEPLOYMENTS: stage.deployments };
+  const { code, stdout, stderr } = await runCli(words, { env: { ...stage.environment, ...at } });
+  if (code !== 0) throw new Error(stderr);
   return stdout.trim();
 }
 
@@ -61,13 +54,7 @@ test.each(['7.0', 'valkey-9.1'])(
   async (release) => {
     await using cluster = await Sandbox.cluster({ release, configuration: ['repl-diskless-sync-delay 0'] });
     await stage.deploy('orders', cluster, {
-      backup: {
-        ...{ directory: join(stage.root, 'backups'), encryption: { key: 'env:ROLLOUT_TEST_BACKUP_KEY' } },
-        target: {
-          ...{ kind: 's3', bucket: s3.bucket, prefix: randomBytes(4).toString('hex'), endpoint: s3.endpoint },
-          ...{ accessKeyId: 'env:ROLLOUT_TEST_S3_ID', secretAccessKey: 'env:ROLLOUT_TEST_S3_SECRET' },
-        },
-      },
+      backup: inBucket(stage, s3, { prefix: randomBytes(4).toString('hex') }),
     });
     const dataset = await Dataset.write(cluster, 200);
     stage.keepWorker();

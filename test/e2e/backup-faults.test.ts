@@ -3,19 +3,18 @@ import { randomBytes } from 'node:crypto';
 import { appendFile, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
+import type { WorkflowHandle } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { BackupStore } from '../../integrations/backup-store.js';
 import { loadDeployment } from '../../integrations/deployment-files.js';
 import type { BackupManifest, BackupVerdict } from '../../model/backup-manifest.js';
-import type { DeploymentFile } from '../../model/deployment.js';
 import { backupWorkflowId, TASK_QUEUE, verifyBackupWorkflowId } from '../../model/names.js';
 import { parseInfo } from '../../redis/info.js';
 import { Sandbox, until } from '../../scripts/sandbox/cluster.js';
 import { S3Server } from '../../scripts/sandbox/s3-server.js';
-import { Stage } from '../../scripts/sandbox/stage.js';
+import type { Stage } from '../../scripts/sandbox/stage.js';
 import { Toxiproxy } from '../../scripts/sandbox/toxiproxy.js';
+import { failureOf, inBucket, openBackupStage } from './stage/backups.js';
 import { answerError, StoreBetween } from './stage/store-between.js';
 
 const PLANTED = 'planted-address-of-ana-3fb1';
@@ -40,13 +39,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   temporary = await mkdtemp(join(tmpdir(), 'redis-rollout-worker-'));
-  const environment = {
-    ROLLOUT_TEST_BACKUP_KEY: randomBytes(32).toString('base64'),
-    ROLLOUT_TEST_S3_ID: s3.accessKeyId,
-    ROLLOUT_TEST_S3_SECRET: s3.secretAccessKey,
-  };
-  for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
-  stage = await Stage.open({ environment: { ...environment, TMPDIR: temporary }, quickRetries: true });
+  stage = await openBackupStage(s3, { worker: { TMPDIR: temporary } });
 });
 afterEach(async () => {
   await stage[Symbol.asyncDispose]();
@@ -55,13 +48,7 @@ afterEach(async () => {
 });
 
 const deploy = (name: string, endpoint: string, secretAccessKey = 'env:ROLLOUT_TEST_S3_SECRET'): Promise<void> =>
-  stage.deploy(name, cluster, {
-    backup: {
-      directory: join(stage.root, 'backups'),
-      encryption: { key: 'env:ROLLOUT_TEST_BACKUP_KEY' },
-      target: { kind: 's3', bucket: s3.bucket, endpoint, accessKeyId: 'env:ROLLOUT_TEST_S3_ID', secretAccessKey },
-    } satisfies DeploymentFile['backup'],
-  });
+  stage.deploy(name, cluster, { backup: inBucket(stage, s3, { endpoint, secretAccessKey }) });
 const begin = (deployment: string, workflowId = backupWorkflowId(deployment)): Promise<WorkflowHandle> =>
   stage.client.workflow.start('backup', {
     ...{ workflowId, taskQueue: TASK_QUEUE, args: [{ deployment, startedBy: 'ana' }] },
@@ -155,7 +142,7 @@ test('credentials that expire midway hold it up until they are had anew; wrong o
   expect((await manifestOf(running)).shards[0]).toMatchObject({ keys: KEYS });
 
   await deploy('stranger', s3.endpoint, 'env:ROLLOUT_TEST_BACKUP_KEY');
-  const failure = await failureOf(await begin('stranger'));
+  const failure = await failureOf((await begin('stranger')).result());
   expect(failure.type).toBe('Unauthorized');
   expect(failure.message).toMatch(/SignatureDoesNotMatch.*\(backup\.target\.accessKeyId and secretAccessKey\)/);
   expect(await objectsOf('stranger')).toEqual([]);
@@ -176,7 +163,7 @@ test('what comes back damaged is loaded by nobody; and it was only damaged on it
     turned[at] = (turned[at] ?? 0) ^ 1;
     return turned;
   };
-  const failure = await failureOf(await beginProof('spoilt'));
+  const failure = await failureOf((await beginProof('spoilt')).result());
   expect(failure.type).toBe('Damaged');
   expect(failure.message).toContain(shard?.object);
   expect(read).toBeGreaterThan(5_000_000);
@@ -191,11 +178,7 @@ test.runIf(process.platform === 'linux' && process.getuid?.() === 0)(
     vi.stubEnv('ROLLOUT_TEST_S3_ID', small.accessKeyId);
     vi.stubEnv('ROLLOUT_TEST_S3_SECRET', small.secretAccessKey);
     await stage.deploy('full', cluster, {
-      backup: {
-        directory: join(stage.root, 'backups'),
-        encryption: { key: 'env:ROLLOUT_TEST_BACKUP_KEY' },
-        target: { ...{ kind: 's3', bucket: small.bucket, endpoint: small.endpoint }, ...(await secretsOf(small)) },
-      },
+      backup: inBucket(stage, small, await secretsOf(small)),
     });
     const filler = small.file('filler');
     await appendFile(filler, Buffer.alloc(60 * 1024 * 1024));
@@ -275,13 +258,4 @@ function alive(pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-async function failureOf(handle: WorkflowHandle): Promise<{ type: string; message: string }> {
-  const error: unknown = await handle.result().then(
-    (result: unknown) => new Error(`expected a failure, found ${JSON.stringify(result)}`),
-    (error: unknown) => error,
-  );
-  if (!(error instanceof WorkflowFailedError) || !(error.cause instanceof ApplicationFailure)) throw error;
-  return { type: error.cause.type ?? '', message: error.cause.message };
 }

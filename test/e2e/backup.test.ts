@@ -4,8 +4,6 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { WorkflowFailedError } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { BackupStore } from '../../integrations/backup-store.js';
 import { loadDeployment } from '../../integrations/deployment-files.js';
@@ -18,10 +16,11 @@ import { parseInfo } from '../../redis/info.js';
 import { RdbReader } from '../../redis/rdb/reader.js';
 import { Sandbox, until } from '../../scripts/sandbox/cluster.js';
 import { S3Server } from '../../scripts/sandbox/s3-server.js';
-import { Stage } from '../../scripts/sandbox/stage.js';
+import type { Stage } from '../../scripts/sandbox/stage.js';
 import type { WorkerFault } from '../../scripts/sandbox/worker-faults.js';
 import { Toxiproxy } from '../../scripts/sandbox/toxiproxy.js';
 import { serversVerdict } from '../redis/rdb/servers-verdict.js';
+import { encryption, failureOf, inBucket, openBackupStage } from './stage/backups.js';
 import { Dataset } from './stage/dataset.js';
 import { Load } from './stage/load.js';
 
@@ -38,14 +37,7 @@ beforeAll(async () => {
 afterAll(() => s3[Symbol.asyncDispose]());
 beforeEach(async () => {
   prefix = `redis/${randomBytes(4).toString('hex')}`;
-  const environment = {
-    ROLLOUT_TEST_BACKUP_KEY: KEY,
-    ROLLOUT_TEST_OTHER_KEY: randomBytes(32).toString('base64'),
-    ROLLOUT_TEST_S3_ID: s3.accessKeyId,
-    ROLLOUT_TEST_S3_SECRET: s3.secretAccessKey,
-  };
-  for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
-  stage = await Stage.open({ environment, quickRetries: true });
+  stage = await openBackupStage(s3, { secrets: { ROLLOUT_TEST_BACKUP_KEY: KEY } });
 });
 afterEach(async () => {
   await stage[Symbol.asyncDispose]();
@@ -53,15 +45,7 @@ afterEach(async () => {
 });
 
 type BackupFile = DeploymentFile['backup'];
-const encryption = { key: 'env:ROLLOUT_TEST_BACKUP_KEY' };
-const toBucket = (endpoint = s3.endpoint): BackupFile => ({
-  directory: join(stage.root, 'backups'),
-  encryption,
-  target: {
-    ...{ kind: 's3', bucket: s3.bucket, prefix, endpoint },
-    ...{ accessKeyId: 'env:ROLLOUT_TEST_S3_ID', secretAccessKey: 'env:ROLLOUT_TEST_S3_SECRET' },
-  },
-});
+const toBucket = (endpoint = s3.endpoint): BackupFile => inBucket(stage, s3, { prefix, endpoint });
 const toFolder = (): BackupFile => ({ directory: join(stage.root, 'backups'), encryption });
 
 const begin = (deployment: string) =>
@@ -80,14 +64,6 @@ const verify = async (deployment: string, backup?: string): Promise<BackupVerdic
 };
 const takeBackup = async (deployment: string): Promise<BackupManifest> =>
   (await (await begin(deployment)).result()) as BackupManifest;
-async function failureOf(ended: Promise<unknown>): Promise<{ type: string; message: string }> {
-  const error: unknown = await ended.then(
-    (result) => new Error(`expected a failure, found ${JSON.stringify(result)}`),
-    (error: unknown) => error,
-  );
-  if (!(error instanceof WorkflowFailedError) || !(error.cause instanceof ApplicationFailure)) throw error;
-  return { type: error.cause.type ?? '', message: error.cause.message };
-}
 const storeOf = async (deployment: string): Promise<BackupStore> =>
   BackupStore.open(await loadDeployment(deployment, stage.deployments));
 

@@ -1,5 +1,4 @@
 // A drill that says a backup is good although it isn't, that leaves servers behind, or that touches the deployment.
-import { randomBytes } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,14 +12,13 @@ import type { DrillRecord } from '../../model/drill.js';
 import { backupWorkflowId, drillWorkflowId, TASK_QUEUE } from '../../model/names.js';
 import { parseInfo } from '../../redis/info.js';
 import { Sandbox, until } from '../../scripts/sandbox/cluster.js';
-import { Stage } from '../../scripts/sandbox/stage.js';
+import type { Stage } from '../../scripts/sandbox/stage.js';
+import { encryption, openBackupStage } from './stage/backups.js';
 import { Dataset } from './stage/dataset.js';
 
 let stage: Stage;
 beforeEach(async () => {
-  const environment = { ROLLOUT_TEST_BACKUP_KEY: randomBytes(32).toString('base64') };
-  for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
-  stage = await Stage.open({ environment, quickRetries: true });
+  stage = await openBackupStage();
 });
 afterEach(async () => {
   await stage[Symbol.asyncDispose]();
@@ -31,7 +29,7 @@ const target = (): string => join(stage.root, 'target');
 const deploy = (cluster: Sandbox, drill: DeploymentFile['drill'] = {}) =>
   stage.deploy('orders', cluster, {
     backup: {
-      ...{ directory: join(stage.root, 'backups'), encryption: { key: 'env:ROLLOUT_TEST_BACKUP_KEY' } },
+      ...{ directory: join(stage.root, 'backups'), encryption },
       target: { kind: 'folder', folder: target() },
     },
     drill: { nodeTimeout: '1500ms', ...drill },

@@ -2,8 +2,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { WorkflowFailedError } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import type { BackupManifest } from '../../model/backup-manifest.js';
 import type { RestoreForecast, RestoreResult } from '../../model/backup-restore.js';
@@ -14,9 +12,10 @@ import { keySlot } from '../../redis/probe/slot.js';
 import { readTopology } from '../../redis/topology.js';
 import { Sandbox, until } from '../../scripts/sandbox/cluster.js';
 import { S3Server } from '../../scripts/sandbox/s3-server.js';
-import { Stage } from '../../scripts/sandbox/stage.js';
+import type { Stage } from '../../scripts/sandbox/stage.js';
 import type { Ended } from '../../workflows/run.js';
 import { rollout as runCli } from '../scripts/rollout/stage/cli.js';
+import { encryption, failureOf, inBucket, openBackupStage } from './stage/backups.js';
 import { Dataset } from './stage/dataset.js';
 
 let s3: S3Server;
@@ -28,27 +27,16 @@ beforeAll(async () => {
 afterAll(() => s3[Symbol.asyncDispose]());
 beforeEach(async () => {
   prefix = `redis/${randomBytes(4).toString('hex')}`;
-  const environment = {
-    ROLLOUT_TEST_BACKUP_KEY: randomBytes(32).toString('base64'),
-    ROLLOUT_TEST_OTHER_KEY: randomBytes(32).toString('base64'),
-    ROLLOUT_TEST_S3_ID: s3.accessKeyId,
-    ROLLOUT_TEST_S3_SECRET: s3.secretAccessKey,
-  };
-  for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
-  stage = await Stage.open({ environment, quickRetries: true });
+  stage = await openBackupStage(s3);
 });
 afterEach(async () => {
   await stage[Symbol.asyncDispose]();
   vi.unstubAllEnvs();
 });
 
-const bucket = (key = 'env:ROLLOUT_TEST_BACKUP_KEY'): DeploymentFile['backup'] => ({
-  directory: join(stage.root, 'backups'),
+const bucket = (key = encryption.key): DeploymentFile['backup'] => ({
+  ...inBucket(stage, s3, { prefix }),
   encryption: { key },
-  target: {
-    ...{ kind: 's3', bucket: s3.bucket, prefix, endpoint: s3.endpoint },
-    ...{ accessKeyId: 'env:ROLLOUT_TEST_S3_ID', secretAccessKey: 'env:ROLLOUT_TEST_S3_SECRET' },
-  },
 });
 
 async function takeBackup(deployment: string): Promise<BackupManifest> {
@@ -77,14 +65,6 @@ async function dryRun(input: Input): Promise<RestoreForecast> {
     args: [{ startedBy: 'ana', dryRun: true, ...input }],
   });
   return (await handle.result()) as RestoreForecast;
-}
-async function failureOf(ended: Promise<unknown>): Promise<{ type: string; message: string }> {
-  const error: unknown = await ended.then(
-    (result) => new Error(`expected a failure, found ${JSON.stringify(result)}`),
-    (error: unknown) => error,
-  );
-  if (!(error instanceof WorkflowFailedError) || !(error.cause instanceof ApplicationFailure)) throw error;
-  return { type: error.cause.type ?? '', message: error.cause.message };
 }
 const like = (text: string): string => expect.stringContaining(text) as string;
 

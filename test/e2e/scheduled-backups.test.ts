@@ -1,7 +1,7 @@
 // A backup that nobody took because nobody thought of it; and the one that was needed, pruned.
 import { randomBytes } from 'node:crypto';
 import { utimes } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { CreateMultipartUploadCommand, S3Client, UploadPartCommand } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { BackupStore } from '../../integrations/backup-store.js';
@@ -14,10 +14,11 @@ import { backupScheduleId, backupWorkflowId, pruneBackupsWorkflowId, TASK_QUEUE 
 import type { PruneResult } from '../../model/pruning.js';
 import { Sandbox, until } from '../../scripts/sandbox/cluster.js';
 import { S3Server } from '../../scripts/sandbox/s3-server.js';
-import { Stage } from '../../scripts/sandbox/stage.js';
+import type { Stage } from '../../scripts/sandbox/stage.js';
 import type { WorkerFault } from '../../scripts/sandbox/worker-faults.js';
 import { alignSchedules } from '../../workers/backup-schedules.js';
 import type { ScheduledBackupResult } from '../../workflows/scheduled-backup.js';
+import { inBucket, openBackupStage } from './stage/backups.js';
 import { Dataset } from './stage/dataset.js';
 
 const DAY = 86_400_000;
@@ -29,13 +30,7 @@ beforeAll(async () => {
 });
 afterAll(() => s3[Symbol.asyncDispose]());
 beforeEach(async () => {
-  const environment = {
-    ROLLOUT_TEST_BACKUP_KEY: randomBytes(32).toString('base64'),
-    ROLLOUT_TEST_S3_ID: s3.accessKeyId,
-    ROLLOUT_TEST_S3_SECRET: s3.secretAccessKey,
-  };
-  for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
-  stage = await Stage.open({ environment, quickRetries: true });
+  stage = await openBackupStage(s3);
 });
 afterEach(async () => {
   await stage[Symbol.asyncDispose]();
@@ -43,12 +38,7 @@ afterEach(async () => {
 });
 
 const toBucket = (more: Partial<DeploymentFile['backup']> = {}): DeploymentFile['backup'] => ({
-  directory: join(stage.root, 'backups'),
-  encryption: { key: 'env:ROLLOUT_TEST_BACKUP_KEY' },
-  target: {
-    ...{ kind: 's3', bucket: s3.bucket, endpoint: s3.endpoint },
-    ...{ accessKeyId: 'env:ROLLOUT_TEST_S3_ID', secretAccessKey: 'env:ROLLOUT_TEST_S3_SECRET' },
-  },
+  ...inBucket(stage, s3),
   ...more,
 });
 const storeOf = async (deployment: string): Promise<BackupStore> =>

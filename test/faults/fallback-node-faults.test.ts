@@ -1,10 +1,9 @@
 // A node is struck at each step of a fallback: it goes on, or stops and says so, and the same command brings it to its end.
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, test } from 'vitest';
 import { Sandbox } from '../../scripts/sandbox/cluster.js';
-import { readNodes } from '../../scripts/sandbox/node-states.js';
-import { Dataset } from '../e2e/stage/dataset.js';
 import { expectWhole } from '../e2e/stage/nodes.js';
 import { FaultStage, rounds, throughFaults, type Activity, type Steps } from './strikes.js';
+import { untilItSoaks } from './upgraded-with-standby.js';
 
 /**
  * Who is struck at which step: who serves the shard on the newer release, or its replica, which was the primary before the
@@ -48,20 +47,8 @@ test.each(rounds([0]))(
       // What it acknowledged is written when it is killed. Nobody else is promoted: there is no vote but the primary's.
       configuration: ['appendonly yes', 'appendfsync no', 'cluster-node-timeout 20000'],
     });
-    const dataset = await Dataset.write(cluster, 100);
-    const before = await readNodes(cluster);
     const name = `orders-${round}`;
-    await stage.deploy(name, cluster, {
-      platform: { kind: 'process', servers },
-      policy: {
-        ...{ fallback: 'standby', canarySoak: '0s', soak: '1h', handover: 'fast', settle: '1s' },
-        gates: { maxLatency: '500ms' },
-      },
-    });
-    const upgrade = await stage.start(name, TO);
-    await upgrade.until('it soaks', ({ phase }) => phase === 'soaking');
-    await upgrade.tell('abort', { by: 'ana' });
-    expect(await upgrade.result()).toMatchObject({ result: 'aborted' });
+    const { dataset, before } = await untilItSoaks(under, cluster, { name, to: TO });
 
     // The handover was from the first to the second.
     const [replica, primary] = cluster.nodes;

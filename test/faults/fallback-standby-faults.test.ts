@@ -3,15 +3,14 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, test } from 'vitest';
 import type { StandbyEntry } from '../../activities/standby-registry.js';
 import { splitAddress } from '../../model/endpoint.js';
 import { Sandbox, type SandboxNode } from '../../scripts/sandbox/cluster.js';
 import type { NodeFault } from '../../scripts/sandbox/node-faults.js';
-import { readNodes } from '../../scripts/sandbox/node-states.js';
-import { Dataset } from '../e2e/stage/dataset.js';
 import { expectNoOthers, expectWhole } from '../e2e/stage/nodes.js';
 import { FaultStage, rounds, throughFaults, type Activity, type Steps } from './strikes.js';
+import { untilItSoaks } from './upgraded-with-standby.js';
 
 /** Steps at which the standby is asked, given something, or serves; what is struck is it, whatever it is then. */
 const steps: Steps = Object.fromEntries(
@@ -40,20 +39,8 @@ test.each(rounds([0]))(
       // What it acknowledged is written when it is killed. Nobody else is promoted: there is no vote but the primary's.
       configuration: ['appendonly yes', 'appendfsync no', 'cluster-node-timeout 20000'],
     });
-    const dataset = await Dataset.write(cluster, 100);
-    const before = await readNodes(cluster);
     const name = `orders-${round}`;
-    await stage.deploy(name, cluster, {
-      platform: { kind: 'process', servers },
-      policy: {
-        ...{ fallback: 'standby', canarySoak: '0s', soak: '1h', handover: 'fast', settle: '1s' },
-        gates: { maxLatency: '500ms' },
-      },
-    });
-    const upgrade = await stage.start(name, TO);
-    await upgrade.until('it soaks', ({ phase }) => phase === 'soaking');
-    await upgrade.tell('abort', { by: 'ana' });
-    expect(await upgrade.result()).toMatchObject({ result: 'aborted' });
+    const { dataset, before } = await untilItSoaks(under, cluster, { name, to: TO });
 
     const node = await standbyOf(name);
     const strikes = under
