@@ -1,14 +1,8 @@
 import { spawn } from 'node:child_process';
 import { formatDuration } from '../model/duration.js';
 import type { DrillStep } from '../model/drill.js';
+import type { DrillPolicy } from '../model/drill-policy.js';
 import { addressOf, type Endpoint } from '../redis/connection.js';
-
-export interface Check {
-  name: string;
-  command: readonly string[];
-  /** ms */
-  timeout: number;
-}
 
 /** Of what it prints, the end is kept: it goes into the record. */
 const KEPT = 200;
@@ -19,7 +13,7 @@ const KEPT = 200;
  * environment, secrets among it, the command does not get, but for PATH and HOME.
  */
 export async function runCheck(
-  { name, command, timeout }: Check,
+  { name, command, timeout }: DrillPolicy['checks'][number],
   { endpoint, nodes, signal }: { endpoint: Endpoint; nodes: readonly string[]; signal: AbortSignal },
 ): Promise<DrillStep> {
   const begun = performance.now();

@@ -112,10 +112,12 @@ async function alignedBefore(
   segment: Segment,
   { archive, keys, segments }: Pick<Planning, 'archive' | 'keys' | 'segments'>,
 ): Promise<{ begun: Segment[]; after: number }> {
-  const line = segments.filter((it) => it.slots === segment.slots && it.line === segment.line);
   const begun = [segment];
   for (let first = segment; !(await headerOf(first, { archive, keys })).aligned;) {
-    const before = line.find((it) => it.first < first.first && it.end >= first.first - 1);
+    const { slots, line } = segment;
+    const before = segments.find(
+      (it) => it.slots === slots && it.line === line && it.first < first.first && it.end >= first.first - 1,
+    );
     if (!before) break;
     begun.unshift((first = before));
   }

@@ -89,7 +89,10 @@ export function stretchesOf(segments: readonly Segment[]): Stretch[] {
   const lines = new Map<string, Segment[]>();
   for (const segment of segments) {
     const key = `${segment.slots}/${segment.line}`;
-    lines.set(key, [...(lines.get(key) ?? []), segment]);
+    // Grown in place: a line may have a million.
+    const line = lines.get(key);
+    if (line) line.push(segment);
+    else lines.set(key, [segment]);
   }
   const stretches: (Stretch & { segments: Segment[] })[] = [];
   for (const all of lines.values()) {

@@ -39,11 +39,6 @@ export const drillRecord = z.strictObject({
 export type DrillStep = z.output<typeof drillStep>;
 export type DrillRecord = z.output<typeof drillRecord>;
 
-export interface Objectives {
-  recoveryTime?: number | undefined;
-  recoveryPoint?: number | undefined;
-}
-
 const DRILLS = 'drills';
 export const drillObject = (deployment: string, drill: string): string => `${deployment}/${DRILLS}/${drill}.json`;
 export const drillsPrefix = (deployment: string): string => `${deployment}/${DRILLS}/`;

@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { BACKUP_ID } from './backup-manifest.js';
 import { backupTiers } from './backup-tiers.js';
 import { existingChoices } from './backup-restore.js';
-import { onePoint, pointFields, pointOf } from './recovery-point.js';
+import { isOnePoint, ONE_POINT, pointFields } from './recovery-point.js';
 import { parseRelease } from './release.js';
-import { parseSlots } from './topology.js';
+import { parseSlotRange } from './topology.js';
 
 const deployment = z
   .string()
@@ -105,10 +105,7 @@ const verifyBackupInput = z
     ...pointFields,
     startedBy: startedBy.describe('Who asked for it.'),
   })
-  .refine(
-    (it) => onePoint(it) && (it.backup === undefined || pointOf(it) === undefined),
-    'expected one of backup, at, before and offset',
-  );
+  .refine(isOnePoint, ONE_POINT);
 
 /** Input of the `archive` workflow. */
 const archiveInput = z.strictObject({ deployment, startedBy: startedBy.describe('Who asked for it.') });
@@ -116,7 +113,7 @@ const archiveInput = z.strictObject({ deployment, startedBy: startedBy.describe(
 const slotRange = z
   .string()
   .refine(
-    (text) => parseSlots(text) !== undefined,
+    (text) => parseSlotRange(text) !== undefined,
     'expected a slot or a range of slots, 0 to 16383, for example 0-5460',
   );
 
@@ -154,16 +151,13 @@ export const restoreInput = z
       .describe('Only say what would be done; under the id redis/<deployment>/restore-plan.'),
     startedBy: startedBy.describe('Who asked for it.'),
   })
-  .refine(
-    (it) => onePoint(it) && (it.backup === undefined || pointOf(it) === undefined),
-    'expected one of backup, at, before and offset',
-  );
+  .refine(isOnePoint, ONE_POINT);
 export type RestoreInput = z.output<typeof restoreInput>;
 
 /** Input of the `drDrill` workflow. */
 const drDrillInput = z.strictObject({
   deployment,
-  backup: verifyBackupInput.shape.backup,
+  backup,
   startedBy: startedBy.describe('Who asked for it; goes into the record.'),
 });
 
@@ -231,7 +225,6 @@ export const inputSchemas: Readonly<Record<string, z.ZodObject>> = {
 
 export type FallbackInput = z.output<typeof fallbackInput>;
 export type UpgradeInput = z.output<typeof upgradeInput>;
-export type UpgradeShardInput = z.output<typeof upgradeShardInput>;
 
 /** `to: expected a release …, found 'latest'`, one line a field. */
 export function inputProblems(error: z.ZodError, input: unknown): string {

@@ -67,5 +67,7 @@ export function pointOf({
   return shard === undefined ? undefined : { kind: 'offset', shard, offset: Number(number) };
 }
 
-export const onePoint = (it: { at?: unknown; before?: unknown; offset?: unknown }): boolean =>
-  [it.at, it.before, it.offset].filter((field) => field !== undefined).length <= 1;
+/** A backup is one, too. */
+export const isOnePoint = (it: { backup?: unknown; at?: unknown; before?: unknown; offset?: unknown }): boolean =>
+  [it.backup, it.at, it.before, it.offset].filter((field) => field !== undefined).length <= 1;
+export const ONE_POINT = 'expected one of backup, at, before and offset';

@@ -71,7 +71,7 @@ export const formatSlots = (ranges: readonly SlotRange[]): string =>
   ranges.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(' ');
 
 /** `0-5460` or `5462` as a range; undefined for anything else. */
-export function parseSlots(text: string): SlotRange | undefined {
+export function parseSlotRange(text: string): SlotRange | undefined {
   const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text.trim());
   if (!match) return undefined;
   const [from, to] = [Number(match[1]), Number(match[2] ?? match[1])];

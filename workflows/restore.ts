@@ -16,7 +16,7 @@ import {
 import { inParallel } from '../model/in-parallel.js';
 import { workflowSchemas, type RestoreInput } from '../model/inputs.js';
 import { pointOf } from '../model/recovery-point.js';
-import { parseSlots } from '../model/topology.js';
+import { parseSlotRange } from '../model/topology.js';
 import type { Order, RestoreBeginning } from '../model/work.js';
 import { badInput, messageOf, stopped } from './failure.js';
 import { agree } from './restore-consent.js';
@@ -160,7 +160,7 @@ const ofThe = ({ backup, from, point }: RestoreBeginning, { keys, slots }: Resto
     ? {}
     : {
         slots: slots.flatMap((text) => {
-          const range = parseSlots(text);
+          const range = parseSlotRange(text);
           return range ? [range] : [];
         }),
       }),
