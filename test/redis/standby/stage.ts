@@ -52,6 +52,8 @@ export async function standbyStage(
       'cluster-node-timeout 5000',
       'cluster-replica-no-failover yes',
       'appendonly yes',
+      // What it has is written when it is killed: with everysec that waits for a disk that is busy, up to two seconds.
+      'appendfsync no',
     ],
   });
   const followers: AsyncDisposable[] = [];
