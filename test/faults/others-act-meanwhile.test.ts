@@ -36,6 +36,12 @@ function nodeAt(address: string | undefined): SandboxNode {
   return found;
 }
 
+/** Its CLUSTER NODES, without whom it has not shaken hands with. */
+async function membersSeenBy(address: string | undefined): Promise<string> {
+  const lines = String(await cluster.ask(address, 'CLUSTER', 'NODES')).split('\n');
+  return lines.filter((line) => !line.includes('handshake')).join('\n');
+}
+
 const idOf = (address: string | undefined): Promise<unknown> => cluster.ask(address, 'CLUSTER', 'MYID');
 
 /** Which nodes a shard has, whatever its slots are: by its primary of the beginning. */
@@ -113,6 +119,8 @@ test('it waits, adapts, and nothing is promoted or stopped wrongly', async () =>
   const third = await nextQuestion(operation, asked);
   const [added] = spare.nodes;
   await cluster.ask(added?.address, 'CLUSTER', 'MEET', '127.0.0.1', nodeAt(source).port);
+  // Until they have shaken hands it is nobody's member, and holds nothing up.
+  await until('it is a member', async () => (await membersSeenBy(source)).includes(`${added?.address}@`));
   await approve(operation, third);
   await operation.until('the topology gate names the node without slots', ({ waiting }) =>
     waiting.some(
