@@ -1,8 +1,8 @@
 import { RolloutError } from '../model/failures.js';
 
 const MB = 1024 * 1024;
-/** S3 takes 10,000 parts: 80 GB in small ones, and 320 GB more. */
-const partBytes = (part: number): number => (part <= 5000 ? 16 * MB : 64 * MB);
+/** S3 takes 10,000 parts: 8 GB in small ones, then 62 GB and 310 GB more. */
+const partBytes = (part: number): number => (part <= 1000 ? 8 : part <= 5000 ? 16 : 64) * MB;
 const MOST_PARTS = 10_000;
 
 /**
