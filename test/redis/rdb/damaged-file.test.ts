@@ -3,8 +3,10 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { atLeast } from '../../../model/release.js';
 import { findServers } from '../../../platforms/process/servers.js';
 import { checkRdb } from '../../../redis/rdb/check.js';
+import { readEntries } from '../../../redis/rdb/entries.js';
 import { Sandbox } from '../../../scripts/sandbox/cluster.js';
 import { populate } from './dataset.js';
 import { serversVerdict } from './servers-verdict.js';
@@ -74,21 +76,35 @@ test.each(releases.filter((it) => ['5.0.6', '7.4.1', '8.2.3', 'valkey-9.1.2'].in
 
 test.each(releases)('%s: redis-check-rdb agrees, on a whole file and on damaged ones', async (release) => {
   const program = (await findServers()).get(release) ?? '';
-  await using sandbox = await Sandbox.servers(1, { release });
+  // To have keys in it that have expired.
+  const configuration = atLeast(release, 7, 0) ? ['enable-debug-command yes'] : [];
+  await using sandbox = await Sandbox.servers(1, { release, configuration });
   await using node = await sandbox.connect();
   await populate(node, release);
+  await node.call('DEBUG', 'SET-ACTIVE-EXPIRE', 0);
+  for (const key of ['gone', 'gone too']) await node.call('SET', key, 'soon', 'PX', 1);
   await node.call('SAVE');
   const file = join(sandbox.nodes[0]?.home ?? '', 'dump.rdb');
   const whole = join(sandbox.root, 'whole');
   await mkdir(whole);
+  const bytes = await readFile(file);
 
   const verdict = await serversVerdict(program, file, whole);
-  const { keys, expires } = await checkRdb([await readFile(file)]);
-  expect(verdict).toContain('RDB looks OK');
-  expect(verdict).toContain(`${keys} keys read`);
-  expect(verdict).toContain(`${expires} expires`);
 
-  const bytes = await readFile(file);
+  expect(verdict).toContain('RDB looks OK');
+  const { keys, expires, hashesWithFieldExpiry, functions, databases, aux, checksum } = await checkRdb([bytes]);
+  const ours: Record<string, number> = {
+    ...{ 'keys read': keys, expires, 'already expired': await expiredIn(bytes) },
+    ...{ subexpires: hashesWithFieldExpiry, functions },
+  };
+  const theirs = figuresOf(verdict);
+  expect(theirs).toEqual(Object.fromEntries(Object.keys(theirs).map((name) => [name, ours[name]])));
+  expect(theirs).toMatchObject({ 'keys read': keys, expires, 'already expired': 2 });
+  expect(checksum === 'verified').toBe(verdict.includes('Checksum OK'));
+  expect(databases.map(({ index }) => index)).toEqual(all(verdict, /Selecting DB ID (\d+)/g).map(([id]) => Number(id)));
+  for (const [name = '', value] of all(verdict, /AUX FIELD (\S+) = '(.*)'/g))
+    expect([name, aux[name]]).toEqual([name, value]);
+
   const turned = (at: number): Buffer => {
     const copy = Buffer.from(bytes);
     copy[at] = (copy[at] ?? 0) ^ (1 << (at % 8));
@@ -109,6 +125,20 @@ test.each(releases)('%s: redis-check-rdb agrees, on a whole file and on damaged 
     await expect(checkRdb([damagedBytes]), what).rejects.toMatchObject(damaged);
   }
 });
+
+const all = (text: string, pattern: RegExp): string[][] => [...text.matchAll(pattern)].map((match) => match.slice(1));
+
+/** What it counts at its end, by the words that it uses: up to 7.2 `keys read`, `expires` and `already expired`. */
+const figuresOf = (verdict: string): Record<string, number> =>
+  Object.fromEntries(all(verdict, /^\[info\] (\d+) (.+)$/gm).map(([count, name = '']) => [name, Number(count)]));
+
+async function expiredIn(file: Buffer): Promise<number> {
+  const now = Date.now();
+  let expired = 0;
+  for await (const record of readEntries([file]))
+    if (record.kind === 'key' && record.first && (record.expiresAt ?? Infinity) < now) expired++;
+  return expired;
+}
 
 function* pieces(file: Buffer, sizes: readonly number[]): Generator<Buffer> {
   for (let at = 0, i = 0; at < file.length; i++) {
