@@ -1,6 +1,7 @@
 import { relative } from 'node:path';
 import { deploymentReference } from './generate/deployment-reference.js';
 import { generateDirectives } from './generate/directives.js';
+import { generateMeasured } from './generate/measured.js';
 import { namesReference } from './generate/names.js';
 import { schemaFiles, writeGenerated } from './generate/schemas.js';
 
@@ -10,6 +11,7 @@ const generators: Readonly<Record<string, () => Promise<string[]>>> = {
   'deployment-reference': async () => writeGenerated([await deploymentReference()]),
   names: async () => writeGenerated([await namesReference()]),
   directives: generateDirectives,
+  measured: generateMeasured,
 };
 
 const wanted = process.argv.slice(2);

@@ -1,12 +1,10 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { processPlatform } from '../../platforms/process/platform.js';
 import { findServers } from '../../platforms/process/servers.js';
-import { connect, type NodeConnection } from '../../redis/connection.js';
+import type { NodeConnection } from '../../redis/connection.js';
 import { readConfiguration } from '../../redis/configuration.js';
-import { claimPort } from '../sandbox/ports.js';
+import { withServer } from './with-server.js';
 
 /** Directives whose default says something of the machine, not of the release. */
 const ofTheMachine = new Set(['dir', 'port', 'bind', 'pidfile', 'logfile', 'configfile', 'save']);
@@ -29,34 +27,17 @@ export interface Asked {
 }
 
 /** Asks the real server of a release what it has. */
-export async function askServer(release: string): Promise<Asked> {
-  const home = await mkdtemp(join(tmpdir(), 'redis-rollout-directives-'));
-  const { port, release: giveBack } = await claimPort();
-  const platform = processPlatform({ kind: 'process', servers: {}, startTimeout: 15_000, stopTimeout: 15_000 });
-  const node = { address: `127.0.0.1:${port}`, home, configurationFile: join(home, 'redis.conf') };
-  const token = { epoch: 1, holder: 'generate' };
-  try {
-    const configuration = `port ${port}\nbind 127.0.0.1\ndir "${home}"\nsave ""\n`;
-    await platform.start(node, token, { release, configuration, arguments: [] });
-    const connection = await connect({ host: '127.0.0.1', port });
-    try {
-      const { running, acl } = await readConfiguration(connection);
-      const directives = Object.entries(running)
-        .sort(([a], [b]) => (a < b ? -1 : 1))
-        .map(([name, value]) => [name, ofTheMachine.has(name) ? '' : value]);
-      return {
-        directives: Object.fromEntries(directives) as Record<string, string>,
-        categories: acl.length > 0 ? await askCategories(connection) : {},
-      };
-    } finally {
-      connection.close();
-    }
-  } finally {
-    await platform.stop(node, token, { terminate: true });
-    giveBack();
-    await rm(home, { recursive: true, force: true });
-  }
-}
+export const askServer = (release: string): Promise<Asked> =>
+  withServer(release, async (connection) => {
+    const { running, acl } = await readConfiguration(connection);
+    const directives = Object.entries(running)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, value]) => [name, ofTheMachine.has(name) ? '' : value]);
+    return {
+      directives: Object.fromEntries(directives) as Record<string, string>,
+      categories: acl.length > 0 ? await askCategories(connection) : {},
+    };
+  });
 
 async function askCategories(connection: NodeConnection): Promise<Record<string, string>> {
   const categories: Record<string, string> = {};
