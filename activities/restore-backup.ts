@@ -5,12 +5,14 @@ import { loadDeployment } from '../integrations/deployment-files.js';
 import type { RestoreBeat, RestoreOf, RestoreTarget } from '../model/backup-restore.js';
 import type { Deployment } from '../model/deployment.js';
 import { RolloutError } from '../model/failures.js';
+import { eachNode } from '../model/in-parallel.js';
 import type { Order, RestoreActivities, ShardToRestore } from '../model/work.js';
 import { parseInfo } from '../redis/info.js';
 import { compareWithTarget } from '../redis/restore/compare.js';
 import { noCounts, type RestoreCounts } from '../redis/restore/counts.js';
 import { forecast } from '../redis/restore/forecast.js';
 import { loadSnapshot, type SnapshotSource } from '../redis/restore/load.js';
+import { missingForLoading } from '../redis/restore/rights.js';
 import { selects } from '../redis/restore/selection.js';
 import { readTopology } from '../redis/topology.js';
 import { contextFor, heartbeating, type Context } from './context.js';
@@ -53,7 +55,10 @@ export function restoreActivities(dependencies: Dependencies): RestoreActivities
     return {
       source: await sourceOf(context, dependencies, input),
       common: { endpoint, seeds: deployment.seeds, selects: meant, signal },
-      attempt: { shard: input.shard, epoch: context.token.epoch },
+      attempt: {
+        ...{ shard: input.shard, epoch: context.token.epoch },
+        missedAfterMs: activityInfo().heartbeatTimeoutMs ?? 10_000,
+      },
     };
   };
   return {
@@ -154,10 +159,16 @@ async function sourceOf(
 /** @throws RolloutError Degraded where a slot has no place, or is on its way */
 async function targetsOf(context: Context): Promise<RestoreTarget[]> {
   const shards = await stillSlots(context, 'keys would have no place');
-  return shards.map(({ name, primary }) => ({
-    ...{ shard: name, address: primary.address, release: primary.release, keys: primary.keys },
-    ...{ usedMemoryBytes: primary.usedMemoryBytes, maxMemoryBytes: primary.maxMemoryBytes },
-  }));
+  const user = context.endpoint.username ?? 'default';
+  return eachNode(shards, async ({ name, primary }) => {
+    const { address, release, keys, usedMemoryBytes, maxMemoryBytes } = primary;
+    await using node = await context.connect(address);
+    const commands = await missingForLoading(node, release, user);
+    return {
+      ...{ shard: name, address, release, keys, usedMemoryBytes, maxMemoryBytes },
+      ...(commands.length === 0 ? {} : { mayNot: { user, commands } }),
+    };
+  });
 }
 
 /** What each primary counts of its changes: the same again where nobody wrote, and nothing expired. */

@@ -1,9 +1,11 @@
+import { activityInfo } from '@temporalio/activity';
 import { BackupStore } from '../integrations/backup-store.js';
 import { manifestOf, notWhole, type BackupManifest } from '../model/backup-manifest.js';
 import { RolloutError } from '../model/failures.js';
 import { formatSlots, type TopologyView } from '../model/topology.js';
 import type { BackupActivities } from '../model/work.js';
 import { at } from '../redis/connection.js';
+import { readInfo } from '../redis/node.js';
 import { openSnapshot, releaseFromAux } from '../redis/snapshot.js';
 import { readAccounts } from '../redis/topology.js';
 import { backupSource } from './backup.js';
@@ -70,7 +72,8 @@ export function sealedBackupActivities(
             'Degraded',
             `slots of ${deployment} moved from one shard to another while backup ${backup} was taken: it is none; take it again`,
           );
-        const endedAt = new Date().toISOString();
+        // By Temporal's clock, as its beginning: a worker's may have jumped meanwhile.
+        const endedAt = new Date(activityInfo().currentAttemptScheduledTimestampMs).toISOString();
         const about = { deployment, backup, startedBy, ...(tier === undefined ? {} : { tier }), startedAt, endedAt };
         const manifest = manifestOf(about, shards);
         const store = await BackupStore.open(context.deployment);
@@ -84,8 +87,7 @@ export function sealedBackupActivities(
 /** Asked afterwards: who was a replica then may have been promoted since, which is no harm. */
 async function roleOf(context: Context, address: string): Promise<BackupManifest['shards'][number]['role']> {
   await using node = await context.connect(address);
-  const [role] = (await node.call('ROLE')) as [string];
-  return role === 'master' ? 'primary' : 'replica';
+  return (await readInfo(node, 'replication'))['role'] === 'master' ? 'primary' : 'replica';
 }
 
 /**

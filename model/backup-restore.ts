@@ -27,6 +27,8 @@ export interface RestoreTarget {
   usedMemoryBytes: number;
   /** 0: without a limit. */
   maxMemoryBytes: number;
+  /** What its user may not do there, of what loading takes. */
+  mayNot?: { user: string; commands: string[] };
 }
 
 export type Lacking = Record<string, { count: number; examples: string[] }>;
@@ -136,7 +138,7 @@ export function sourceText({ backup, from, point, keys, slots }: RestoreOf, depl
 
 /** What would happen, a line each; the first is the whole in one sentence. */
 export function forecastText(forecast: RestoreForecast): string[] {
-  const { deployment, totals, shards, tooLarge, existing } = forecast;
+  const { deployment, totals, shards, targets, tooLarge, existing } = forecast;
   const { keys, selected, expired, present, written, replaced, targetKeys } = totals;
   const what = selected === keys ? count(keys, 'key') : `${selected.toLocaleString('en')} of its ${count(keys, 'key')}`;
   const functions = Math.max(0, ...shards.map((it) => it.functions));
@@ -159,8 +161,20 @@ export function forecastText(forecast: RestoreForecast): string[] {
       : []),
     ...lackingText(lackingOf(shards)),
     ...tooLarge.map((it) => `It does not fit: ${it}.`),
+    ...forbidden(targets).map((it) => `It would be refused: ${it}.`),
   ];
 }
+
+/** Where the user lacks a right, and what grants it. */
+export const forbidden = (targets: readonly RestoreTarget[]): string[] =>
+  targets.flatMap(({ address, mayNot }) => {
+    if (mayNot === undefined) return [];
+    const { user, commands } = mayNot;
+    const rules = commands.map((it) => (it.startsWith('~') ? it : `+${it.toLowerCase().replace(' ', '|')}`));
+    return [
+      `user '${user}' may not use ${commands.join(', ')} at ${address}, which a restore needs: ACL SETUSER ${user} ${rules.join(' ')}`,
+    ];
+  });
 
 export const lackingOf = (all: readonly { lacking: Lacking }[]): Lacking => {
   const found: Lacking = {};

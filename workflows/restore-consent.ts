@@ -1,5 +1,5 @@
 import { mayReachQuorum } from '../model/approvals.js';
-import { forecastText, type RestoreForecast } from '../model/backup-restore.js';
+import { forbidden, forecastText, type RestoreForecast } from '../model/backup-restore.js';
 import type { ApprovalPolicy } from '../model/deployment.js';
 import type { RestoreInput } from '../model/inputs.js';
 import { stopped } from './failure.js';
@@ -15,6 +15,8 @@ export async function agree(
   const { deployment, existing, confirm, startedBy } = input;
   const { totals, tooLarge, targets } = forecast;
   const text = forecastText(forecast);
+  const [forbids] = forbidden(targets);
+  if (forbids !== undefined) throw stopped(forbids, undefined, 'MissingPermission');
   if (tooLarge.length > 0)
     throw stopped(
       `${deployment} has no room for it: ${tooLarge.join('; ')}. Raise maxmemory there, or restore less`,

@@ -1,4 +1,4 @@
-import { proxyActivities } from '@temporalio/workflow';
+import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
 import type { RestoreActivities } from '../model/work.js';
 
 /** Nothing was begun yet: who asked for it is told soon what is wrong. */
@@ -8,8 +8,12 @@ export const looks = proxyActivities<RestoreActivities>({
   retry: { initialInterval: '1 s', maximumAttempts: 3 },
 });
 
-/** A store may refuse, and a node be away, for some minutes; and each worker that dies costs an attempt. */
+/**
+ * A store may refuse, and a node be away, for some minutes; and each worker that dies costs an attempt. The lock is held
+ * until nobody writes any more.
+ */
 export const loads = proxyActivities<RestoreActivities>({
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
   startToCloseTimeout: '7 d',
   heartbeatTimeout: '10 s',
   retry: { initialInterval: '1 s', maximumInterval: '30 s', maximumAttempts: 30 },

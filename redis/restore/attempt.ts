@@ -5,11 +5,13 @@ import { connect, type Endpoint } from '../connection.js';
 export interface Attempt {
   shard: string;
   epoch: number;
+  /** How long nothing may be heard of it until another attempt is begun, ms. */
+  missedAfterMs: number;
 }
 
 const NAME = 'redis-rollout-restores:';
 
-export const nameOf = ({ shard, epoch }: Attempt): string => `${NAME}${shard}:${epoch}`;
+export const nameOf = ({ shard, epoch }: Pick<Attempt, 'shard' | 'epoch'>): string => `${NAME}${shard}:${epoch}`;
 
 /**
  * Closes what earlier attempts at the same shard left open at a node: one that was frozen and wakes up finds itself shut
@@ -17,7 +19,7 @@ export const nameOf = ({ shard, epoch }: Attempt): string => `${NAME}${shard}:${
  *
  * @throws RolloutError Fenced where a later attempt is there
  */
-export async function takeOver(endpoint: Endpoint, { shard, epoch }: Attempt): Promise<void> {
+export async function takeOver(endpoint: Endpoint, { shard, epoch }: Pick<Attempt, 'shard' | 'epoch'>): Promise<void> {
   await using node = await connect(endpoint);
   for (const line of String(await node.call('CLIENT', 'LIST')).split('\n')) {
     const name = /\bname=(\S*)/.exec(line)?.[1] ?? '';
@@ -34,12 +36,13 @@ export async function takeOver(endpoint: Endpoint, { shard, epoch }: Attempt): P
   }
 }
 
-/** Shorter than the heartbeat's time-out: after that another attempt may have begun. */
-const STILL_MS = 8000;
+/** What was heard of it last may be some seconds old when it stands still: another attempt may begin that much sooner. */
+const STILL = 0.6;
 const TICK_MS = 500;
 
 /** Notices that this process stood still for so long that its work may have been given to another. */
 export class Lease implements Disposable {
+  readonly #stillMs: number;
   #last = performance.now();
   #lost = false;
   readonly #timer = setInterval(() => {
@@ -47,15 +50,22 @@ export class Lease implements Disposable {
     this.#last = performance.now();
   }, TICK_MS);
 
+  constructor({ missedAfterMs }: Pick<Attempt, 'missedAfterMs'>) {
+    this.#stillMs = STILL * missedAfterMs;
+  }
+
   /** Before each write. @throws RolloutError NodeHung */
   readonly expect = (): void => {
     this.#look();
     if (this.#lost)
-      throw new RolloutError('NodeHung', `this worker stood still for ${STILL_MS / 1000} s: another attempt goes on`);
+      throw new RolloutError(
+        'NodeHung',
+        `this worker stood still for ${this.#stillMs / 1000} s: another attempt goes on`,
+      );
   };
 
   #look(): void {
-    if (performance.now() - this.#last > STILL_MS) this.#lost = true;
+    if (performance.now() - this.#last > this.#stillMs) this.#lost = true;
   }
 
   [Symbol.dispose](): void {

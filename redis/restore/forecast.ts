@@ -99,6 +99,8 @@ export async function forecast(input: ForecastInput): Promise<Omit<ShardForecast
     }
     const { aux, functions } = reader.end();
     await targets.settled();
+    if (refusal?.startsWith('NOPERM'))
+      throw new RolloutError('MissingPermission', `it is asked which keys the target has by EXISTS: ${refusal}`);
     if (refusal !== undefined)
       throw new RolloutError('RolesUnsettled', `the target can't be asked which keys it has: ${refusal}`);
     const holdsFunctions = targets.lanes.every(

@@ -57,7 +57,7 @@ const ASIDE_MS = 24 * 3_600_000;
 export async function loadSnapshot(input: LoadInput): Promise<RestoreCounts> {
   let confirmed = input.confirmed && input.source.sameOrder ? input.confirmed : noCounts();
   let deadline = Date.now() + PATIENCE_MS;
-  using lease = new Lease();
+  using lease = input.attempt && new Lease(input.attempt);
   for (;;) {
     const pass = new Pass(input, confirmed, lease);
     try {
@@ -104,7 +104,7 @@ class Pass {
   constructor(
     private readonly input: LoadInput,
     confirmed: RestoreCounts,
-    private readonly lease: Lease,
+    private readonly lease: Lease | undefined,
   ) {
     this.confirmed = copyOf(confirmed);
     this.counts = copyOf(confirmed);
@@ -115,7 +115,7 @@ class Pass {
     const { input, counts } = this;
     const { signal, selects = () => true } = input;
     const { seeds, endpoint, attempt } = input;
-    const fenced = attempt && { attempt, mayWrite: this.lease.expect };
+    const fenced = attempt && { attempt, mayWrite: () => this.lease?.expect() };
     const targets = await Targets.open(endpoint, { seeds, outcome: (...it) => this.#outcome(...it), signal, fenced });
     this.#targets = targets;
     const skip = this.confirmed.read;
@@ -332,6 +332,8 @@ class Pass {
     if (/no such key/.test(ack)) counts.expired++;
     else if (/^OOM\b/.test(ack))
       this.#fatal ??= new RolloutError('TargetFull', `${where} has no memory left for the backup: ${ack}`);
+    else if (/^MISCONF\b/.test(ack))
+      this.#fatal ??= new RolloutError('NoSpace', `${where} takes no writes, since it can't write to its disk: ${ack}`);
     else if (/bad data format/i.test(ack)) {
       counts.refused++;
       noteLack(counts, 'values that the target does not read, of modules that it lacks for example', key);
@@ -410,6 +412,8 @@ class Pass {
         const words = this.input.existing === 'keep' ? command.filter((it) => it.toString() !== 'REPLACE') : command;
         const [name = none, ...rest] = words;
         const ack = await lane.ask(name.toString(), ...rest);
+        if (typeof ack === 'string' && ack.startsWith('NOPERM'))
+          throw new RolloutError('MissingPermission', `the restore needs FUNCTION LOAD: ${ack}`);
         if (typeof ack === 'string' && !/already exists/i.test(ack))
           throw new RolloutError('Stopped', `${lane.address} refused a function library: ${ack}`);
       }

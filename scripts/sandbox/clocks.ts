@@ -37,11 +37,25 @@ export async function serversWithClocks(folder: string, releases: readonly strin
   );
 }
 
+/** Node, for workers whose clock can be set while they run (`set`, by so many ms from what is right). */
+export async function nodeWithClock(folder: string): Promise<{ program: string; set: (ms: number) => Promise<void> }> {
+  const faketime = await faketimeProgram();
+  if (faketime === undefined) throw new Error(`no ${FAKETIME} here: run \`npm run setup -- --only faketime\``);
+  const [program, clock] = [join(folder, 'node-with-clock'), join(folder, CLOCK)];
+  const set = (ms: number): Promise<void> => writeFile(clock, offsetOf(ms));
+  await set(0);
+  await writeFile(program, `#!/bin/sh\nexec "${faketime}" "${clock}" "${process.execPath}" "$@"\n`);
+  await chmod(program, 0o755);
+  return { program, set };
+}
+
+/** As libfaketime reads it. */
+const offsetOf = (ms: number): string => `${ms < 0 ? '' : '+'}${ms / 1000}s\n`;
+
 /** The clock of a node's machine is set forward, or back (negative), and right again; of a server of serversWithClocks. */
 export const clockOff =
   (ms: number): NodeFault =>
   async (_, node) => {
-    const seconds = ms / 1000;
-    await writeFile(join(node.home, CLOCK), `${seconds < 0 ? '' : '+'}${seconds}s\n`);
+    await writeFile(join(node.home, CLOCK), offsetOf(ms));
     return () => writeFile(join(node.home, CLOCK), '+0\n');
   };

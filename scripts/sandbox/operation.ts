@@ -106,12 +106,7 @@ export class Operation {
 
   /** Every history of the family as text, payloads decoded. */
   async histories(): Promise<string> {
-    const texts = (await this.#family()).map((history) =>
-      JSON.stringify(history, (_, value: unknown) =>
-        value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : value,
-      ),
-    );
-    return texts.join('\n');
+    return (await this.#family()).map(historyText).join('\n');
   }
 
   /** Every activity of the family that has come to its end, from when it was scheduled to its last word. */
@@ -151,3 +146,9 @@ export interface Span {
 /** When a history's event was written, Unix ms. */
 export const timeOf = ({ eventTime }: temporal.api.history.v1.IHistoryEvent): number =>
   Number(eventTime?.seconds ?? 0) * 1000 + (eventTime?.nanos ?? 0) / 1e6;
+
+/** All that a history says, what was handed over in it included: as JSON that is base64. */
+export const historyText = (history: temporal.api.history.v1.IHistory): string =>
+  JSON.stringify(history).replaceAll(/"data":"([^"]*)"/g, (_, data: string) =>
+    Buffer.from(data, 'base64').toString('latin1'),
+  );

@@ -45,6 +45,7 @@ export class Stage implements AsyncDisposable {
     /** Secrets as the worker's environment holds them, for `env:` references. */
     readonly environment: Readonly<Record<string, string>>,
     private readonly quickRetries: boolean,
+    private readonly node: string,
   ) {
     this.faults = new WorkerFaults(join(root, 'faults'));
   }
@@ -52,18 +53,26 @@ export class Stage implements AsyncDisposable {
   /**
    * @param options.durable Temporal keeps its state in a file, so that it can be restarted
    * @param options.quickRetries dead workers are missed after three seconds instead of ten, and tried again at once
+   * @param options.node path of the Node that workers run by
    */
   static async open({
     durable = false,
     environment = {},
     quickRetries = false,
-  }: { durable?: boolean; environment?: Record<string, string>; quickRetries?: boolean } = {}): Promise<Stage> {
+    node = process.execPath,
+  }: {
+    durable?: boolean;
+    environment?: Record<string, string>;
+    quickRetries?: boolean;
+    node?: string;
+  } = {}): Promise<Stage> {
     const root = await mkdtemp(join(tmpdir(), 'redis-rollout-e2e-'));
     await mkdir(join(root, 'deployments'));
     const dbFile = durable ? join(root, 'temporal.db') : undefined;
     const temporal = await startTemporal(dbFile === undefined ? {} : { dbFile });
     const connection = await Connection.connect({ address: temporal.address });
-    const stage = new Stage(root, temporal, connection, new Client({ connection }), dbFile, environment, quickRetries);
+    const client = new Client({ connection });
+    const stage = new Stage(root, temporal, connection, client, dbFile, environment, quickRetries, node);
     try {
       await stage.startWorker();
     } catch (error) {
@@ -132,6 +141,7 @@ export class Stage implements AsyncDisposable {
     const { file, execArgv } = await programOf(workerProcess);
     const worker = fork(file, [JSON.stringify(input)], {
       execArgv,
+      execPath: this.node,
       // As `rollout worker` is started (scripts/bootstrap.mjs).
       env: { MALLOC_ARENA_MAX: '1', ...process.env, ...this.environment, TEMPORAL_ADDRESS: temporal },
       stdio: ['ignore', log.fd, log.fd, 'ipc'],

@@ -14,11 +14,12 @@ export interface WorkerFault {
   when: 'before' | 'during' | 'after';
   /**
    * `kill`: SIGKILL. `hang`: SIGSTOP; it wakes, a zombie, when the next attempt at the activity has begun or is over
-   * (`wakes`), whatever became of it. `hold`, before or after: this one activity waits, its worker well, until `letGo`.
+   * (`wakes`), whatever became of it, or when it is told to (`wake`). `hold`, before or after: this one activity waits, its
+   * worker well, until `letGo`.
    */
   kind: 'kill' | 'hang' | 'hold';
   /** Default `over`. */
-  wakes?: 'begun' | 'over';
+  wakes?: 'begun' | 'over' | 'told';
   /**
    * For `during`: at the nth thing that is done to the world, or at the end where it is fewer; a text: at the first whose
    * description has it (touches.ts), such as `CLUSTER FAILOVER` or `spawn`. Default 1.
@@ -40,7 +41,7 @@ export interface Firing {
   /** The activity's execution, to be known by its next attempt. */
   execution: string;
   kind: WorkerFault['kind'];
-  wakes: 'begun' | 'over';
+  wakes: 'begun' | 'over' | 'told';
   pid: number;
 }
 
@@ -90,6 +91,12 @@ export class WorkerFaults {
   async letGo(): Promise<void> {
     for (const { kind, fault } of await this.fired())
       if (kind === 'hold') await writeFile(join(this.folder, freeing(fault)), '');
+  }
+
+  /** Lets those go on who hang until they are told. */
+  async wake(): Promise<void> {
+    for (const { kind, wakes, pid } of await this.fired())
+      if (kind === 'hang' && wakes === 'told') process.kill(pid, 'SIGCONT');
   }
 
   /** What became of attempts that hung, once they have come to an end. */

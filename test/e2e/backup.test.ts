@@ -15,6 +15,7 @@ import { findServers } from '../../platforms/process/servers.js';
 import { parseInfo } from '../../redis/info.js';
 import { RdbReader } from '../../redis/rdb/reader.js';
 import { Sandbox, until } from '../../scripts/sandbox/cluster.js';
+import { historyText } from '../../scripts/sandbox/operation.js';
 import { S3Server } from '../../scripts/sandbox/s3-server.js';
 import type { Stage } from '../../scripts/sandbox/stage.js';
 import type { WorkerFault } from '../../scripts/sandbox/worker-faults.js';
@@ -99,11 +100,7 @@ async function readBack(manifest: BackupManifest, scratch: string): Promise<Map<
 async function expectConfidential(deployment: string, files: readonly string[]): Promise<void> {
   for (const secret of [CONFIDENTIAL, KEY, s3.secretAccessKey]) {
     for (const file of files) expect((await readFile(file)).includes(secret), `${file} has ${secret}`).toBe(false);
-    const history = await stage.client.workflow.getHandle(backupWorkflowId(deployment)).fetchHistory();
-    // As JSON its payloads are base64.
-    const text = JSON.stringify(history).replaceAll(/"data":"([^"]*)"/g, (_, data: string) =>
-      Buffer.from(data, 'base64').toString(),
-    );
+    const text = historyText(await stage.client.workflow.getHandle(backupWorkflowId(deployment)).fetchHistory());
     expect(text).toContain('.rdb.gz.sealed');
     expect(text.includes('sealShard')).toBe(true);
     expect(text.includes(secret), `the history has ${secret}`).toBe(false);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { WorkflowFailedError } from '@temporalio/client';
+import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { vi } from 'vitest';
 import type { DeploymentFile } from '../../../model/deployment.js';
@@ -16,7 +16,11 @@ export const encryption = { key: 'env:ROLLOUT_TEST_BACKUP_KEY' };
 /** A stage with the secrets of a backup, which the test has too, until `vi.unstubAllEnvs`. */
 export async function openBackupStage(
   s3?: S3Server,
-  { secrets = {}, worker = {} }: { secrets?: Record<string, string>; worker?: Record<string, string> } = {},
+  {
+    secrets = {},
+    worker = {},
+    node,
+  }: { secrets?: Record<string, string>; worker?: Record<string, string>; node?: string } = {},
 ): Promise<Stage> {
   const environment = {
     ROLLOUT_TEST_BACKUP_KEY: randomBytes(32).toString('base64'),
@@ -25,7 +29,10 @@ export async function openBackupStage(
     ...secrets,
   };
   for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
-  return Stage.open({ environment: { ...environment, ...worker }, quickRetries: true });
+  return Stage.open({
+    ...{ environment: { ...environment, ...worker }, quickRetries: true },
+    ...(node === undefined ? {} : { node }),
+  });
 }
 
 /** `backup` of a deployment file: into a bucket. */
@@ -47,4 +54,10 @@ export async function failureOf(ended: Promise<unknown>): Promise<{ type: string
   );
   if (!(error instanceof WorkflowFailedError) || !(error.cause instanceof ApplicationFailure)) throw error;
   return { type: error.cause.type ?? '', message: error.cause.message };
+}
+
+/** What activities that are tried again failed with last. */
+export async function lastFailure(handle: WorkflowHandle): Promise<string> {
+  const { raw } = await handle.describe();
+  return (raw.pendingActivities ?? []).map(({ lastFailure: it }) => it?.message ?? '').join(' ');
 }

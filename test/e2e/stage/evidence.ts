@@ -61,6 +61,8 @@ export async function expectSecret(stage: Stage, operation: Operation, secrets: 
   for (const file of await filesBelow(stage.root))
     if (!/\.rdb$|temporal\.db|bundle\.json$/.test(file)) places.set(file, await readFile(file, 'latin1'));
   expect(places.size).toBeGreaterThan(3);
+  // What was handed over is read, too.
+  expect(places.get('histories')).toContain('"deployment":');
   const found = secrets.flatMap((secret, i) =>
     [...places].filter(([, text]) => text.includes(secret)).map(([place]) => `secret ${i} in ${place}`),
   );

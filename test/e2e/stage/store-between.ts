@@ -35,6 +35,11 @@ export class StoreBetween implements AsyncDisposable {
     return between;
   }
 
+  /** Whatever is on its way is lost. */
+  cut(): void {
+    this.server.closeAllConnections();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.server.closeAllConnections();
     const closed = once(this.server, 'close');

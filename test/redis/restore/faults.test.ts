@@ -138,7 +138,7 @@ test('an attempt that comes late is shut out by the next one', async () => {
   await using server = await Sandbox.servers(1, { release: '8.0' });
   await using cluster = await Sandbox.cluster({ release: '8.0', primaries: 2, replicasEach: 0 });
   const { source } = await manyKeys(server);
-  const attempt = (epoch: number) => ({ shard: 'shard-1', epoch });
+  const attempt = (epoch: number) => ({ shard: 'shard-1', epoch, missedAfterMs: 10_000 });
   let begun = false;
   const early = loadSnapshot({
     ...{ ...into(cluster), source, existing: 'replace', rate: 1000, attempt: attempt(1) },
