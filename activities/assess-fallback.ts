@@ -51,7 +51,7 @@ export function fallbackActivities(
             artefacts: folder,
             standbys: await eachNode(entries, (it) => nowOf(seeing, whole, it)),
           },
-          backups: await backupsOf(context, topology, to),
+          ...(await backupsOf(context, topology, to)),
           ...(unfinished.length === 0
             ? {}
             : { unfinished: unfinished.map(({ shard, primary, to, backup }) => ({ shard, primary, to, backup })) }),
@@ -93,20 +93,28 @@ export function fallbackActivities(
   };
 }
 
-/** Each shard's backup, and how far its stream has gone on since. */
+/**
+ * Each shard's backup, and how far its stream has gone on since. A target that can't be read is in the way of a restore, and of
+ * no other way back.
+ */
 async function backupsOf(
   context: Context,
   { shards }: TopologyView,
   to: string,
-): Promise<FallbackAssessment['backups']> {
-  const backups = await newestBackup(context.deployment, to);
-  return eachNode(backups, async (backup) => {
+): Promise<Pick<FallbackAssessment, 'backups' | 'backupsUnread'>> {
+  const found = await newestBackup(context.deployment, to).catch((error: unknown) => {
+    if (error instanceof RolloutError) return error;
+    throw error;
+  });
+  if (found instanceof RolloutError) return { backups: [], backupsUnread: found.message };
+  const backups = await eachNode(found, async (backup) => {
     const primary = shards.find(({ name }) => name === backup.shard)?.primary.address;
     if (primary === undefined) return backup;
     await using connection = await context.connect(primary);
     const streamBytes = streamSince(backup, await readInfo(connection, 'replication'));
     return { ...backup, ...(streamBytes === undefined ? {} : { streamBytes }) };
   });
+  return { backups };
 }
 
 async function nowOf(context: Context, { shards }: TopologyView, entry: StandbyEntry): Promise<StandbyNow> {

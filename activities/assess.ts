@@ -2,7 +2,9 @@ import { constants } from 'node:fs';
 import { access, mkdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cancellationSignal } from '@temporalio/activity';
+import { BackupStore } from '../integrations/backup-store.js';
 import { explainRefusal, leftToUpgrade, stopsLeft } from '../model/compatibility/upgrade-path.js';
+import type { Deployment } from '../model/deployment.js';
 import { RolloutError } from '../model/failures.js';
 import { evaluateGates } from '../model/gates/evaluate.js';
 import { isNews, pollMs } from '../model/gates/looks.js';
@@ -52,7 +54,7 @@ export function assessActivities(dependencies: Dependencies): AssessActivities {
         // Measured while the rest is looked at, which says better what is missing.
         facts.catch(() => undefined);
         await mayAct(context, topology);
-        await mayWrite(deployment.backup.directory);
+        await mayBackUp(deployment);
         const { name, policy } = deployment;
         return {
           name,
@@ -209,6 +211,15 @@ async function mayAct(context: Context, topology: TopologyView): Promise<void> {
       'MissingPermission',
       `${deployment.credentials.username ?? 'the default user'} may not run what an upgrade needs; ${found.join('; ')}`,
     );
+}
+
+/** Both are told before anybody is asked to approve. */
+async function mayBackUp(deployment: Deployment): Promise<void> {
+  await mayWrite(deployment.backup.directory);
+  if (deployment.backup.encryption === undefined) return;
+  const store = await BackupStore.open(deployment);
+  await store.keys();
+  await store.check();
 }
 
 async function mayWrite(directory: string): Promise<void> {

@@ -9,15 +9,19 @@ import { isSilent } from '../redis/connection.js';
 import { noFailover, readInfo, setDirective, shutDownSaving } from '../redis/node.js';
 import { poll } from '../redis/roles.js';
 import { missingForRestore } from '../redis/permissions.js';
-import { checkSnapshot, releaseFromAux } from '../redis/snapshot.js';
+import { checking, checkSnapshot, releaseFromAux } from '../redis/snapshot.js';
 import { ownLine } from '../redis/standby/cluster-file.js';
 import { forgetBefore, isPending, readBefore, writeBefore, type Before } from './before.js';
 import { fenceAll, platformNode, type Context } from './context.js';
 import { placeBeside } from './neighbours.js';
 import { originOf } from './origin.js';
+import { openRestorePoint } from './restore-point.js';
 import { dropRestore, noteRestore, type RestoreEntry } from './restore-registry.js';
 import { connectForLong } from './standby-standing.js';
 import { whereItIs } from './whereabouts.js';
+
+/** Under which the backup lies beside the primary before that is ended: what it serves from is there by then. */
+export const BACKUP = 'backup';
 
 /** A server that writes a large dataset at its end takes as long as its disk. */
 const ENDS_WITHIN_MS = 6 * 3_600_000;
@@ -45,6 +49,7 @@ export async function giveUp(context: Context, giving: GivingUp, running: string
     const { shard, primary, to, backup } = entry;
     entry = { shard, primary, to, backup, label: `given-up-${context.token.epoch}` };
     await mayEnd(context, giving);
+    await bringBackup(context, giving.place, entry);
     entry = await end(context, { ...giving, entry });
   }
   if (entry.kept) return entry;
@@ -57,17 +62,8 @@ export async function giveUp(context: Context, giving: GivingUp, running: string
 }
 
 /** All that can be looked at before anything is touched. */
-async function mayEnd(context: Context, { place, origin, entry: { backup, to } }: GivingUp): Promise<void> {
+async function mayEnd(context: Context, { place, origin, entry: { backup } }: GivingUp): Promise<void> {
   const { platform } = context;
-  const found = await checkSnapshot(backup.file);
-  if (found.sha256 !== backup.sha256)
-    throw new RolloutError(
-      'Stopped',
-      `${backup.file} is not the backup that was taken (SHA-256 ${found.sha256}, expected ${backup.sha256}): nothing was done`,
-    );
-  const wrote = releaseFromAux(found.summary.aux);
-  if (wrote !== undefined && !satisfies(wrote, to))
-    throw new RolloutError('Stopped', `${backup.file} was written by ${wrote}, and not by ${to}: nothing was done`);
   const releases = await platform.releases();
   if (!releases.includes(origin.release))
     throw new RolloutError(
@@ -91,6 +87,28 @@ async function mayEnd(context: Context, { place, origin, entry: { backup, to } }
       'NoSpace',
       `${place.address}: ${formatSize(diskFree)} free on the disk of ${place.home}; ${formatSize(needed)} are needed for what it has, which is kept, beside its backup`,
     );
+}
+
+/**
+ * Puts the backup beside the primary, where it is what was taken.
+ *
+ * @throws RolloutError Stopped, BackupFailed, Damaged, Unauthorized, …: nothing was done
+ */
+export async function bringBackup(context: Context, place: NodePlace, { backup, to }: RestoreEntry): Promise<void> {
+  const open = await openRestorePoint(context, backup);
+  async function* content(): AsyncGenerator<Buffer, void, void> {
+    const { sha256, summary } = yield* checking(backup.file, open());
+    if (sha256 !== backup.sha256)
+      throw new RolloutError(
+        'Stopped',
+        `${backup.file} is not the backup that was taken (SHA-256 ${sha256}, expected ${backup.sha256}): nothing was done`,
+      );
+    const wrote = releaseFromAux(summary.aux);
+    if (wrote !== undefined && !satisfies(wrote, to))
+      throw new RolloutError('Stopped', `${backup.file} was written by ${wrote}, and not by ${to}: nothing was done`);
+  }
+  const brought = { label: BACKUP, file: place.datasetFile, content: content() };
+  await context.platform.bringIn(platformNode(place), context.token, brought);
 }
 
 async function end(context: Context, giving: GivingUp): Promise<RestoreEntry> {

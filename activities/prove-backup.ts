@@ -1,6 +1,6 @@
 import { BackupStore } from '../integrations/backup-store.js';
 import { damaged } from '../integrations/sealed.js';
-import type { ProvenShard, SealedShard } from '../model/backup-manifest.js';
+import { isWhole, type ProvenShard, type SealedShard } from '../model/backup-manifest.js';
 import { RolloutError } from '../model/failures.js';
 import type { BackupActivities } from '../model/work.js';
 import { RdbReader } from '../redis/rdb/reader.js';
@@ -70,16 +70,21 @@ export function proveBackupActivities(
   };
 }
 
-/** The one that is named, or the newest. @throws RolloutError BadInput where there is none */
+/** The one that is named, or the newest that has every slot. @throws RolloutError BadInput where there is none; Damaged */
 export async function chosenBackup(store: BackupStore, deployment: string, asked?: string): Promise<string> {
   const ids = await store.ids();
-  const backup = asked ?? ids[0];
+  const backup = asked ?? (await newestWhole(store, ids));
   if (backup !== undefined && ids.includes(backup)) return backup;
   throw new RolloutError(
     'BadInput',
     `there is no backup ${asked ?? `of ${deployment}`} in ${store.name}: ` +
       (ids.length === 0 ? 'there are none' : `the newest are ${ids.slice(0, 3).join(', ')}`),
   );
+}
+
+async function newestWhole(store: BackupStore, ids: readonly string[]): Promise<string | undefined> {
+  for (const id of ids) if (isWhole(await store.manifest(id))) return id;
+  return undefined;
 }
 
 function expectCounts({ object, keys, expires, functions }: SealedShard, found: RdbSummary): void {

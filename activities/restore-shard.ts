@@ -15,12 +15,13 @@ import { compareWithSnapshot } from '../redis/verify/against-snapshot.js';
 import { forgetBefore, isPending, readBefore, UNTRUSTED, type Before } from './before.js';
 import { contextFor, fenceAll, heartbeating, platformNode, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
-import { giveUp, hasEnded } from './give-up.js';
+import { BACKUP, bringBackup, giveUp, hasEnded } from './give-up.js';
 import { identityFor, metByAll, replacesFormer } from './identity.js';
 import { datasetFiles, originOf } from './origin.js';
 import { mustBeItself } from './own-folder.js';
 import { returnNode } from './return-node.js';
 import { GIVEN_UP, replace } from './probe.js';
+import { openRestorePoint } from './restore-point.js';
 import { noteRestore, readRestores, type RestoreEntry } from './restore-registry.js';
 import { whileItRuns } from './running.js';
 import { outOfElection, startWithSettings } from './server.js';
@@ -155,7 +156,13 @@ async function startOnBackup(
   });
   // With an append-only file there, of the newer release's making, no server would look at the backup.
   await platform.setAside(node, token, { label: UNTRUSTED, files: datasetFiles(place, origin) });
-  await platform.bringIn(node, token, { from: entry.backup.file, file: place.datasetFile });
+  const brought = { label: BACKUP, files: [place.datasetFile] };
+  await platform.restore(node, token, brought).catch(async (error: unknown) => {
+    // Somebody has removed it: the shard is down, and needs it.
+    if (!(error instanceof RolloutError) || error.type !== 'BadInput') throw error;
+    await bringBackup(context, place, entry);
+    await platform.restore(node, token, brought);
+  });
   const files = [{ path, text }];
   await startWithSettings(context, place, origin, { files, arguments: [...outOfElection, ...noWrites] });
   return noted;
@@ -170,7 +177,12 @@ async function compare(
 ): Promise<RestoreRecord['verified']> {
   const { deployment, endpoint, signal } = context;
   const found = await compareWithSnapshot({
-    ...{ file: backup.file, keys: backup.keys, node: at(endpoint, place.address), signal },
+    ...{
+      snapshot: (await openRestorePoint(context, backup))(),
+      keys: backup.keys,
+      node: at(endpoint, place.address),
+      signal,
+    },
     ...(deployment.policy.verify === 'sample' ? { sample: 10_000 } : {}),
     onProgress: (keys) => tell({ compared: keys, of: backup.keys }),
   });
@@ -229,6 +241,7 @@ async function whileServed<T>(context: Context, place: NodePlace, tell: Tell, ac
 }
 
 async function forgetBeforeRestore(context: Context, place: NodePlace): Promise<void> {
+  await context.platform.drop(platformNode(place), context.token, { label: BACKUP });
   if (isPending(await readBefore(context, place))) await forgetBefore(context, place);
   else await context.platform.drop(platformNode(place), context.token, { label: UNTRUSTED });
   await forgetWhereItIs(context, place.address);

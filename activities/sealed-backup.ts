@@ -1,14 +1,14 @@
 import { activityInfo } from '@temporalio/activity';
 import { BackupStore } from '../integrations/backup-store.js';
-import { manifestOf, notWhole, type BackupManifest } from '../model/backup-manifest.js';
+import { manifestOf, notWhole, type BackupManifest, type SealedShard } from '../model/backup-manifest.js';
 import { RolloutError } from '../model/failures.js';
 import { formatSlots, type TopologyView } from '../model/topology.js';
-import type { BackupActivities } from '../model/work.js';
+import type { BackupActivities, ShardToSeal } from '../model/work.js';
 import { at } from '../redis/connection.js';
 import { readInfo } from '../redis/node.js';
 import { openSnapshot, releaseFromAux } from '../redis/snapshot.js';
 import { readAccounts } from '../redis/topology.js';
-import { backupSource } from './backup.js';
+import { backupSource } from './backup-source.js';
 import { contextFor, heartbeating, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
 
@@ -35,52 +35,71 @@ export function sealedBackupActivities(
     // Begun anew where an attempt died: the stream can't be gone on with, since no server keeps a snapshot for us.
     sealShard: (input) =>
       heartbeating(async (progress) => {
-        const { backup, shard, slots, primary, replicas } = input;
         const context = await contextFor(dependencies, input);
-        const store = await BackupStore.open(context.deployment);
-        const keys = await store.keys();
-        const source = await backupSource((address) => context.connect(address), [primary, ...replicas]);
-        await using snapshot = await openSnapshot({
-          from: at(context.endpoint, source),
-          onProgress: ({ bytes, total }) => progress({ bytes, total }),
-          signal: context.signal,
-        });
-        const { object, ...sealed } = await store.putShard({ backup, shard, keys }, snapshot.chunks());
-        const { summary, sha256 } = snapshot.whole();
-        const release = releaseFromAux(summary.aux);
-        const { keys: count, expires, databases, functions, rdbVersion, bytes } = summary;
-        return {
-          ...{ shard, slots, object, node: source, role: await roleOf(context, source) },
-          ...(release === undefined ? {} : { release }),
-          ...{ rdbVersion, keys: count, expires, databases, functions },
-          ...{ replid: snapshot.replid, offset: snapshot.offset },
-          ...{ rdb: { bytes, sha256 }, sealed, compression: 'gzip', key: keys.id },
-          ...{ cutAt: new Date(snapshot.cutAt).toISOString(), endedAt: new Date().toISOString() },
-        };
+        return sealShard(context, await BackupStore.open(context.deployment), input, progress);
       }),
 
     endBackup: (input) =>
       heartbeating(async () => {
-        const { deployment, backup, startedBy, tier, startedAt, shards } = input;
-        const context = await contextFor(dependencies, input);
-        // A slot that moved meanwhile may be in two snapshots, or in none.
-        const [then, now] = [shards, await stillSlots(context)].map((all) =>
-          all.map(({ slots }) => formatSlots(slots)),
-        );
-        if (then?.sort().join() !== now?.sort().join())
-          throw new RolloutError(
-            'Degraded',
-            `slots of ${deployment} moved from one shard to another while backup ${backup} was taken: it is none; take it again`,
-          );
-        // By Temporal's clock, as its beginning: a worker's may have jumped meanwhile.
-        const endedAt = new Date(activityInfo().currentAttemptScheduledTimestampMs).toISOString();
-        const about = { deployment, backup, startedBy, ...(tier === undefined ? {} : { tier }), startedAt, endedAt };
-        const manifest = manifestOf(about, shards);
-        const store = await BackupStore.open(context.deployment);
-        await store.expectThere(manifest);
-        await store.putManifest(manifest);
-        return manifest;
+        const { backup, startedBy, tier, startedAt, shards } = input;
+        const about = { backup, startedBy, ...(tier === undefined ? {} : { tier }), startedAt };
+        return putManifest(await contextFor(dependencies, input), about, shards);
       }),
+  };
+}
+
+/**
+ * Writes the manifest, where each shard still has the slots that it had: one that moved meanwhile may be in two snapshots, or
+ * in none.
+ *
+ * @throws RolloutError Degraded; Damaged where an object is not there as it was put
+ */
+export async function putManifest(
+  context: Context,
+  about: Pick<BackupManifest, 'backup' | 'startedBy' | 'tier' | 'before' | 'startedAt'>,
+  shards: readonly SealedShard[],
+): Promise<BackupManifest> {
+  const { name } = context.deployment;
+  const now = (await stillSlots(context)).map(({ slots }) => formatSlots(slots));
+  if (shards.some(({ slots }) => !now.includes(formatSlots(slots))))
+    throw new RolloutError(
+      'Degraded',
+      `slots of ${name} moved from one shard to another while backup ${about.backup} was taken: it is none; take it again`,
+    );
+  // By Temporal's clock, as its beginning: a worker's may have jumped meanwhile.
+  const endedAt = new Date(activityInfo().currentAttemptScheduledTimestampMs).toISOString();
+  const manifest = manifestOf({ deployment: name, ...about, endedAt }, shards);
+  const store = await BackupStore.open(context.deployment);
+  await store.expectThere(manifest);
+  await store.putManifest(manifest);
+  return manifest;
+}
+
+/** Streams a shard's snapshot into the target, from whichever of its nodes is the best source now. */
+export async function sealShard(
+  context: Context,
+  store: BackupStore,
+  { backup, shard, slots, primary, replicas }: ShardToSeal & { backup: string },
+  tell: (progress: unknown) => void,
+): Promise<SealedShard> {
+  const keys = await store.keys();
+  const source = await backupSource((address) => context.connect(address), [primary, ...replicas]);
+  await using snapshot = await openSnapshot({
+    from: at(context.endpoint, source),
+    onProgress: ({ bytes, total }) => tell({ bytes, total }),
+    signal: context.signal,
+  });
+  const { object, ...sealed } = await store.putShard({ backup, shard, keys }, snapshot.chunks());
+  const { summary, sha256 } = snapshot.whole();
+  const release = releaseFromAux(summary.aux);
+  const { keys: count, expires, databases, functions, rdbVersion, bytes } = summary;
+  return {
+    ...{ shard, slots, object, node: source, role: await roleOf(context, source) },
+    ...(release === undefined ? {} : { release }),
+    ...{ rdbVersion, keys: count, expires, databases, functions },
+    ...{ replid: snapshot.replid, offset: snapshot.offset },
+    ...{ rdb: { bytes, sha256 }, sealed, compression: 'gzip', key: keys.id },
+    ...{ cutAt: new Date(snapshot.cutAt).toISOString(), endedAt: new Date().toISOString() },
   };
 }
 

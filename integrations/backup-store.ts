@@ -4,6 +4,7 @@ import {
   backupManifest,
   backupVerdict,
   begunAt,
+  isWhole,
   manifestObject,
   notWhole,
   shardObject,
@@ -29,9 +30,11 @@ export interface BackupEntry {
   verdict?: BackupVerdict;
 }
 
+/** Of those that have every slot, and whose manifest can be read. */
 export const manifestsOf = (
   entries: readonly (BackupEntry | { backup: string; problem: string })[],
-): BackupManifest[] => entries.flatMap((entry) => ('manifest' in entry ? [entry.manifest] : []));
+): BackupManifest[] =>
+  entries.flatMap((entry) => ('manifest' in entry && isWhole(entry.manifest) ? [entry.manifest] : []));
 
 /** As retention looks at it. */
 export function knownBackup(entry: BackupEntry | { backup: string; problem: string }): KnownBackup {
@@ -40,6 +43,7 @@ export function knownBackup(entry: BackupEntry | { backup: string; problem: stri
   const states = { restored: 'proven', read: 'good', damaged: 'damaged' } as const;
   return {
     ...{ backup: manifest.backup, startedAt: Date.parse(manifest.startedAt), tier: manifest.tier },
+    ...{ ofUpgrade: manifest.before !== undefined, partial: !isWhole(manifest) },
     state: verdict === undefined ? 'good' : states[verdict.result],
   };
 }
@@ -70,6 +74,11 @@ export class BackupStore {
         `${this.deployment.name}: backup.encryption is missing: nothing leaves the worker that isn't encrypted (docs/backups.md)`,
       );
     return sealingKeys([encryption.key, ...encryption.olderKeys]);
+  }
+
+  /** What an object is called for people. */
+  nameOf(object: string): string {
+    return `${this.name}/${object}`;
   }
 
   /** Fails where the target can't be used at all. @throws RolloutError Unreachable, Unauthorized, BadDeploymentFile */
@@ -123,7 +132,7 @@ export class BackupStore {
     if (manifest.deployment !== name || manifest.backup !== backup)
       throw damaged(object, `it is the manifest of ${manifest.deployment} ${manifest.backup}`);
     const lack = notWhole(manifest.shards);
-    if (lack !== undefined) throw damaged(object, lack);
+    if (lack !== undefined && manifest.before === undefined) throw damaged(object, lack);
     return manifest;
   }
 
@@ -161,7 +170,7 @@ export class BackupStore {
     return entries;
   }
 
-  /** Of those whose manifest can be read, the newest first. */
+  /** Of those that have every slot, and whose manifest can be read; the newest first. */
   async manifests(): Promise<BackupManifest[]> {
     return manifestsOf(await this.all());
   }

@@ -17,4 +17,6 @@ export async function planPrune(deployment: Deployment, store: BackupStore, now:
 
 /** Every backup that has a manifest, the newest first, with what is decided of it now. */
 export const retained = async (deployment: Deployment, store: BackupStore, now: number): Promise<Retained[]> =>
-  retention((await store.all()).map(knownBackup), deployment.backup.retention, { now });
+  retention((await store.all()).map(knownBackup), deployment.backup.retention, {
+    ...{ now, ofUpgrades: deployment.backup.keep },
+  });

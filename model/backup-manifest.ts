@@ -48,6 +48,8 @@ export const backupManifest = z.strictObject({
   startedBy: z.string(),
   /** Of the schedule that it was taken by. */
   tier: z.enum(backupTiers).optional(),
+  /** Taken by an upgrade: the release that it was about to start. One of an upgrade of a single shard has no other shard. */
+  before: z.string().optional(),
   startedAt: instant,
   endedAt: instant,
   /** How far apart the first and the last shard were cut, ms. */
@@ -57,6 +59,9 @@ export const backupManifest = z.strictObject({
 
 export type SealedShard = z.output<typeof sealedShard>;
 export type BackupManifest = z.output<typeof backupManifest>;
+
+/** Has it every slot? */
+export const isWhole = ({ shards }: Pick<BackupManifest, 'shards'>): boolean => notWhole(shards) === undefined;
 
 /** What is known of a backup by having read it. */
 export const backupVerdict = z.strictObject({
@@ -101,7 +106,7 @@ export const manifestObject = (deployment: string, backup: string): string =>
 export const verdictObject = (deployment: string, backup: string): string => below(deployment, backup, 'verdict.json');
 
 export function manifestOf(
-  about: Pick<BackupManifest, 'deployment' | 'backup' | 'startedBy' | 'tier' | 'startedAt' | 'endedAt'>,
+  about: Pick<BackupManifest, 'deployment' | 'backup' | 'startedBy' | 'tier' | 'before' | 'startedAt' | 'endedAt'>,
   shards: readonly SealedShard[],
 ): BackupManifest {
   const cuts = shards.map(({ cutAt }) => Date.parse(cutAt));

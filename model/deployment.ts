@@ -305,13 +305,27 @@ export const deploymentSchema = z.strictObject({
   platform: z.discriminatedUnion('kind', [processPlatform]).describe('What runs the nodes.'),
   backup: z
     .strictObject({
-      directory: z.string().min(1).describe('Where verified snapshots are kept, on the worker’s machine.'),
-      keep: z.number().int().min(1).default(3).describe('How many verified snapshots a shard are kept.'),
+      directory: z
+        .string()
+        .min(1)
+        .describe(
+          'On the worker’s machine: the verified snapshots that upgrades take; with encryption only notes of them, and the snapshots go into target.',
+        ),
+      keep: z
+        .number()
+        .int()
+        .min(1)
+        .default(3)
+        .describe('How many of the backups that upgrades take are kept, the newest.'),
       target: z
         .discriminatedUnion('kind', [folderTarget, s3Target])
         .optional()
-        .describe('Where `rollout backup` puts backups; without it into the folder _backups below directory.'),
-      encryption: encryption.optional().describe('What `rollout backup` seals backups with; without it none is taken.'),
+        .describe('Where backups are put that are sealed; without it into the folder _backups below directory.'),
+      encryption: encryption
+        .optional()
+        .describe(
+          'What backups are sealed with: those of `rollout backup`, which takes none without it, and those of upgrades, which lie open in directory without it.',
+        ),
       schedule: backupSchedule
         .optional()
         .describe('When backups are taken by themselves, once `rollout schedule` was run; {} for every default.'),

@@ -224,7 +224,11 @@ export type RestorePoint = Omit<BackupRecord, 'rdbVersion'>;
 export interface BackupRecord {
   shard: string;
   node: string;
+  /** On the worker's machine; of a sealed one, its object's name for people. */
   file: string;
+  /** Id of the backup in the deployment's target, where it was sealed. */
+  sealedIn?: string;
+  /** Of the snapshot as the server sent it, as its SHA-256 is. */
   bytes: number;
   keys: number;
   sha256: string;

@@ -13,6 +13,10 @@ export interface KnownBackup {
   startedAt: number;
   /** Absent: somebody asked for it; or its manifest can't be read. */
   tier?: BackupTier | undefined;
+  /** An upgrade took it, whose fallback may need it. */
+  ofUpgrade?: boolean;
+  /** Of some shards only: no deployment could be restored from it alone. */
+  partial?: boolean;
   /** `good`: nothing is known against it. */
   state: 'proven' | 'good' | 'damaged';
 }
@@ -49,16 +53,18 @@ const periodName: Readonly<Record<BackupTier, string>> = {
  * none of a time that has not come.
  *
  * @param options.now Unix ms
+ * @param options.ofUpgrades so many of those that upgrades took stay, the newest
  * @param options.windowFrom the earliest moment to which the archived commands must be able to lead, Unix ms: what they start
  *   from stays
  */
 export function retention(
   backups: readonly KnownBackup[],
   policy: RetentionPolicy,
-  { now, windowFrom }: { now: number; windowFrom?: number },
+  { now, windowFrom, ofUpgrades = 0 }: { now: number; windowFrom?: number; ofUpgrades?: number },
 ): Retained[] {
   const past = backups.filter(({ startedAt }) => startedAt <= now).sort(newestFirst);
-  const good = past.filter(({ state }) => state !== 'damaged');
+  const good = past.filter(({ state, partial }) => state !== 'damaged' && !partial);
+  const lastOfUpgrades = past.filter(({ ofUpgrade }) => ofUpgrade).slice(0, ofUpgrades);
   const [lastGood] = good;
   const lastProven = good.find(({ state }) => state === 'proven');
   const start = windowFrom === undefined ? undefined : good.find(({ startedAt }) => startedAt <= windowFrom);
@@ -72,6 +78,7 @@ export function retention(
     if (!lastGood) return 'there is no good one';
     if (it === lastGood) return 'it is the newest good one';
     if (it === lastProven) return 'it is the newest proven one';
+    if (lastOfUpgrades.includes(it)) return `an upgrade took it: of these the newest ${ofUpgrades} stay (backup.keep)`;
     if (it === start) return 'the archived commands that are kept begin with it';
     const place = places.get(it);
     if (place !== undefined) return place;
@@ -87,8 +94,9 @@ export function retention(
   });
 }
 
-function reasonToGo({ tier, state }: KnownBackup, { atLeast, ...kept }: RetentionPolicy): string {
+function reasonToGo({ tier, state, ofUpgrade }: KnownBackup, { atLeast, ...kept }: RetentionPolicy): string {
   if (state === 'damaged') return `it is damaged, and older than ${formatDuration(atLeast)}`;
+  if (ofUpgrade) return `an upgrade took it more than ${formatDuration(atLeast)} ago, and later ones took newer ones`;
   if (tier === undefined) return `somebody asked for it more than ${formatDuration(atLeast)} ago`;
   const newer = `there are ${kept[tier]} newer ${periodName[tier]}`;
   return tier === 'hourly' ? newer : `${newer}, and it is older than ${formatDuration(atLeast)}`;

@@ -157,12 +157,16 @@ export interface HandoverActivities {
 }
 
 export interface EvidenceActivities {
-  /** From whichever of the shard's nodes is the best source now. `hop`: the release that it is taken before, of several. */
-  backUpShard(
-    input: Order & { shard: string; primary: string; replicas: string[]; hop?: string },
-  ): Promise<BackupRecord>;
-  /** Every shard's is in: from now on it is one of `backup.keep`, and older ones go. */
-  completeBackup(input: Order & { shards: string[]; hop?: string }): Promise<void>;
+  /**
+   * From whichever of the shard's nodes is the best source now: sealed into the target where `backup.encryption` is set, else
+   * into `backup.directory`. `hop`: the release that it is taken before, of several.
+   */
+  backUpShard(input: Order & ShardToSeal & { backup: string; hop?: string }): Promise<BackupRecord>;
+  /** Every shard's is in: from now on it is one of `backup.keep`. `before`: the release that is started next. */
+  completeBackup(
+    input: Order &
+      Pick<BackupManifest, 'backup' | 'startedBy' | 'startedAt'> & { shards: string[]; before: string; hop?: string },
+  ): Promise<void>;
   /** Compares a replica with its present primary, once no node has anything done to it any more. */
   compareReplica(input: Order & { shard: string; primary: string; replica: string }): Promise<VerifyResult>;
   runProbe(input: Order): Promise<void>;
@@ -205,6 +209,8 @@ export interface FallbackAssessment extends Assessment {
   awayIn?: { shard: string; address: string }[];
   /** Of the newest backup that is complete and that the release can load; how far each stream has gone on since, bytes. */
   backups: (RestorePoint & { streamBytes?: number })[];
+  /** Why it is not known which there are. */
+  backupsUnread?: string;
   /** Restores that somebody approved and that were interrupted: whoever serves the shard may be down. */
   unfinished?: ShardRestore[];
 }

@@ -77,8 +77,15 @@ export interface Platform {
     token: FencingToken,
     input: { label: string; files: readonly string[] },
   ): Promise<string[]>;
-  /** Puts a file of the worker's in the node's folder, all of it or nothing, in the place of what is there under that name. */
-  bringIn(node: PlatformNode, token: FencingToken, input: { from: string; file: string }): Promise<void>;
+  /**
+   * Keeps what comes in a stream beside the node, as if `keep` had found it there as `file`: all of it or nothing.
+   * `restore` puts it in place. Whatever `content` throws is thrown.
+   */
+  bringIn(
+    node: PlatformNode,
+    token: FencingToken,
+    input: { label: string; file: string; content: AsyncIterable<Buffer> },
+  ): Promise<void>;
   /** Where what was kept under a label is, for people, and for who reads it: a folder. */
   keptAt(node: PlatformNode, input: { label: string }): string;
   /** Drops what was kept under a label. */

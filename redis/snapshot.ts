@@ -4,7 +4,6 @@ import type { BackupRecord } from '../model/evidence.js';
 import { RolloutError } from '../model/failures.js';
 import { addressOf, connect, type Endpoint } from './connection.js';
 import { parseInfo } from './info.js';
-import { checkRdb } from './rdb/check.js';
 import { PartialFile } from './rdb/partial-file.js';
 import { implausible } from './rdb/plausible.js';
 import { RdbReader } from './rdb/reader.js';
@@ -156,8 +155,7 @@ export function releaseFromAux(aux: Readonly<Record<string, string>>): string | 
   return aux['valkey-ver'] === undefined ? aux['redis-ver'] : `valkey-${aux['valkey-ver']}`;
 }
 
-export interface CheckedFile {
-  file: string;
+export interface CheckedSnapshot {
   bytes: number;
   keys: number;
   sha256: string;
@@ -177,31 +175,55 @@ export interface ExpectedPosition {
   minOffset?: number;
 }
 
+/** A file of a snapshot, piece by piece. */
+export const readSnapshot = (file: string): AsyncIterable<Buffer> =>
+  createReadStream(file, { highWaterMark: 256 * 1024 });
+
 /**
  * Walks an RDB file that is there already, a node's dump.rdb before a swap for instance, and hashes it.
  *
  * @throws RolloutError BackupFailed when it can't be read, is damaged, or stands elsewhere than `expect` says
  */
-export async function checkSnapshot(file: string, expect?: ExpectedPosition): Promise<CheckedFile> {
+export async function checkSnapshot(file: string, expect?: ExpectedPosition): Promise<CheckedSnapshot> {
+  const chunks = checking(file, readSnapshot(file), expect);
+  for (;;) {
+    const { done, value } = await chunks.next();
+    if (done === true) return value;
+  }
+}
+
+/**
+ * Passes a snapshot on, walks and hashes it on its way, and at its end says what it was. @param what it is called
+ *
+ * @throws RolloutError BackupFailed, as `checkSnapshot`; whatever `chunks` throws
+ */
+export async function* checking(
+  what: string,
+  chunks: AsyncIterable<Buffer>,
+  expect?: ExpectedPosition,
+): AsyncGenerator<Buffer, CheckedSnapshot, void> {
+  const reader = new RdbReader();
   const sha256 = createHash('sha256');
-  async function* read(): AsyncGenerator<Buffer, void, void> {
-    for await (const chunk of createReadStream(file, { highWaterMark: 256 * 1024 }) as AsyncIterable<Buffer>) {
+  try {
+    for await (const chunk of chunks) {
+      reader.push(chunk);
       sha256.update(chunk);
       yield chunk;
     }
+    const summary = reader.end();
+    if (expect) agree(what, summary, expect, 'required');
+    const { 'repl-id': replid, 'repl-offset': offset } = summary.aux;
+    return {
+      bytes: summary.bytes,
+      keys: summary.keys,
+      sha256: sha256.digest('hex'),
+      rdbVersion: summary.rdbVersion,
+      ...(replid === undefined || offset === undefined ? {} : { replid, offset: Number(offset) }),
+      summary,
+    };
+  } catch (error) {
+    return named(what)(error);
   }
-  const summary = await checkRdb(read()).catch(named(file));
-  if (expect) agree(file, summary, expect, 'required');
-  const { 'repl-id': replid, 'repl-offset': offset } = summary.aux;
-  return {
-    file,
-    bytes: summary.bytes,
-    keys: summary.keys,
-    sha256: sha256.digest('hex'),
-    rdbVersion: summary.rdbVersion,
-    ...(replid === undefined || offset === undefined ? {} : { replid, offset: Number(offset) }),
-    summary,
-  };
 }
 
 /** The file's own position against the one expected: what was made for another history can't be continued. */

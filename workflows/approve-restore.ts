@@ -28,11 +28,15 @@ export async function mayGoBack(
   if (bare.length === 0) return [];
   const { deployment } = run.status;
   const { restorable, without } = restorables(found, bare, run.now());
+  const bareOfBackup =
+    found.backupsUnread === undefined
+      ? `there is no complete backup that ${found.to} could load either`
+      : `its backups can't be looked for: ${found.backupsUnread}`;
   const refuse = (why: string, next: string): Error => {
     const lines = bare.map(({ name, primary }) => {
       const loss = restorable.find(({ shard }) => shard === name);
       const standby = found.standbys.find((it) => it.shard === name);
-      return `${name} is served by ${primary.address} on ${primary.release}, and ${standby ? lacks(standby, found.to) : 'has no standby'}: ${loss ? `restored from its backup of ${loss.backup.node} it would lose ${lossText(loss.lossWindow)}` : `there is no complete backup that ${found.to} could load either`}.`;
+      return `${name} is served by ${primary.address} on ${primary.release}, and ${standby ? lacks(standby, found.to) : 'has no standby'}: ${loss ? `restored from its backup of ${loss.backup.node} it would lose ${lossText(loss.lossWindow)}` : bareOfBackup}.`;
     });
     return stopped([why, ...lines, next].join('\n'), undefined, 'StandbyLost');
   };

@@ -1,3 +1,5 @@
+import { workflowInfo } from '@temporalio/workflow';
+import { backupId } from '../model/backup-manifest.js';
 import type { LedgerResult } from '../model/evidence.js';
 import type { TopologyView } from '../model/topology.js';
 import { FellBack, messageOf, stopped } from './failure.js';
@@ -119,19 +121,20 @@ async function backUp(run: Run, { shards }: TopologyView, hop?: string): Promise
     'backing up',
     `a verified snapshot of every shard, before anything ${hop === undefined ? 'changes' : `of ${hop} starts`}`,
   );
-  const order = { ...run.order, ...(hop === undefined ? {} : { hop }) };
+  const startedAt = run.now();
+  const backup = backupId(startedAt, workflowInfo().runId.slice(-8));
+  const order = { ...run.order, backup, ...(hop === undefined ? {} : { hop }) };
   const atOnce = Math.max(BACKUPS_AT_ONCE, run.assessment.policy.parallelShards);
   const stillOfUse = (): void => {
     const hopeless = run.gates.hopeless?.();
     if (hopeless) throw hopeless;
   };
-  await inParallel(shards, atOnce, async ({ name: shard, primary, replicas }) => {
+  await inParallel(shards, atOnce, async ({ name: shard, slots, primary, replicas }) => {
     await run.checkpoint();
     stillOfUse();
     const record = await run.step('back up', { shard }, () =>
       act('backUpShard', `back up ${shard}`, {
-        ...order,
-        shard,
+        ...{ ...order, shard, slots },
         primary: primary.address,
         replicas: replicas.map((it) => it.address),
       }),
@@ -140,7 +143,10 @@ async function backUp(run: Run, { shards }: TopologyView, hop?: string): Promise
   });
   // Older ones are removed for it.
   stillOfUse();
-  await act('completeBackup', 'keep the newest backups', { ...order, shards: shards.map(({ name }) => name) });
+  await act('completeBackup', 'keep the newest backups', {
+    ...{ ...order, startedAt, startedBy: run.status.startedBy, before: run.assessment.to },
+    shards: shards.map(({ name }) => name),
+  });
 }
 
 function lost({ lost: count, acknowledged, examples: [first] }: LedgerResult, also = ''): Error {

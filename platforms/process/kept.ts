@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { constants } from 'node:fs';
-import { copyFile, lstat, mkdir, readdir, readlink, rename, rm, symlink } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, normalize } from 'node:path';
 import { RolloutError } from '../../model/failures.js';
 import type { FencingToken, PlatformNode } from '../platform.js';
 import { fenced, ourFolder } from './fence.js';
-import { copyTree, exists, syncFile, syncFolder } from './files.js';
+import { copyTree, exists, syncFolder } from './files.js';
 import { stillRuns, viewProcess } from './processes.js';
 
 interface Kept {
@@ -17,13 +16,36 @@ interface Kept {
  * Copies files aside. A label points to a folder that was finished first, so it holds all of one call or nothing of
  * it, also when the worker dies in between. Keeping again under the same label replaces the whole of it.
  */
-export async function keepFiles(node: PlatformNode, token: FencingToken, { label, files }: Kept): Promise<string[]> {
+export const keepFiles = (node: PlatformNode, token: FencingToken, { label, files }: Kept): Promise<string[]> =>
+  keepWhole(node, token, { label, fill: (staging) => copyAll(node.home, staging, files) });
+
+/** As keepFiles, of what comes in a stream: under its label only once that has come to its end. */
+export const bringFileIn = (
+  node: PlatformNode,
+  token: FencingToken,
+  { label, file, content }: { label: string; file: string; content: AsyncIterable<Buffer> },
+): Promise<void> =>
+  keepWhole(node, token, {
+    label,
+    fill: async (staging) => {
+      const path = join(staging, inside(file));
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, content, { mode: 0o600, flag: 'wx', flush: true });
+      await syncFolder(dirname(path));
+    },
+  });
+
+async function keepWhole<T>(
+  node: PlatformNode,
+  token: FencingToken,
+  { label, fill }: { label: string; fill: (staging: string) => Promise<T> },
+): Promise<T> {
   const link = labelPath(node, label);
   await fenced(node, token, () => sweep(node));
   const staging = join(ourFolder(node), `staging-${await ownName()}-${randomUUID()}`);
   await mkdir(staging, { mode: 0o700 });
   try {
-    const kept = await copyAll(node.home, staging, files);
+    const kept = await fill(staging);
     return await fenced(node, token, async () => {
       const folder = join(ourFolder(node), `kept-${randomUUID()}`);
       await rename(staging, folder);
@@ -81,28 +103,6 @@ export async function setFilesAside(
     await syncFolder(node.home);
   });
   return kept;
-}
-
-/** A copy, since a server may write in place what it was given; under its name only when it is whole. */
-export async function bringFileIn(
-  node: PlatformNode,
-  token: FencingToken,
-  { from, file }: { from: string; file: string },
-): Promise<void> {
-  await fenced(node, token, () => sweep(node));
-  const staging = join(ourFolder(node), `staging-${await ownName()}-${randomUUID()}`);
-  await mkdir(staging, { mode: 0o700 });
-  try {
-    // Not by copyTree, which would have the two share what a file ending in .rdb has.
-    await copyFile(from, join(staging, 'file'), constants.COPYFILE_FICLONE);
-    await syncFile(join(staging, 'file'));
-    await fenced(node, token, async () => {
-      await rename(join(staging, 'file'), join(node.home, inside(file)));
-      await syncFolder(node.home);
-    });
-  } finally {
-    await rm(staging, { recursive: true, force: true });
-  }
 }
 
 export async function dropKept(node: PlatformNode, token: FencingToken, label: string): Promise<void> {

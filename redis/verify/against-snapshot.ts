@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs';
 import { RolloutError } from '../../model/failures.js';
 import { connect, type Endpoint, type NodeConnection } from '../connection.js';
 import { readDump } from '../rdb/dump.js';
@@ -19,8 +18,8 @@ export interface SnapshotComparison {
 }
 
 interface ComparingInput {
-  /** An RDB file of the node's own release. */
-  file: string;
+  /** Of the node's own release. */
+  snapshot: AsyncIterable<Buffer>;
   /** How many keys it has. */
   keys: number;
   /** A node that was started on it, and takes no writes. */
@@ -51,7 +50,7 @@ const CLOCK_MS = 2000;
  * @throws RolloutError BackupFailed where the file is damaged; Unreachable, NodeHung
  */
 export async function compareWithSnapshot(input: ComparingInput): Promise<SnapshotComparison> {
-  const { file, node, keys, sample, onProgress, signal } = input;
+  const { snapshot, node, keys, sample, onProgress, signal } = input;
   await using connection = await connect(node, { timeoutMs: 60_000 });
   const found: SnapshotComparison = { keys: 0, expired: 0, compared: 0, different: 0, missing: 0, examples: [] };
   const every = sample === undefined ? 1 : Math.max(1, Math.floor(keys / sample));
@@ -64,7 +63,7 @@ export async function compareWithSnapshot(input: ComparingInput): Promise<Snapsh
     batch = [];
     onProgress?.(found.keys);
   };
-  for await (const chunk of createReadStream(file, { highWaterMark: 256 * 1024 }) as AsyncIterable<Buffer>)
+  for await (const chunk of snapshot)
     for (const record of reader.read(chunk)) {
       if (record.kind !== 'key') continue;
       if (record.first) digest = new ValueDigest();

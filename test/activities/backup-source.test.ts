@@ -1,6 +1,6 @@
 // What would be found out when the backup is needed: that it was taken from a replica which had lost data long ago.
 import { expect, test } from 'vitest';
-import { backupSource } from '../../activities/backup.js';
+import { backupSource } from '../../activities/backup-source.js';
 import { at, connect, type NodeConnection } from '../../redis/connection.js';
 import { readInfo } from '../../redis/node.js';
 import { Sandbox, until, type SandboxNode } from '../../scripts/sandbox/cluster.js';

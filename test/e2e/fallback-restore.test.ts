@@ -1,26 +1,38 @@
 // After the last node was upgraded and was written to, it goes back without a standby: to the backup, key for key, and what
-// was written since is kept aside; though the worker is killed wherever a shard is restored.
+// was written since is kept aside; though the worker is killed wherever a shard is restored. With a key, nothing of it is ever
+// readable on the worker's machine, outside of the nodes' own folders.
 import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { RECENT } from '../../activities/observe.js';
+import { BackupStore } from '../../integrations/backup-store.js';
+import { retained } from '../../integrations/plan-prune.js';
+import { loadDeployment } from '../../integrations/deployment-files.js';
 import type { ProbeRecent, RestoreRecord } from '../../model/evidence.js';
 import { readEntries } from '../../redis/rdb/entries.js';
 import { keySlot } from '../../redis/probe/slot.js';
 import { readTopology } from '../../redis/topology.js';
 import { Sandbox, until } from '../../scripts/sandbox/cluster.js';
-import { Stage } from '../../scripts/sandbox/stage.js';
+import { S3Server } from '../../scripts/sandbox/s3-server.js';
+import type { Stage } from '../../scripts/sandbox/stage.js';
 import type { WorkerFault } from '../../scripts/sandbox/worker-faults.js';
+import { inBucket, openBackupStage } from './stage/backups.js';
 import { Dataset } from './stage/dataset.js';
 import { readReport } from './stage/evidence.js';
 import { expectNoOthers, expectWhole, readNodes } from './stage/nodes.js';
 
+let s3: S3Server;
 let stage: Stage;
 beforeAll(async () => {
-  stage = await Stage.open({ quickRetries: true });
+  s3 = await S3Server.start();
+  stage = await openBackupStage(s3);
 });
-afterAll(() => stage[Symbol.asyncDispose]());
+afterAll(async () => {
+  await stage[Symbol.asyncDispose]();
+  await s3[Symbol.asyncDispose]();
+  vi.unstubAllEnvs();
+});
 
 const kill = (when: WorkerFault['when'], at?: string): WorkerFault => ({
   ...{ activity: 'restoreShard', kind: 'kill', when },
@@ -37,16 +49,21 @@ const thorough = process.env['ROLLOUT_THOROUGH'] === '1';
 
 // With an append-only file, to which every server gives precedence over the backup.
 test.each([
-  { from: '5.0.6', to: '8.0.6', configuration: ['appendonly yes'], faults: kills },
-  ...(thorough ? [{ from: '7.0.15', to: '8.0.6', configuration: [], faults: [...more, ...kills] }] : []),
+  { from: '5.0.6', to: '8.0.6', configuration: ['appendonly yes'], faults: kills, kept: 'sealed in a bucket' },
+  ...(thorough
+    ? [{ from: '7.0.15', to: '8.0.6', configuration: [], faults: [...more, ...kills], kept: 'on this machine' }]
+    : []),
 ])(
-  '$from → $to, and back to the backup of before',
-  async ({ from, to, configuration, faults }) => {
+  '$from → $to, and back to the backup of before, $kept',
+  async ({ from, to, configuration, faults, kept }) => {
+    const sealed = kept === 'sealed in a bucket';
     await using cluster = await Sandbox.cluster({ release: from, configuration });
     const dataset = await Dataset.write(cluster, 300);
+    await put(cluster, MARK, MARK);
     const before = await readNodes(cluster);
     const name = `restored-from-${from}`.replaceAll('.', '-');
     await stage.deploy(name, cluster, {
+      ...(sealed ? { backup: inBucket(stage, s3) } : {}),
       policy: {
         ...{ fallback: 'backup', soak: '1h', canarySoak: '0s', parallelShards: 3 },
         roles: { engineering: ['ana'], operations: ['ben'] },
@@ -54,7 +71,9 @@ test.each([
     });
     const upgrade = await stage.start(name, to);
     await upgrade.until('it soaks', ({ phase }) => phase === 'soaking', 300_000);
-    await write(cluster);
+    for (const key of keys) await put(cluster, key, 'after the backup');
+    expect(await readableIn(stage.root)).toBe(!sealed);
+    if (sealed) await expectSealed(name, to);
 
     await upgrade.tell('fallback', { by: 'ana', reason: 'it corrupts carts' });
     const refused = await upgrade.failure();
@@ -86,6 +105,7 @@ test.each([
     await expectWhole(cluster, { release: from, before });
     await expectNoOthers(cluster);
     await dataset.expectSame(10_000);
+    expect(await readableIn(stage.root)).toBe(!sealed);
     const report = await readReport(outcome);
     expect(report.incidents).toMatchObject([{ by: 'ana', from: to, to: from, class: 'restore-only' }]);
     for (const { way, nodes, lossWindow } of report.incidents?.[0]?.shards ?? []) {
@@ -111,13 +131,32 @@ test.each([
 /** Of slots that nothing else is written to. */
 const keys = Array.from({ length: 30 }, (_, i) => `later-${i}`);
 
-async function write(cluster: Sandbox): Promise<void> {
+async function put(cluster: Sandbox, key: string, value: string): Promise<void> {
   const seeds = cluster.nodes.map(({ address }) => address);
   const { shards } = await readTopology(cluster.endpoint(), seeds);
-  for (const key of keys) {
-    const owner = shards.find(({ slots }) => slots.some(([a, b]) => a <= keySlot(key) && keySlot(key) <= b));
-    await cluster.ask(owner?.primary.address, 'SET', key, 'after the backup');
-  }
+  const owner = shards.find(({ slots }) => slots.some(([a, b]) => a <= keySlot(key) && keySlot(key) <= b));
+  await cluster.ask(owner?.primary.address, 'SET', key, value);
+}
+
+/** What a snapshot has as it is: a text without repetitions is not compressed. */
+const MARK = 'legible-qwzjxkvbpyfm';
+
+/** Is it to be read in any file below the folder? */
+async function readableIn(folder: string): Promise<boolean> {
+  for (const entry of await readdir(folder, { withFileTypes: true, recursive: true }))
+    if (entry.isFile() && (await readFile(join(entry.parentPath, entry.name))).includes(MARK)) return true;
+  return false;
+}
+
+/** The upgrade's own is a backup as any other, says what it was taken before, and stays while it may be needed. */
+async function expectSealed(name: string, to: string): Promise<void> {
+  const deployment = await loadDeployment(name, stage.deployments);
+  const store = await BackupStore.open(deployment);
+  const [manifest] = await store.manifests();
+  expect(manifest).toMatchObject({ before: to });
+  expect(manifest?.shards).toHaveLength(3);
+  const inAYear = Date.now() + 365 * 24 * 3_600_000;
+  expect(await retained(deployment, store, inAYear)).toMatchObject([{ backup: manifest?.backup, stays: true }]);
 }
 
 /** What is kept aside of what came after the backup. */

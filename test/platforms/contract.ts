@@ -20,6 +20,12 @@ export interface ContractSubject extends AsyncDisposable {
 
 export const token = (epoch: number, holder = 'attempt'): FencingToken => ({ epoch, holder: `${holder}-${epoch}` });
 
+async function* pieces(whole: Buffer, end?: Error): AsyncGenerator<Buffer, void, void> {
+  for (let at = 0; at < whole.length; at += 64) yield whole.subarray(at, at + 64);
+  await Promise.resolve();
+  if (end) throw end;
+}
+
 /** Resolves to the RolloutError that a promise is expected to end in; the message is checked by the caller. */
 export async function refusal(act: Promise<unknown>, type: FailureType): Promise<string> {
   try {
@@ -184,7 +190,7 @@ export function platformContract(name: string, make: () => Promise<ContractSubje
       expect(await platform.readConfiguration(node)).toBe(configuration);
     });
 
-    test('a file of the worker’s is put in the node’s folder whole, and is its own from then on', async () => {
+    test('what the worker brings is kept beside the node whole or not at all, and put in place', async () => {
       await using subject = await make();
       const { platform, node } = subject;
       await using connection = await subject.connect();
@@ -196,13 +202,15 @@ export function platformContract(name: string, make: () => Promise<ContractSubje
       await connection.call('SET', 'k', 'newer');
       await connection.call('SAVE');
       await platform.stop(node, token(1), { terminate: true });
-      expect(await refusal(platform.bringIn(node, token(0), { from, file: 'dump.rdb' }), 'Fenced')).toContain(
-        'attempt-1',
-      );
-      expect(await refusal(platform.bringIn(node, token(1), { from, file: '../dump.rdb' }), 'BadInput')).toContain(
-        '..',
-      );
-      for (let n = 0; n < 2; n++) await platform.bringIn(node, token(1), { from, file: 'dump.rdb' });
+      const bring = (by: number, file: string, content = pieces(before)): Promise<void> =>
+        platform.bringIn(node, token(by), { label: 'brought', file, content });
+      expect(await refusal(bring(0, 'dump.rdb'), 'Fenced')).toContain('attempt-1');
+      expect(await refusal(bring(1, '../dump.rdb'), 'BadInput')).toContain('..');
+      const broken = pieces(before, new RolloutError('Damaged', 'cut short'));
+      expect(await refusal(bring(1, 'dump.rdb', broken), 'Damaged')).toContain('cut short');
+      await refusal(platform.restore(node, token(1), { label: 'brought', files: ['dump.rdb'] }), 'BadInput');
+      for (let n = 0; n < 2; n++) await bring(1, 'dump.rdb');
+      expect(await platform.restore(node, token(1), { label: 'brought', files: ['dump.rdb'] })).toEqual(['dump.rdb']);
       const configuration = await platform.readConfiguration(node);
       await platform.start(node, token(1), { release: '8.0.6', configuration, arguments: [] });
       await using now = await subject.connect();

@@ -1,6 +1,6 @@
 import type { BackupEntry } from '../../../integrations/backup-store.js';
 import type { PointVerdict } from '../../../model/recovery-point.js';
-import { totalsOf, type BackupManifest, type BackupVerdict } from '../../../model/backup-manifest.js';
+import { isWhole, totalsOf, type BackupManifest, type BackupVerdict } from '../../../model/backup-manifest.js';
 import type { BackupTier } from '../../../model/backup-tiers.js';
 import { formatDuration, formatSize } from '../../../model/duration.js';
 import { columns } from './columns.js';
@@ -15,6 +15,10 @@ export interface ListedBackup {
   startedBy?: string;
   /** Of the schedule that took it. */
   tier?: BackupTier;
+  /** Taken by an upgrade, before it started this release. */
+  before?: string;
+  /** Of some of the deployment's shards only. */
+  partial?: true;
   shards?: number;
   keys?: number;
   /** Of the snapshots, and of what lies in the target. */
@@ -33,13 +37,15 @@ const states = { restored: 'proven', read: 'read', damaged: 'damaged' } as const
 export function listedBackup(entry: BackupEntry | { backup: string; problem: string }): ListedBackup {
   if ('problem' in entry) return { ...entry, state: 'damaged' };
   const { manifest, verdict } = entry;
-  const { backup, startedAt, startedBy, tier, cutWithinMs, shards } = manifest;
+  const { backup, startedAt, startedBy, tier, before, cutWithinMs, shards } = manifest;
   return {
     backup,
     state: verdict === undefined ? 'unproven' : states[verdict.result],
     ...(verdict?.problem === undefined ? {} : { problem: verdict.problem }),
     ...{ startedAt, startedBy, shards: shards.length, ...totalsOf(manifest), cutWithinMs, encrypted: true },
     ...(tier === undefined ? {} : { tier }),
+    ...(before === undefined ? {} : { before }),
+    ...(isWhole(manifest) ? {} : { partial: true }),
     keyIds: unique(shards.map(({ key }) => key)),
     releases: unique(shards.map(({ release = 'unknown' }) => release)),
     ...(verdict === undefined ? {} : { verifiedAt: verdict.at }),
@@ -59,8 +65,8 @@ export function backupsView(
   const rows = backups.map((it) => [
     it.backup,
     it.startedAt === undefined ? '' : formatDuration(now - Date.parse(it.startedAt)),
-    it.tier ?? '',
-    it.shards === undefined ? '' : String(it.shards),
+    it.tier ?? (it.before === undefined ? '' : `before ${it.before}`),
+    it.shards === undefined ? '' : `${it.shards}${it.partial ? ' only' : ''}`,
     it.keys === undefined ? '' : it.keys.toLocaleString('en'),
     it.sealedBytes === undefined ? '' : formatSize(it.sealedBytes),
     it.keyIds?.join(' ') ?? '',

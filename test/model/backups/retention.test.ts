@@ -80,6 +80,19 @@ test('one that was triggered again and again pushes no earlier month out', () =>
   expect(stay.filter((name) => name.startsWith('x'))).toEqual(['x0']);
 });
 
+test('of those that upgrades took the newest stay; one of some shards stands in for no other', () => {
+  const upgrades = [40, 50, 60].map((days) => taken(days * DAY, { ofUpgrade: true, partial: true }));
+  const whole = [taken(70 * DAY), taken(80 * DAY)];
+  const verdicts = retention([...upgrades, ...whole], policy, { now: NOW, ofUpgrades: 2 });
+  expect(verdicts.map(({ stays, reason }) => [stays, reason])).toEqual([
+    [true, 'an upgrade took it: of these the newest 2 stay (backup.keep)'],
+    [true, 'an upgrade took it: of these the newest 2 stay (backup.keep)'],
+    [false, 'an upgrade took it more than 30 d ago, and later ones took newer ones'],
+    [true, 'it is the newest good one'],
+    [false, 'somebody asked for it more than 30 d ago'],
+  ]);
+});
+
 test('while all are damaged, none goes; a damaged one neither counts nor pushes out', () => {
   const damaged = [1, 50, 100].map((days) => taken(days * DAY, { tier: 'daily', state: 'damaged' }));
   expect(staying(damaged)).toHaveLength(3);
