@@ -1,3 +1,4 @@
+import type { RunFate } from '../model/backup-use.js';
 import type { ReportData } from '../model/report.js';
 
 /** What the activities are built with; tests hand in other folders, and nothing else is faked. */
@@ -10,4 +11,6 @@ export interface Dependencies {
   searchable: boolean;
   /** Asks a running operation and its children for all they know. */
   collectReport: (workflowId: string, runId: string) => Promise<ReportData>;
+  /** Does a run of this namespace last? */
+  fateOf: (workflowId: string, runId: string) => Promise<RunFate>;
 }

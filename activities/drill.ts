@@ -7,6 +7,7 @@ import type { DrillActivities, Order } from '../model/work.js';
 import { compareWithTarget } from '../redis/restore/compare.js';
 import { loadSnapshot } from '../redis/restore/load.js';
 import { oldestFirst } from './assess-fallback.js';
+import { holdBackup } from './backup-users.js';
 import { contextFor, heartbeating, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
 import { runCheck } from './drill-check.js';
@@ -53,6 +54,7 @@ class Rehearsal {
     const { objectives, checks, nodeTimeout, failures } = deployment.drill;
     const store = await BackupStore.open(deployment);
     const keys = await store.keys();
+    await holdBackup(deployment, backup);
     const { shards } = await store.manifest(backup);
     const server = await serverOf(shards, deployment.platform.servers);
     const open = (shard: SealedShard) => store.getShard(backup, shard, keys);

@@ -1,10 +1,12 @@
 import { BackupStore } from '../integrations/backup-store.js';
 import { damaged } from '../integrations/sealed.js';
 import { isWhole, type ProvenShard, type SealedShard } from '../model/backup-manifest.js';
+import type { Deployment } from '../model/deployment.js';
 import { RolloutError } from '../model/failures.js';
 import type { BackupActivities } from '../model/work.js';
 import { RdbReader } from '../redis/rdb/reader.js';
 import type { RdbSummary } from '../redis/rdb/tally.js';
+import { holdBackup } from './backup-users.js';
 import { contextFor, heartbeating } from './context.js';
 import type { Dependencies } from './dependencies.js';
 import { loadIntoScratch } from './scratch-server.js';
@@ -20,7 +22,7 @@ export function proveBackupActivities(
         const { deployment } = await contextFor(dependencies, input);
         const store = await BackupStore.open(deployment);
         await store.keys();
-        const backup = await chosenBackup(store, deployment.name, input.backup);
+        const backup = await heldBackup(store, deployment, input.backup);
         const { shards } = await store.manifest(backup);
         return { backup, shards: shards.map(({ shard }) => shard) };
       }),
@@ -31,6 +33,7 @@ export function proveBackupActivities(
         const { deployment, signal } = await contextFor(dependencies, input);
         const store = await BackupStore.open(deployment);
         const keys = await store.keys();
+        await holdBackup(deployment, input.backup);
         const shard = await store.shard(input.backup, input.shard);
         async function* rdb(of: SealedShard): AsyncGenerator<Buffer, void, void> {
           const reader = new RdbReader();
@@ -68,6 +71,14 @@ export function proveBackupActivities(
         await (await BackupStore.open(deployment)).putVerdict(input.verdict);
       }),
   };
+}
+
+/** As `chosenBackup`, and kept from being pruned while this workflow runs. @throws RolloutError BadInput where there is none */
+export async function heldBackup(store: BackupStore, deployment: Deployment, asked?: string): Promise<string> {
+  const { name } = deployment;
+  const backup = await chosenBackup(store, name, asked);
+  await holdBackup(deployment, backup);
+  return chosenBackup(store, name, backup);
 }
 
 /** The one that is named, or the newest that has every slot. @throws RolloutError BadInput where there is none; Damaged */

@@ -1,6 +1,7 @@
 import { ArchiveStore } from '../integrations/archive-store.js';
 import { BackupStore } from '../integrations/backup-store.js';
 import type { BackupActivities } from '../model/work.js';
+import { holdBackup } from './backup-users.js';
 import { contextFor, heartbeating } from './context.js';
 import type { Dependencies } from './dependencies.js';
 import { resolvePoint } from './recovery-point.js';
@@ -17,7 +18,9 @@ export function provePointActivities(
         const { deployment, signal } = await contextFor(dependencies, input);
         const backups = await BackupStore.open(deployment);
         const archive = await ArchiveStore.open(deployment);
-        return resolvePoint(input.point, { backups, archive, keys: await backups.keys(), signal });
+        const point = await resolvePoint(input.point, { backups, archive, keys: await backups.keys(), signal });
+        await holdBackup(deployment, point.backup);
+        return point;
       }),
 
     provePoint: (input) =>
@@ -26,6 +29,7 @@ export function provePointActivities(
         const { backup, shard: name, offset } = input;
         const { deployment, signal } = await contextFor(dependencies, input);
         const backups = await BackupStore.open(deployment);
+        await holdBackup(deployment, backup);
         const shard = await backups.shard(backup, name);
         await using server = await serverAt({
           ...{ backups, archive: await ArchiveStore.open(deployment), keys: await backups.keys() },

@@ -1,9 +1,12 @@
 import { BackupStore, knownBackup } from '../integrations/backup-store.js';
-import { planPrune, retained } from '../integrations/plan-prune.js';
+import { BackupUses } from '../integrations/backup-uses.js';
+import { decidePrune, openPruneStores, planPrune } from '../integrations/plan-prune.js';
 import type { PruneActivities } from '../model/pruning.js';
 import { proofDue } from '../model/retention.js';
+import { usedBackups, whileRemoving } from './backup-users.js';
 import { contextFor, heartbeating } from './context.js';
 import type { Dependencies } from './dependencies.js';
+import { pruneArchive } from './prune-archive.js';
 
 /** Removes backups that nobody needs any more. Each act decides anew: another may have pruned, or proven one, meanwhile. */
 export function pruneActivities(dependencies: Dependencies): PruneActivities {
@@ -19,20 +22,27 @@ export function pruneActivities(dependencies: Dependencies): PruneActivities {
     planPrune: (input) =>
       heartbeating(async () => {
         const { deployment } = await contextFor(dependencies, input);
-        return planPrune(deployment, await BackupStore.open(deployment), input.now);
+        await (await BackupUses.open(deployment)).tidy(input.now);
+        return planPrune(deployment, await openPruneStores(deployment), input.now);
       }),
 
     removeBackup: (input) =>
       heartbeating(async () => {
         const { deployment } = await contextFor(dependencies, input);
-        const store = await BackupStore.open(deployment);
+        const { backups: store, archive, uses } = await openPruneStores(deployment);
         const { backup, now } = input;
-        const verdict = (await retained(deployment, store, now)).find((it) => it.backup === backup);
+        const { backups } = await decidePrune(deployment, { backups: store, archive }, { now });
+        const verdict = backups.find((it) => it.backup === backup);
         if (verdict?.stays) return { backup, state: 'needed', reason: verdict.reason };
-        const locked = await store.remove(await store.objectsOf(backup));
-        return locked === undefined
-          ? { backup, state: 'removed', reason: verdict?.reason ?? 'it was gone already' }
-          : { backup, state: 'locked', reason: locked };
+        const objects = await store.objectsOf(backup);
+        return whileRemoving(uses, async (inTime) => {
+          const reader = (await usedBackups(uses, dependencies, now)).get(backup);
+          if (reader !== undefined) return { backup, state: 'needed', reason: reader };
+          const locked = await store.remove(objects, inTime);
+          return locked === undefined
+            ? { backup, state: 'removed', reason: verdict?.reason ?? 'it was gone already' }
+            : { backup, state: 'locked', reason: locked };
+        });
       }),
 
     removeLeftover: (input) =>
@@ -47,6 +57,19 @@ export function pruneActivities(dependencies: Dependencies): PruneActivities {
         return locked === undefined
           ? { backup, state: 'removed', reason: 'its backup failed' }
           : { backup, state: 'locked', reason: locked };
+      }),
+
+    pruneArchive: (input) =>
+      heartbeating(async (progress) => {
+        const { deployment, signal } = await contextFor(dependencies, input);
+        const { fateOf } = dependencies;
+        const { now } = input;
+        return pruneArchive(deployment, await openPruneStores(deployment), {
+          now,
+          fateOf,
+          onRemoved: progress,
+          signal,
+        });
       }),
   };
 }

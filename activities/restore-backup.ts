@@ -15,9 +15,10 @@ import { loadSnapshot, type SnapshotSource } from '../redis/restore/load.js';
 import { missingForLoading } from '../redis/restore/rights.js';
 import { selects } from '../redis/restore/selection.js';
 import { readTopology } from '../redis/topology.js';
+import { holdBackup } from './backup-users.js';
 import { contextFor, heartbeating, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
-import { chosenBackup } from './prove-backup.js';
+import { heldBackup } from './prove-backup.js';
 import { resolvePoint } from './recovery-point.js';
 import { stillSlots } from './sealed-backup.js';
 import { snapshotAt } from './snapshot-at.js';
@@ -72,7 +73,7 @@ export function restoreActivities(dependencies: Dependencies): RestoreActivities
         const point =
           input.point &&
           (await resolvePoint(input.point, { backups: store, archive: await ArchiveStore.open(from), keys, signal }));
-        const backup = point?.backup ?? (await chosenBackup(store, from.name, input.backup));
+        const backup = await heldBackup(store, from, point?.backup ?? input.backup);
         const { shards, startedAt } = await store.manifest(backup);
         return {
           ...{ backup, from: from.name, takenAt: startedAt, ...(point ? { point } : {}) },
@@ -142,6 +143,7 @@ async function sourceOf(
   const origin = await deploymentOf(context, dependencies, from);
   const store = await BackupStore.open(origin);
   const keys = await store.keys();
+  await holdBackup(origin, backup);
   const sealed = await store.shard(backup, shard);
   if (!point) return { open: () => store.getShard(backup, sealed, keys), sameOrder: true };
   const offset = point.shards.find((it) => it.shard === shard)?.offset;

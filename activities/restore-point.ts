@@ -1,6 +1,7 @@
 import { BackupStore } from '../integrations/backup-store.js';
 import type { RestorePoint } from '../model/evidence.js';
 import { readSnapshot } from '../redis/snapshot.js';
+import { holdBackup } from './backup-users.js';
 import type { Context } from './context.js';
 
 /**
@@ -16,6 +17,7 @@ export async function openRestorePoint(
   if (sealedIn === undefined) return () => readSnapshot(file);
   const store = await BackupStore.open(deployment);
   const keys = await store.keys();
+  await holdBackup(deployment, sealedIn);
   const sealed = await store.shard(sealedIn, shard);
   return () => store.getShard(sealedIn, sealed, keys);
 }

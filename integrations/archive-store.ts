@@ -1,11 +1,16 @@
 import { createGunzip } from 'node:zlib';
-import { archiveFolder, segmentObject, segmentsOf, type Segment } from '../model/archive.js';
+import { archiveFolder, parseSegment, segmentObject, segmentsOf, type Segment } from '../model/archive.js';
 import type { Deployment } from '../model/deployment.js';
 import { RolloutError } from '../model/failures.js';
 import { decodeSegment, encodeSegment, type SegmentHeader, type StreamRecord } from './archive-segment.js';
 import { backupTarget, type BackupTarget } from './backup-target.js';
 import { damaged, seal, unseal, type SealedAs, type SealingKeys } from './sealed.js';
 import { through } from './through.js';
+
+export type StoredSegment = Segment & { bytes: number };
+
+/** How many are removed at once. */
+const AT_ONCE = 16;
 
 /** The archived streams of a deployment, beside its backups. */
 export class ArchiveStore {
@@ -22,6 +27,38 @@ export class ArchiveStore {
   /** Every segment, by name alone. @throws RolloutError Unreachable, Unauthorized, BadDeploymentFile */
   async segments(): Promise<Segment[]> {
     return segmentsOf(await this.target.list(archiveFolder(this.deployment)));
+  }
+
+  /** The same with their size in the target, bytes. @throws as `segments` */
+  async stored(): Promise<StoredSegment[]> {
+    return (await this.target.objects(archiveFolder(this.deployment))).flatMap(({ object, bytes }) => {
+      const segment = parseSegment(object);
+      return segment ? [{ ...segment, bytes }] : [];
+    });
+  }
+
+  /**
+   * Removes segments in this order. It ends at one that is locked: those that were put later are locked for longer.
+   *
+   * @param inTime throws where it is too late for it
+   * @returns how many are gone; `locked`: what keeps the next from going, as a sentence goes on after `until `
+   */
+  async remove(
+    segments: readonly Segment[],
+    inTime: () => void = () => undefined,
+  ): Promise<{ removed: number; locked?: string }> {
+    for (let removed = 0; removed < segments.length; removed += AT_ONCE) {
+      const some = segments.slice(removed, removed + AT_ONCE).map(({ object }) => object);
+      const until = await Promise.all(some.map((object) => this.target.lockedUntil(object)));
+      const at = until.findIndex((it) => it !== undefined);
+      const free = at < 0 ? some : some.slice(0, at);
+      inTime();
+      const gone = await Promise.all(free.map((object) => this.target.remove(object)));
+      const kept = gone.indexOf(false);
+      if (kept >= 0) return { removed: removed + kept, locked: `the store lets go of ${free[kept] ?? ''}` };
+      if (at >= 0) return { removed: removed + at, locked: until[at] ?? '' };
+    }
+    return { removed: segments.length };
   }
 
   /** @returns it, and how many bytes lie in the target. @throws RolloutError as the target */

@@ -193,13 +193,16 @@ export class BackupStore {
   /**
    * Removes objects in this order, and none of them where one is locked.
    *
+   * @param inTime throws where it is too late for it
    * @returns what keeps it from going, as a sentence goes on after `until `; undefined where it is gone
    */
-  async remove(objects: readonly string[]): Promise<string | undefined> {
+  async remove(objects: readonly string[], inTime: () => void = () => undefined): Promise<string | undefined> {
     for (const object of objects) {
       const until = await this.target.lockedUntil(object);
       if (until !== undefined) return until;
     }
+    // Without its manifest it is no backup: whoever looks for it then does not find it.
+    inTime();
     for (const object of objects)
       if (!(await this.target.remove(object))) return `the store lets go of ${object}, which it says is locked`;
     return undefined;

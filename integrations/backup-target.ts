@@ -23,8 +23,12 @@ export interface BackupTarget {
    * @throws RolloutError Unreachable, Unauthorized, NoSpace, BadDeploymentFile; or whatever `content` throws
    */
   put(object: string, content: AsyncIterable<Buffer>): Promise<Stored>;
-  /** As `put`, for what is small and at hand: in one request, and nothing of earlier attempts is looked for. */
-  putAtOnce(object: string, content: Buffer): Promise<Stored>;
+  /**
+   * As `put`, for what is small and at hand: in one request, and nothing of earlier attempts is looked for.
+   *
+   * @param options.unlocked it may be removed at any time, whatever `objectLock` says
+   */
+  putAtOnce(object: string, content: Buffer, options?: { unlocked?: boolean }): Promise<Stored>;
   /** @throws RolloutError Damaged where there is no such object; Unreachable, Unauthorized, BadDeploymentFile */
   get(object: string): AsyncGenerator<Buffer, void, void>;
   /** Names of the objects that begin with this, sorted. @throws RolloutError Unreachable, Unauthorized, BadDeploymentFile */

@@ -93,7 +93,8 @@ async function written(
 }
 
 async function filesBelow(folder: string, prefix: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch((error: unknown) => {
+  const within = join(folder, prefix.slice(0, prefix.lastIndexOf('/') + 1));
+  const entries = await readdir(within, { recursive: true, withFileTypes: true }).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw failureOf(error, folder);
   });

@@ -126,11 +126,11 @@ export async function s3Target(settings: S3Settings): Promise<BackupTarget> {
       return { bytes, sha256: hash.digest('hex') };
     },
 
-    async putAtOnce(object, content) {
+    async putAtOnce(object, content, { unlocked = false } = {}) {
       const hash = createHash('sha256').update(content).digest();
       const body = { Body: content, ContentLength: content.length, ChecksumSHA256: hash.toString('base64') };
       try {
-        await client.send(new sdk.PutObjectCommand({ ...at(object), ...body, ...lock() }));
+        await client.send(new sdk.PutObjectCommand({ ...at(object), ...body, ...(unlocked ? {} : lock()) }));
       } catch (error) {
         throw failure(error, object);
       }

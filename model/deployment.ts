@@ -275,6 +275,9 @@ const encryption = z.strictObject({
 });
 
 const archive = z.strictObject({
+  keep: deadline('7d').describe(
+    'How far back every moment can be had: what pruning keeps of the archive, with the backup that it begins from.',
+  ),
   rollBytes: size('8MB').describe(
     'A segment is written when it has this much, before compression. Six of them fit in the worker’s memory, of each shard.',
   ),

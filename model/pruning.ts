@@ -8,7 +8,20 @@ export interface PrunePlan {
   target: string;
   backups: Retained[];
   leftovers: LeftoverSummary[];
+  /** Absent where nothing was ever archived. `keptFrom`: the instant from which on every moment stays that can be had. */
+  archive?: { keptFrom: string; stays: number; goes: SegmentsSummary };
 }
+
+/** Segments of the archive, and the instants between which they were written; those are absent where there is none. */
+export interface SegmentsSummary {
+  segments: number;
+  bytes: number;
+  from?: string;
+  to?: string;
+}
+
+/** What became of the segments that were to go. `locked`: until when the store keeps the oldest that is left. */
+export type PrunedSegments = SegmentsSummary & { locked?: string };
 
 /** What there is of a backup that is none. */
 export interface LeftoverSummary {
@@ -34,6 +47,8 @@ export interface PruneResult {
   stay: number;
   backups: Pruned[];
   leftovers: (Pruned & Omit<LeftoverSummary, 'backup'>)[];
+  /** Where there was something of the archive to go. */
+  archive?: PrunedSegments;
 }
 
 export interface PruneActivities {
@@ -45,4 +60,6 @@ export interface PruneActivities {
   removeBackup(input: Order & { backup: string; now: number }): Promise<Pruned>;
   /** Removes what a failed backup left, if nobody works at it; what is gone is removed. */
   removeLeftover(input: Order & { backup: string; now: number }): Promise<Pruned>;
+  /** Removes segments of the archive that no backup needs which is kept, the oldest first. */
+  pruneArchive(input: Order & { now: number }): Promise<PrunedSegments>;
 }

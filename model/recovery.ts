@@ -15,7 +15,7 @@ export interface Recovery {
 }
 
 /** Since when until when every shard can be had with one backup, Unix ms. */
-interface Window {
+export interface Window {
   backup: string;
   from: number;
   to: number;

@@ -54,20 +54,18 @@ const periodName: Readonly<Record<BackupTier, string>> = {
  *
  * @param options.now Unix ms
  * @param options.ofUpgrades so many of those that upgrades took stay, the newest
- * @param options.windowFrom the earliest moment to which the archived commands must be able to lead, Unix ms: what they start
- *   from stays
+ * @param options.begins ids of those that what is kept of the archive begins with
  */
 export function retention(
   backups: readonly KnownBackup[],
   policy: RetentionPolicy,
-  { now, windowFrom, ofUpgrades = 0 }: { now: number; windowFrom?: number; ofUpgrades?: number },
+  { now, begins = new Set(), ofUpgrades = 0 }: { now: number; begins?: ReadonlySet<string>; ofUpgrades?: number },
 ): Retained[] {
   const past = backups.filter(({ startedAt }) => startedAt <= now).sort(newestFirst);
   const good = past.filter(({ state, partial }) => state !== 'damaged' && !partial);
   const lastOfUpgrades = past.filter(({ ofUpgrade }) => ofUpgrade).slice(0, ofUpgrades);
   const [lastGood] = good;
   const lastProven = good.find(({ state }) => state === 'proven');
-  const start = windowFrom === undefined ? undefined : good.find(({ startedAt }) => startedAt <= windowFrom);
   const places = new Map<KnownBackup, string>();
   for (const tier of [...backupTiers].reverse())
     for (const [i, it] of newestOfEach(tier, good).slice(0, policy[tier]).entries())
@@ -79,7 +77,7 @@ export function retention(
     if (it === lastGood) return 'it is the newest good one';
     if (it === lastProven) return 'it is the newest proven one';
     if (lastOfUpgrades.includes(it)) return `an upgrade took it: of these the newest ${ofUpgrades} stay (backup.keep)`;
-    if (it === start) return 'the archived commands that are kept begin with it';
+    if (begins.has(it.backup)) return 'what is kept of the archive begins with it';
     const place = places.get(it);
     if (place !== undefined) return place;
     if (it.tier === 'hourly' && it.state !== 'damaged') return undefined;

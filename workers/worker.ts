@@ -15,6 +15,7 @@ import { searchAttributes, TASK_QUEUE } from '../model/names.js';
 import { readBundle } from './bundle-file.js';
 import { connectTemporal, settings } from './client.js';
 import { collectReport } from './collect-report.js';
+import { fateOf } from './run-fate.js';
 import { boundHeaps, caching, collectStart } from './memory.js';
 import { stateFolder } from './state-folder.js';
 
@@ -74,6 +75,7 @@ export async function createWorker(options: WorkerOptions = {}): Promise<Running
       state,
       searchable,
       collectReport: (workflowId, runId) => collectReport(client.workflow, workflowId, runId),
+      fateOf: (workflowId, runId) => fateOf(client.workflow, workflowId, runId),
     }),
     interceptors: { activity: [() => ({ inbound: new FailureInterceptor() })] },
     ...caching,

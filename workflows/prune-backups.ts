@@ -32,8 +32,17 @@ export async function pruneBackups(raw: unknown): Promise<PruneResult> {
       const summary = `remove what is left of ${left.backup}`;
       leftovers.push({ ...left, ...(await acts.removeLeftover.executeWithOptions({ summary }, [input])) });
     }
+    const { archive } = plan;
+    const segments =
+      archive && archive.goes.segments > 0
+        ? await acts.pruneArchive.executeWithOptions(
+            { summary: `remove what is archived from before ${archive.keptFrom}` },
+            [{ ...order, now: Date.now() }],
+          )
+        : undefined;
     const removed = backups.filter(({ state }) => state === 'removed').length;
-    return { target: plan.target, stay: plan.backups.length - removed, backups, leftovers };
+    const stay = plan.backups.length - removed;
+    return { target: plan.target, stay, backups, leftovers, ...(segments ? { archive: segments } : {}) };
   } catch (error) {
     if (isCancellation(error)) throw error;
     throw stopped(`backups of ${deployment} were not pruned to the end: ${messageOf(error)}`, error);

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { RECENT } from '../../activities/observe.js';
 import { BackupStore } from '../../integrations/backup-store.js';
-import { retained } from '../../integrations/plan-prune.js';
+import { decidePrune, openPruneStores } from '../../integrations/plan-prune.js';
 import { loadDeployment } from '../../integrations/deployment-files.js';
 import type { ProbeRecent, RestoreRecord } from '../../model/evidence.js';
 import { readEntries } from '../../redis/rdb/entries.js';
@@ -156,7 +156,8 @@ async function expectSealed(name: string, to: string): Promise<void> {
   expect(manifest).toMatchObject({ before: to });
   expect(manifest?.shards).toHaveLength(3);
   const inAYear = Date.now() + 365 * 24 * 3_600_000;
-  expect(await retained(deployment, store, inAYear)).toMatchObject([{ backup: manifest?.backup, stays: true }]);
+  const { backups } = await decidePrune(deployment, await openPruneStores(deployment), { now: inAYear });
+  expect(backups).toMatchObject([{ backup: manifest?.backup, stays: true }]);
 }
 
 /** What is kept aside of what came after the backup. */

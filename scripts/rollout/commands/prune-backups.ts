@@ -22,7 +22,8 @@ export function pruneBackupsCommand(): Command {
     command('prune', {
       summary: 'remove the backups that are not kept any longer',
       description:
-        'Removes what backup.retention of the deployment file does not keep, and what failed backups left in the target. The ' +
+        'Removes what backup.retention of the deployment file does not keep, what failed backups left in the target, and what is ' +
+        'archived from before backup.archive.keep. What is just being restored, verified or drilled stays. The ' +
         'newest good backup, the newest proven one, and all while there is no good one, stay whatever the file says. ' +
         'Schedules do it after each backup.',
       examples: [
@@ -41,9 +42,8 @@ export function pruneBackupsCommand(): Command {
 async function prune(name: string, { as, dryRun, json }: PruneOptions): Promise<void> {
   if (dryRun) {
     const deployment = await loadDeployment(name);
-    const { BackupStore } = await import('../../../integrations/backup-store.js');
-    const { planPrune } = await import('../../../integrations/plan-prune.js');
-    const plan = await planPrune(deployment, await BackupStore.open(deployment), Date.now());
+    const { openPruneStores, planPrune } = await import('../../../integrations/plan-prune.js');
+    const plan = await planPrune(deployment, await openPruneStores(deployment), Date.now());
     if (json) printJson({ deployment: name, ...plan });
     else print(prunePlanView(plan, { deployment: name, width: widthOf(process.stdout) }));
     return;

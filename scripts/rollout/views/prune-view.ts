@@ -1,5 +1,5 @@
 import { formatSize } from '../../../model/duration.js';
-import type { LeftoverSummary, PrunePlan, PruneResult } from '../../../model/pruning.js';
+import type { LeftoverSummary, PrunePlan, PruneResult, SegmentsSummary } from '../../../model/pruning.js';
 import { columns } from './columns.js';
 
 /** `2 objects of 1.2 GB, 1 unfinished upload` */
@@ -9,7 +9,7 @@ export const leftoverText = ({ objects, unfinished, bytes }: Omit<LeftoverSummar
     ...(unfinished === 0 ? [] : [count(unfinished, 'unfinished upload')]),
   ].join(', ');
 
-const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
+const count = (n: number, what: string): string => `${n.toLocaleString('en')} ${what}${n === 1 ? '' : 's'}`;
 
 /** Below the list of backups: what there is of those that are none. */
 export function leftoversView(leftovers: readonly LeftoverSummary[], deployment: string): string[] {
@@ -21,7 +21,7 @@ export function leftoversView(leftovers: readonly LeftoverSummary[], deployment:
 }
 
 export function prunePlanView(
-  { target, backups, leftovers }: PrunePlan,
+  { target, backups, leftovers, archive }: PrunePlan,
   { deployment, width }: { deployment: string; width: number },
 ): string[] {
   const go = backups.filter(({ stays }) => !stays).length;
@@ -30,11 +30,23 @@ export function prunePlanView(
   return [
     `${go} of ${count(backups.length, 'backup')} of ${deployment} in ${target} would go. Nothing was removed.`,
     ...columns([...rows, ...left], { width, indent: 2 }),
+    ...(archive === undefined
+      ? []
+      : [
+          archive.goes.segments === 0
+            ? `Of the archive nothing would go: ${count(archive.stays, 'segment')} there.`
+            : `Of the archive ${segmentsText(archive.goes)} would go, ${archive.stays} would stay.`,
+          `Every moment from ${archive.keptFrom} on stays that can be had (backup.archive.keep).`,
+        ]),
   ];
 }
 
+/** `31,204 segments (1.2 GB), written from … to …` */
+const segmentsText = ({ segments, bytes, from, to }: SegmentsSummary): string =>
+  `${count(segments, 'segment')} (${formatSize(bytes)})${from === undefined || to === undefined ? '' : `, written from ${from} to ${to},`}`;
+
 export function prunedView(
-  { target, stay, backups, leftovers }: PruneResult,
+  { target, stay, backups, leftovers, archive }: PruneResult,
   { deployment, width }: { deployment: string; width: number },
 ): string[] {
   const removed = backups.filter(({ state }) => state === 'removed').length;
@@ -50,5 +62,10 @@ export function prunedView(
   return [
     `${count(removed, 'backup')} of ${deployment} removed from ${target}, ${stay} there.`,
     ...columns([...rows, ...left], { width, indent: 2 }),
+    ...(archive === undefined
+      ? []
+      : [
+          `Of the archive ${segmentsText(archive)} ${archive.segments === 1 ? 'was' : 'were'} removed${archive.locked === undefined ? '' : `; the next is locked until ${archive.locked}`}.`,
+        ]),
   ];
 }
