@@ -126,11 +126,11 @@ export async function s3Target(settings: S3Settings): Promise<BackupTarget> {
       return { bytes, sha256: hash.digest('hex') };
     },
 
-    async putAtOnce(object, content, { unlocked = false } = {}) {
+    async putAtOnce(object, content) {
       const hash = createHash('sha256').update(content).digest();
       const body = { Body: content, ContentLength: content.length, ChecksumSHA256: hash.toString('base64') };
       try {
-        await client.send(new sdk.PutObjectCommand({ ...at(object), ...body, ...(unlocked ? {} : lock()) }));
+        await client.send(new sdk.PutObjectCommand({ ...at(object), ...body, ...lock() }));
       } catch (error) {
         throw failure(error, object);
       }
@@ -235,11 +235,12 @@ function failureOf(
   if (/object ?lock ?configuration/i.test(error.message))
     return failed('BadDeploymentFile', `bucket ${bucket} was made without object lock (backup.target.objectLock)`);
   if (error.name === 'NoSuchKey' && object !== undefined) return damaged(object, `it is missing in ${name}`);
+  // Some say it with 403, as what is forbidden.
+  if (/^(QuotaExceeded|InsufficientCapacity|XMinioStorageFull)/.test(error.name) || status === 507)
+    return failed('NoSpace', said);
   if (expired.test(error.name)) return failed('Unreadable', `${said} (${FIELDS})`);
   if (unauthorized.test(error.name) || status === 401 || status === 403)
     return failed('Unauthorized', `${said} (${FIELDS})`);
-  if (/^(QuotaExceeded|InsufficientCapacity|XMinioStorageFull)/.test(error.name) || status === 507)
-    return failed('NoSpace', said);
   // Not the store's, nor the network's: what was to be stored failed.
   if (status === undefined && !isNetwork(error)) return error;
   return failed('Unreachable', said);

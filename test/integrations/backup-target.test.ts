@@ -253,6 +253,28 @@ describe('s3', () => {
     expect(await unfinished()).not.toContain('redis/refused/a');
   }, 60_000);
 
+  test.each([
+    [403, 'QuotaExceeded'],
+    [507, 'InsufficientStorage'],
+    [500, 'XMinioStorageFull'],
+  ])(
+    'a store that is full, which it says as %i %s: somebody has to make room, and nothing is left',
+    async (status, code) => {
+      const full = await between((asked, answer) => {
+        if (!(asked.url ?? '').includes('partNumber=2')) return false;
+        answer.writeHead(status, { 'content-type': 'application/xml', connection: 'close' });
+        answer.end(`<Error><Code>${code}</Code><Message>There is no room left.</Message></Error>`);
+        return true;
+      });
+      const putting = (await s3At(full)).put('full/a', pieces(randomBytes(20 * MB)));
+      await expect(putting).rejects.toMatchObject({ type: 'NoSpace', retryable: true });
+      await expect(putting).rejects.toThrow(`s3://backups/redis/full/a: ${code}: There is no room left.`);
+      expect(await targets.s3.list('full/')).toEqual([]);
+      expect(await unfinished()).not.toContain('redis/full/a');
+    },
+    60_000,
+  );
+
   test('a connection that is lost in the middle of a part, and in the middle of what is read', async () => {
     const bytes = randomBytes(40 * MB);
     let cuts = 0;
