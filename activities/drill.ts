@@ -1,6 +1,7 @@
 import { BackupStore } from '../integrations/backup-store.js';
 import { DrillRecords } from '../integrations/drill-records.js';
 import type { BackupManifest, SealedShard } from '../model/backup-manifest.js';
+import { checksOf } from '../model/checks.js';
 import { objectiveStep, passed, type DrillRecord, type DrillStep } from '../model/drill.js';
 import { RolloutError } from '../model/failures.js';
 import type { DrillActivities, Order } from '../model/work.js';
@@ -10,7 +11,7 @@ import { oldestFirst } from './assess-fallback.js';
 import { holdBackup } from './backup-users.js';
 import { contextFor, heartbeating, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
-import { runCheck } from './drill-check.js';
+import { runCheck } from './run-check.js';
 import { primaryDies, shardIsLost } from './drill-failures.js';
 import { ScratchCluster } from './scratch-cluster.js';
 import { serverFor } from './server-for.js';
@@ -51,7 +52,7 @@ class Rehearsal {
   async run(): Promise<DrillRecord> {
     const { deployment, signal } = this.context;
     const { drill: id, backup, startedBy, startedAt } = this.about;
-    const { objectives, checks, nodeTimeout, failures } = deployment.drill;
+    const { objectives, nodeTimeout, failures } = deployment.drill;
     const store = await BackupStore.open(deployment);
     const keys = await store.keys();
     await holdBackup(deployment, backup);
@@ -89,9 +90,11 @@ class Rehearsal {
       async () => await compared(shards, (shard) => compareWithTarget({ ...target, snapshot: open(shard) })),
     );
     const nodes = cluster.addresses;
-    for (const check of checks) {
-      this.#show(`check ${check.name}`);
-      if (restored) this.#steps.push(await runCheck(check, { endpoint: cluster.endpoint, nodes, signal }));
+    for (const check of restored ? checksOf(deployment.checks, 'drill') : []) {
+      const name = `check ${check.name}`;
+      this.#show(name);
+      const { result, tookMs, found } = await runCheck(check, { endpoint: cluster.endpoint, nodes, signal });
+      this.#steps.push({ name, result, tookMs, found });
     }
     const [first, last] = [shards[0], shards.at(-1)];
     if (failures && first && last) {

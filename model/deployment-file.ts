@@ -108,9 +108,9 @@ function problemsOf(issue: z.core.$ZodIssue): Problem[] {
   return [{ path, expected: expectation(issue) }];
 }
 
-/** A field of that name at another place of the file: `soak` at the top level belongs into `policy`. */
+/** A field of that name at another place of the file: `soak` at the top level belongs into `policy`, `checks` out of `drill`. */
 const elsewhere = (key: string): string | undefined =>
-  fieldsOf(deploymentFileSchema()).find(({ path }) => path.endsWith(`.${key}`))?.path;
+  fieldsOf(deploymentFileSchema()).find(({ path }) => path === key || path.endsWith(`.${key}`))?.path;
 
 const kinds: Record<string, string> = {
   string: 'text',

@@ -33,6 +33,7 @@ export function rulesBetweenFields(file: unknown): Problem[] {
   const fallbackWhen = policyShape.fallbackWhen.safeParse(part(policy, 'fallbackWhen'));
   const seeds = shape.seeds.safeParse(part(file, 'seeds'));
   const tls = shape.tls.safeParse(part(file, 'tls'));
+  const checks = shape.checks.safeParse(part(file, 'checks'));
   const target = shape.backup.shape.target.safeParse(part(part(file, 'backup'), 'target'));
   const approvals = Object.entries(approvalShape).flatMap(([name, schema]) => {
     const approval = schema.safeParse(part(part(policy, 'approvals'), name));
@@ -45,6 +46,7 @@ export function rulesBetweenFields(file: unknown): Problem[] {
     ...(gates.success && fallbackWhen.success ? triggerRules(fallbackWhen.data, gates.data) : []),
     ...(seeds.success ? seedRules(seeds.data) : []),
     ...(tls.success ? certificateRules(tls.data) : []),
+    ...(checks.success ? checkRules(checks.data) : []),
     ...(target.success ? credentialRules(target.data) : []),
   ];
 }
@@ -126,6 +128,13 @@ const windowRules = (windows: readonly MaintenanceWindow[]): Problem[] =>
 const seedRules = (seeds: Deployment['seeds']): Problem[] =>
   seeds.flatMap((seed, i) =>
     seeds.indexOf(seed) === i ? [] : [{ path: ['seeds', i], expected: 'expected each seed once' }],
+  );
+
+const checkRules = (checks: Deployment['checks']): Problem[] =>
+  checks.flatMap(({ name }, i) =>
+    checks.findIndex((it) => it.name === name) === i
+      ? []
+      : [{ path: ['checks', i, 'name'], expected: 'expected a name that no other check has' }],
   );
 
 function certificateRules(tls: Deployment['tls']): Problem[] {

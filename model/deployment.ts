@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { checks } from './checks.js';
 import { drillPolicy } from './drill-policy.js';
 import { backupRetention, backupSchedule, objectLock } from './backup-policy.js';
 import { deadline, duration, size, timezone } from './quantities.js';
@@ -340,6 +341,7 @@ export const deploymentSchema = z.strictObject({
       archive: archive.prefault({}).describe('How `rollout archive` cuts the stream of commands behind the backups.'),
     })
     .describe('Every shard is backed up, and the backup verified, before anything changes.'),
+  checks: checks.describe('Commands of yours that say whether what is there is what your application needs.'),
   drill: drillPolicy.prefault({}).describe('What `rollout drill` rehearses.'),
   policy: policy.prefault({}).describe('How carefully, and with whose consent.'),
 });

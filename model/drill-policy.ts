@@ -1,18 +1,6 @@
 import { z } from 'zod';
 import { deadline, optionalDeadline } from './quantities.js';
 
-const check = z.strictObject({
-  name: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'expected lower-case letters, digits and dashes, 63 at most')
-    .describe('What it is called in the record.'),
-  command: z
-    .array(z.string().min(1))
-    .min(1, 'expected a program and its arguments')
-    .describe('Program and arguments. The scratch cluster is in REDIS_URL and REDIS_NODES; exit code 0 is a pass.'),
-  timeout: deadline('1m').describe('How long it may take.'),
-});
-
 /** `drill` of the deployment file. */
 export const drillPolicy = z.strictObject({
   objectives: z
@@ -26,10 +14,6 @@ export const drillPolicy = z.strictObject({
     })
     .prefault({})
     .describe('What recovery is held against.'),
-  checks: z
-    .array(check)
-    .default([])
-    .describe('Commands of yours that the worker runs against the restored scratch cluster.'),
   failures: z
     .boolean()
     .default(true)

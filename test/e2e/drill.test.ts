@@ -26,12 +26,16 @@ afterEach(async () => {
 });
 
 const target = (): string => join(stage.root, 'target');
-const deploy = (cluster: Sandbox, drill: DeploymentFile['drill'] = {}) =>
+const deploy = (
+  cluster: Sandbox,
+  { checks, ...drill }: NonNullable<DeploymentFile['drill']> & Pick<DeploymentFile, 'checks'> = {},
+) =>
   stage.deploy('orders', cluster, {
     backup: {
       ...{ directory: join(stage.root, 'backups'), encryption },
       target: { kind: 'folder', folder: target() },
     },
+    ...(checks ? { checks } : {}),
     drill: { nodeTimeout: '1500ms', ...drill },
   });
 const run = (type: string, workflowId: string) =>

@@ -37,6 +37,16 @@ test.each([
     /^8:1 {2}polcy: expected one of .*policy, found 'polcy'; did you mean 'policy'\?$/,
   ],
   ['a field at the wrong place', `${whole}canarySoak: 5m\n`, /^8:1 .*did you mean 'policy.canarySoak'\?$/],
+  [
+    'checks of a drill alone',
+    `${whole}drill:\n  checks: []\n`,
+    /^9:3 {2}drill\.checks: expected one of .*; did you mean 'checks'\?$/,
+  ],
+  [
+    'two checks of one name',
+    `${whole}checks:\n  - { name: cart, command: [a] }\n  - { name: cart, command: [b] }\n`,
+    /^10:13 {2}checks\[1\]\.name: expected a name that no other check has, found 'cart'$/,
+  ],
   ['a wrong case', `${whole}policy:\n  parallelshards: 2\n`, /^9:3 .*did you mean 'parallelShards'\?$/],
   [
     'a missing field',

@@ -4,11 +4,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { runCheck } from '../../activities/drill-check.js';
+import { runCheck } from '../../activities/run-check.js';
+import { checkedThings } from '../../model/checks.js';
 import { until } from '../../scripts/sandbox/cluster.js';
 
 const endpoint = { host: '127.0.0.1', port: 7001, password: 'sesame-of-the-scratch-cluster' };
 const nodes = ['127.0.0.1:7001', '127.0.0.1:7002'];
+const cart = { name: 'cart', of: [...checkedThings] };
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'redis-rollout-check-'));
@@ -19,7 +21,7 @@ afterEach(async () => {
 });
 
 const check = (script: string, { timeout = 10_000, signal = new AbortController().signal } = {}) =>
-  runCheck({ name: 'cart', command: ['sh', '-c', script], timeout }, { endpoint, nodes, signal });
+  runCheck({ ...cart, command: ['sh', '-c', script], timeout }, { endpoint, nodes, signal });
 const ended = (pid: number): boolean => {
   try {
     process.kill(pid, 0);
@@ -35,7 +37,7 @@ test('finds the cluster in its environment, and nothing that the worker has in i
 
   const step = await check(`env > ${file}; echo fine`);
 
-  expect(step).toMatchObject({ name: 'check cart', result: 'passed', found: 'fine' });
+  expect(step).toMatchObject({ check: 'cart', result: 'passed', found: 'fine' });
   const environment = await readFile(file, 'utf8');
   expect(environment).toContain('REDIS_URL=redis://:sesame-of-the-scratch-cluster@127.0.0.1:7001');
   expect(environment).toContain('REDIS_NODES=127.0.0.1:7001,127.0.0.1:7002');
@@ -47,10 +49,24 @@ test('that fails says how, with the end of what it said and without the password
   expect(step).toMatchObject({ result: 'failed', found: 'exit code 3: … was refused' });
 });
 
+test('finds a user’s name and its password in the address so that a client reads them, and where the TLS files are', async () => {
+  const file = join(folder, 'environment');
+  const endpoint = { host: '::1', port: 7001, username: 'app', password: 'a/b@c d', tls: { verify: true } };
+  const step = await runCheck(
+    { ...cart, command: ['sh', '-c', `env > ${file}; echo "$REDIS_URL"; exit 1`], timeout: 10_000 },
+    { endpoint, nodes, tls: { ca: '/etc/ca.pem', verify: true }, signal: new AbortController().signal },
+  );
+  const environment = await readFile(file, 'utf8');
+  expect(environment).toContain('REDIS_URL=rediss://app:a%2Fb%40c%20d@[::1]:7001');
+  expect(environment).toContain('REDIS_CA=/etc/ca.pem');
+  expect(new URL(/REDIS_URL=(.*)/.exec(environment)?.[1] ?? '').username).toBe('app');
+  expect(step.found).toBe('exit code 1: rediss://app:…@[::1]:7001');
+});
+
 test('that is no program fails', async () => {
   const signal = new AbortController().signal;
   const step = await runCheck(
-    { name: 'cart', command: ['no-such-program'], timeout: 1000 },
+    { ...cart, command: ['no-such-program'], timeout: 1000 },
     { endpoint, nodes, signal },
   );
   expect(step.result).toBe('failed');

@@ -1,33 +1,43 @@
 import { spawn } from 'node:child_process';
 import { formatDuration } from '../model/duration.js';
-import type { DrillStep } from '../model/drill.js';
-import type { DrillPolicy } from '../model/drill-policy.js';
-import { addressOf, type Endpoint } from '../redis/connection.js';
 
-/** Of what it prints, the end is kept: it goes into the record. */
+/** Of what it prints, the end is kept: it goes onto record. */
 const KEPT = 200;
 
+export interface OwnCommand {
+  /** Program and arguments. */
+  command: readonly string[];
+  /** ms */
+  timeout: number;
+  /** What it finds in its environment beside PATH and HOME: nothing else of the worker's own, secrets among it. */
+  environment: Readonly<Record<string, string>>;
+  /** Are not repeated, should it print them. */
+  secrets?: readonly string[];
+  signal: AbortSignal;
+}
+
+export interface CommandEnd {
+  /** Why it is no success: its exit code, the signal that ended it, or that it took too long; absent with exit code 0. */
+  problem?: string;
+  /** The end of what it printed. */
+  said: string;
+  tookMs: number;
+}
+
 /**
- * Runs a command of the deployment file against the scratch cluster, which it finds in REDIS_URL, REDIS_HOST, REDIS_PORT,
- * REDIS_PASSWORD and REDIS_NODES (`host:port,host:port`). Exit code 0 is a pass. What the worker itself has in its
- * environment, secrets among it, the command does not get, but for PATH and HOME.
+ * Runs a command of the deployment file to its end, in a process group of its own: what it has started ends with it.
+ *
+ * @throws the signal's reason, once that is aborted
  */
-export async function runCheck(
-  { name, command, timeout }: DrillPolicy['checks'][number],
-  { endpoint, nodes, signal }: { endpoint: Endpoint; nodes: readonly string[]; signal: AbortSignal },
-): Promise<DrillStep> {
+export async function runOwnCommand(own: OwnCommand): Promise<CommandEnd> {
+  const { command, timeout, environment, secrets = [], signal } = own;
   const begun = performance.now();
-  const { host, port, password = '' } = endpoint;
   const [program = '', ...args] = command;
   const { PATH = '', HOME = '/' } = process.env;
   const child = spawn(program, args, {
-    // A group of its own: what it has started ends with it.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: {
-      ...{ PATH, HOME, REDIS_HOST: host, REDIS_PORT: String(port), REDIS_PASSWORD: password },
-      ...{ REDIS_URL: `redis://:${password}@${addressOf(endpoint)}`, REDIS_NODES: nodes.join(',') },
-    },
+    env: { PATH, HOME, ...environment },
   });
   let output = '';
   const take = (chunk: Buffer): void => {
@@ -55,11 +65,10 @@ export async function runCheck(
     });
     signal.throwIfAborted();
     const problem = late.aborted ? `not done within ${formatDuration(timeout)}` : ended;
-    const said = output.replaceAll(password, '…').trim().slice(-KEPT);
     return {
-      ...{ name: `check ${name}`, result: problem === undefined ? 'passed' : 'failed' },
+      ...(problem === undefined ? {} : { problem }),
+      said: withoutSecrets(output, secrets).trim().slice(-KEPT),
       tookMs: Math.round(performance.now() - begun),
-      found: [problem, said].filter((it) => it !== undefined && it !== '').join(': ') || 'exit code 0',
     };
   } finally {
     late.removeEventListener('abort', kill);
@@ -67,3 +76,6 @@ export async function runCheck(
     kill();
   }
 }
+
+export const withoutSecrets = (text: string, secrets: readonly string[]): string =>
+  secrets.filter((secret) => secret !== '').reduce((shown, secret) => shown.replaceAll(secret, '…'), text);
