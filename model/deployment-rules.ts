@@ -1,4 +1,5 @@
 import { deploymentSchema, type ApprovalPolicy, type Deployment } from './deployment.js';
+import { isEveryYear, type Freeze } from './freeze.js';
 import { gateNames, reservedGates } from './gates/names.js';
 import { nearest } from './nearest.js';
 import { timeOfDayMs, type MaintenanceWindow } from './windows.js';
@@ -30,6 +31,7 @@ export function rulesBetweenFields(file: unknown): Problem[] {
   const roles = policyShape.roles.safeParse(part(policy, 'roles'));
   const gates = policyShape.gates.safeParse(part(policy, 'gates'));
   const windows = policyShape.windows.safeParse(part(policy, 'windows'));
+  const freeze = policyShape.freeze.safeParse(part(policy, 'freeze'));
   const fallbackWhen = policyShape.fallbackWhen.safeParse(part(policy, 'fallbackWhen'));
   const seeds = shape.seeds.safeParse(part(file, 'seeds'));
   const tls = shape.tls.safeParse(part(file, 'tls'));
@@ -43,6 +45,7 @@ export function rulesBetweenFields(file: unknown): Problem[] {
     ...approvals,
     ...(gates.success ? queryRules(gates.data) : []),
     ...(windows.success ? windowRules(windows.data) : []),
+    ...(freeze.success ? freezeRules(freeze.data) : []),
     ...(gates.success && fallbackWhen.success ? triggerRules(fallbackWhen.data, gates.data) : []),
     ...(seeds.success ? seedRules(seeds.data) : []),
     ...(tls.success ? certificateRules(tls.data) : []),
@@ -124,6 +127,15 @@ const windowRules = (windows: readonly MaintenanceWindow[]): Problem[] =>
         ]
       : [],
   );
+
+const freezeRules = (freezes: readonly Freeze[]): Problem[] =>
+  freezes.flatMap(({ from, to }, i) => {
+    if (to === undefined) return [];
+    const path = ['policy', 'freeze', i, 'to'];
+    if (isEveryYear(from) !== isEveryYear(to))
+      return [{ path, expected: `expected a day of the same form as from (${from}): with a year, or of every year` }];
+    return !isEveryYear(from) && to < from ? [{ path, expected: `expected a day that is not before from (${from})` }] : [];
+  });
 
 const seedRules = (seeds: Deployment['seeds']): Problem[] =>
   seeds.flatMap((seed, i) =>

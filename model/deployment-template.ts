@@ -84,6 +84,9 @@ const policyLines = `policy:
   # When nodes may be touched; any time without. Days are those on which a window opens.
   # windows:
   #   - { days: [tue, thu], from: '22:00', to: '04:00', timezone: Europe/Berlin }
+  # And when they may not, whatever the windows say: both days are frozen; without a year, every year.
+  # freeze:
+  #   - { from: 12-20, to: 01-03, timezone: Europe/Berlin, reason: end of the year }
 
   # What must hold before each step.
   gates:

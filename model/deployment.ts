@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { checks } from './checks.js';
 import { drillPolicy } from './drill-policy.js';
 import { backupRetention, backupSchedule, objectLock } from './backup-policy.js';
+import { isDay } from './freeze.js';
 import { deadline, duration, size, timezone } from './quantities.js';
 import { weekdays } from './windows.js';
 
@@ -124,6 +125,17 @@ const window = z.strictObject({
   timezone: timezone.describe('Whose clocks: Europe/Berlin, America/New_York, UTC.'),
 });
 
+const freezeDay = z
+  .string('expected a day such as 2026-12-20, or 12-20 for every year')
+  .refine(isDay, 'expected a day such as 2026-12-20, or 12-20 for every year');
+
+const freeze = z.strictObject({
+  from: freezeDay.describe('The first day, 2026-12-20; of every year, 12-20.'),
+  to: freezeDay.optional().describe('The last day, which is frozen too; left out, it is one day. Before from, of every year: in the year after.'),
+  timezone: timezone.default('UTC').describe('Whose days: Europe/Berlin, America/New_York, UTC.'),
+  reason: z.string().min(1).describe('Said wherever something waits for it.'),
+});
+
 export const probePolicy = z.strictObject({
   enabled: z
     .boolean()
@@ -190,6 +202,10 @@ const policy = z.strictObject({
     .describe(
       'Maintenance windows: outside of them no node and no handover is begun, nor where the time left is shorter than the plan expects. None: any time will do.',
     ),
+  freeze: z
+    .array(freeze)
+    .default([])
+    .describe('Days on which no node and no handover is begun, whatever the windows say. A fallback is never held by them.'),
   fallback: z
     .enum(['standby', 'backup', 'none'])
     .default('backup')

@@ -52,12 +52,15 @@ export interface ShardPlan {
 export interface WindowOutlook {
   /** ISO 8601 in UTC. */
   opens: string;
-  closes: string;
+  /** Absent where nothing ends it. */
+  closes?: string;
   timezone: string;
   isOpen: boolean;
   /** From the first node to the last, ms, without people's time. */
   neededMs: number;
   fits: boolean;
+  /** Of policy.freeze, what is and what comes within the next weeks. */
+  frozen?: { from: string; until: string; reason: string }[];
 }
 
 /** What `rollout plan` prints and the `plan` query answers. Nothing in it was touched. */

@@ -1,6 +1,4 @@
-import { formatDuration } from './duration.js';
-import type { Plan, WindowOutlook } from './plan.js';
-import { fail, pass, wait, type Verdict } from './verdict.js';
+import type { Plan } from './plan.js';
 
 /** In the order in which `Date` counts them. */
 export const weekdays = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
@@ -22,9 +20,9 @@ export interface Opening {
   timezone: string;
 }
 
-const DAY_MS = 86_400_000;
+export const DAY_MS = 86_400_000;
 /** A weekly window may be left out by a change of clocks: the next one is within two weeks all the same. */
-const DAYS_AHEAD = 16;
+export const DAYS_AHEAD = 16;
 
 /** Does this runtime know the time zone? */
 export function isTimezone(name: string): boolean {
@@ -40,7 +38,7 @@ export const timeOfDayMs = (text: string): number =>
   text.split(':').reduce((ms, part, i) => ms + Number(part) * ([3_600_000, 60_000, 1000][i] ?? 0), 0);
 
 /** Reads the clocks of a time zone, whatever the zone of the machine: what they show at an instant, as if it were UTC. */
-function clockOf(timezone: string): (instant: number) => number {
+export function clockOf(timezone: string): (instant: number) => number {
   const numeric = { year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric' } as const;
   const format = new Intl.DateTimeFormat('en-US', {
     ...{ ...numeric, second: 'numeric', hourCycle: 'h23', calendar: 'gregory', numberingSystem: 'latn' },
@@ -57,7 +55,7 @@ function clockOf(timezone: string): (instant: number) => number {
  * The first instant at which the clocks show this time or a later one: of a time that comes twice the first, of one that
  * the clocks leave out the moment of the change.
  */
-function firstAt(clock: (instant: number) => number, shown: number): number {
+export function firstAt(clock: (instant: number) => number, shown: number): number {
   const offsets = [shown - 1.5 * DAY_MS, shown + 1.5 * DAY_MS].map((instant) => clock(instant) - instant);
   let early = shown - Math.max(...offsets);
   let late = shown - Math.min(...offsets);
@@ -72,12 +70,12 @@ function firstAt(clock: (instant: number) => number, shown: number): number {
 }
 
 /** The opening that is, and those to come within two weeks, in order. The same for the same input on every machine. */
-export function openings(windows: readonly MaintenanceWindow[], now: number): Opening[] {
+export function openings(windows: readonly MaintenanceWindow[], now: number, daysAhead = DAYS_AHEAD): Opening[] {
   const all = windows.flatMap(({ days, from, to, timezone }): Opening[] => {
     const clock = clockOf(timezone);
     const [begin, end] = [timeOfDayMs(from), timeOfDayMs(to)];
     const today = Math.floor(clock(now) / DAY_MS) * DAY_MS;
-    const midnights = Array.from({ length: DAYS_AHEAD + 2 }, (_, i) => today + (i - 2) * DAY_MS);
+    const midnights = Array.from({ length: daysAhead + 2 }, (_, i) => today + (i - 2) * DAY_MS);
     return midnights
       .filter((midnight) => days.includes(weekdays[new Date(midnight).getUTCDay()] ?? 'sun'))
       .map((midnight) => ({
@@ -93,62 +91,6 @@ export function openings(windows: readonly MaintenanceWindow[], now: number): Op
     else merged.push({ ...next });
   }
   return merged.filter(({ closes }) => closes > now);
-}
-
-/** The first opening in which there is time enough left for it. */
-const fitting = (all: readonly Opening[], now: number, neededMs: number): Opening | undefined =>
-  all.find(({ opens, closes }) => closes - Math.max(opens, now) >= neededMs);
-
-/** When something that takes this long may begin: now, at an opening to come, or, if none is long enough, never. */
-export function mayBegin(windows: readonly MaintenanceWindow[], now: number, neededMs: number): number | undefined {
-  if (windows.length === 0) return now;
-  const found = fitting(openings(windows, now), now, neededMs);
-  return found && Math.max(found.opens, now);
-}
-
-/**
- * May something begin now that is expected to take this long?
- *
- * @param now Unix ms
- */
-export function windowGate(windows: readonly MaintenanceWindow[], now: number, neededMs: number): Verdict {
-  if (windows.length === 0) return pass('no maintenance windows: any time will do');
-  const all = openings(windows, now);
-  const [first] = all;
-  const found = fitting(all, now, neededMs);
-  const takes = `this step is expected to take ${formatDuration(neededMs)}`;
-  if (!found) {
-    const longest = Math.max(0, ...all.map(({ opens, closes }) => closes - opens));
-    return fail(
-      `${takes}, and the longest maintenance window has ${formatDuration(longest)}`,
-      'policy.windows has one that is long enough, and the upgrade is started again',
-    );
-  }
-  if (found.opens <= now) return pass(`open until ${formatInstant(found.closes, found.timezone)}`);
-  const isOpen = first !== undefined && first.opens <= now;
-  return wait(
-    isOpen
-      ? `the maintenance window closes ${formatInstant(first.closes, first.timezone)}, in ${formatDuration(first.closes - now)}; ${takes}`
-      : 'outside of the maintenance windows',
-    `the window opens ${formatInstant(found.opens, found.timezone)}`,
-  );
-}
-
-/** The next opening and whether all of it fits, for whoever plans; undefined where there are no windows. */
-export function windowOutlook(
-  windows: readonly MaintenanceWindow[],
-  now: number,
-  neededMs: number,
-): WindowOutlook | undefined {
-  const [next] = openings(windows, now);
-  if (!next) return undefined;
-  const { opens, closes, timezone } = next;
-  return {
-    ...{ opens: new Date(opens).toISOString(), closes: new Date(closes).toISOString(), timezone },
-    isOpen: opens <= now,
-    neededMs,
-    fits: closes - Math.max(opens, now) >= neededMs,
-  };
 }
 
 /**

@@ -14,7 +14,7 @@ import { stopsLeft } from '../model/compatibility/upgrade-path.js';
 import { planWay } from '../model/planning/plan-way.js';
 import { compareNumbers, parseRelease, release, satisfies } from '../model/release.js';
 import { allNodes, type TopologyView } from '../model/topology.js';
-import { windowOutlook } from '../model/windows.js';
+import { windowOutlook } from '../model/calendar.js';
 import { at, connect } from '../redis/connection.js';
 import { missingPermissions, undertakingOf, unknownCommands } from '../redis/permissions.js';
 import { readTopology } from '../redis/topology.js';
@@ -56,10 +56,10 @@ export async function readPlan(deployment: Deployment, target: string, via: read
     ]);
     const gates = evaluateGates(observation, deployment.policy, names);
     const plan = planWay({ deployment, topology, facts, gates }, stops);
-    const { windows, soak } = deployment.policy;
+    const { soak } = deployment.policy;
     // Soaks go on whatever the time; whatever is done to nodes is to lie within.
     const neededMs = hopsOf(plan).reduce((ms, { expectedMs }) => ms + Math.max(0, expectedMs - soak), 0);
-    const window = windowOutlook(windows, Date.now(), neededMs);
+    const window = windowOutlook(deployment.policy, Date.now(), neededMs);
     return {
       ...plan,
       ...(window ? { window } : {}),

@@ -1,9 +1,10 @@
 import { CancellationScope, condition } from '@temporalio/workflow';
+import { isFree, mayBegin, windowGate, type Calendar } from '../model/calendar.js';
 import { lookOf, MOST_CHANGES } from '../model/gates/looks.js';
 import { windowGateName } from '../model/gates/names.js';
 import type { Waiting } from '../model/operation.js';
 import { formatVerdict } from '../model/verdict.js';
-import { mayBegin, timeNeeded, windowGate, type MaintenanceWindow } from '../model/windows.js';
+import { timeNeeded } from '../model/windows.js';
 import type { AssessActivities, GateResult } from '../model/work.js';
 import { FallbackDue, stopped } from './failure.js';
 import type { Operation, PhaseInput } from './operation.js';
@@ -24,7 +25,7 @@ export class Gates {
   /** Names of the policy's PromQL gates: every hold asks them too. */
   queries: string[] = [];
   /** When something may be begun on a node; decided here, by the workflow's clock, and by no worker's. */
-  windows: readonly MaintenanceWindow[] = [];
+  calendar: Calendar = { windows: [] };
   /** Why a gate can't pass any more, however long it is held: ends the hold. */
   hopeless: (() => Error | undefined) | undefined;
 
@@ -53,7 +54,7 @@ export class Gates {
     fallbackWhen?: { gates: readonly string[]; for: number },
   ): Promise<void> {
     const { operation } = this;
-    const window = names.includes(windowGateName) && this.windows.length > 0;
+    const window = names.includes(windowGateName) && !isFree(this.calendar);
     const neededMs = timeNeeded(operation.plan, where.shard, where.node, asked.handover !== undefined);
     const gates = [...names.filter((name) => name !== windowGateName), ...this.queries];
     const { shard } = where;
@@ -86,7 +87,7 @@ export class Gates {
         }
         const lost = looked.find((it) => it.lost !== undefined)?.lost;
         if (lost !== undefined) throw stopped(`${shard ?? ''} was not cut over: ${lost}`, undefined, 'StandbyLost');
-        const verdict = windowGate(this.windows, Date.now(), neededMs);
+        const verdict = windowGate(this.calendar, Date.now(), neededMs);
         const results = window ? [...looked, { gate: windowGateName, verdict }] : looked;
         const blocking = results.filter((result) => !this.#passes(result, before, where));
         if (blocking.length === 0) return;
@@ -158,7 +159,7 @@ export class Gates {
 
   /** Until an opening that is long enough, ms: 0 while it is open, undefined where there is none. */
   #untilOpenMs(neededMs: number): number | undefined {
-    const opens = mayBegin(this.windows, Date.now(), neededMs);
+    const opens = mayBegin(this.calendar, Date.now(), neededMs);
     return opens === undefined ? undefined : opens - Date.now();
   }
 

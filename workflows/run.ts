@@ -108,7 +108,7 @@ export class Run extends Operation {
     this.#assessment = found;
     this.searchable = found.searchable;
     this.people.questions.policy = found.policy;
-    this.gates.windows = found.policy.windows;
+    this.gates.calendar = found.policy;
     this.gates.queries = found.policy.gates.prometheus?.queries.map(({ name }) => name) ?? [];
   }
 

@@ -51,6 +51,23 @@ windows: [{ days: [${dayIn(2)}, ${dayIn(4)}], from: '22:00', to: '22:10', timezo
   );
 }, 300_000);
 
+test('a freeze takes the window away that lies in it: the handover waits for the one after, and says for what', async () => {
+  const frozen = new Date(Date.now() + 4 * 86_400_000).toLocaleDateString('sv-SE', { timeZone: 'Europe/Berlin' });
+  const { operation } = await skipping.run('frozen', {
+    policy: `canarySoak: 8m
+settle: 5m
+windows: [{ days: [${dayIn(2)}, ${dayIn(4)}, ${dayIn(6)}], from: '12:00', to: '12:10', timezone: Europe/Berlin }]
+freeze: [{ from: ${frozen}, timezone: Europe/Berlin, reason: inventory }]`,
+  });
+  expect(await operation.result()).toMatchObject({ result: 'completed' });
+  const { timeline } = await operation.read();
+  const begun = timeline.filter(({ kind, text }) => kind === 'handover' || text === 'isolate');
+  expect([...new Set(begun.map(({ at }) => inBerlin(at).toLowerCase()))]).toEqual([
+    some(`${dayIn(2)}, 12`),
+    some(`${dayIn(6)}, 12`),
+  ]);
+}, 300_000);
+
 const isOfWindow = ({ kind, text }: TimelineEntry): boolean => kind === 'gate' && text.startsWith('window');
 
 test('a closed window is shown with its reason and when it opens, and may be overridden by name', async () => {

@@ -67,14 +67,15 @@ function stepsView(hops: readonly Plan[], paint: Paint, width: number): string[]
 
 function windowView(window: WindowOutlook | undefined, width: number): string[] {
   if (!window) return [];
-  const { opens, closes, timezone, isOpen, neededMs, fits } = window;
-  const [from, to] = [opens, closes].map((at) => formatInstant(Date.parse(at), timezone));
+  const { opens, closes, timezone, isOpen, neededMs, fits, frozen = [] } = window;
+  const shown = (at: string): string => formatInstant(Date.parse(at), timezone);
+  const until = closes === undefined ? 'with no end' : `until ${shown(closes)}`;
   const rest = fits ? 'it fits' : 'it does not fit: what is left goes on in the windows after it';
-  return wrap(
-    `Maintenance window: ${isOpen ? `open until ${to}` : `${from} until ${to}`}. From the first node to the last ${formatDuration(neededMs)}, without people: ${rest}.`,
-    width,
-    '  ',
-  );
+  const lines = [
+    `Maintenance window: ${isOpen ? 'open' : shown(opens)} ${until}. From the first node to the last ${formatDuration(neededMs)}, without people: ${rest}.`,
+    ...frozen.map(({ from, until, reason }) => `Frozen from ${shown(from)} until ${shown(until)}: ${reason}.`),
+  ];
+  return lines.flatMap((line) => wrap(line, width, '  '));
 }
 
 function shardView({ shard, slots, primary, replicas, keys, bytes, steps }: ShardPlan, paint: Paint, width: number) {

@@ -47,6 +47,21 @@ test.each([
     `${whole}checks:\n  - { name: cart, command: [a] }\n  - { name: cart, command: [b] }\n`,
     /^10:13 {2}checks\[1\]\.name: expected a name that no other check has, found 'cart'$/,
   ],
+  [
+    'a day that is none',
+    `${whole}policy:\n  freeze:\n    - { from: 2026-02-30, reason: a }\n`,
+    /^10:15 {2}policy\.freeze\[0\]\.from: expected a day such as 2026-12-20, or 12-20 for every year, found '2026-02-30'$/,
+  ],
+  [
+    'a freeze that ends before it begins',
+    `${whole}policy:\n  freeze:\n    - { from: 2026-12-20, to: 2026-01-03, reason: a }\n`,
+    /^10:31 {2}policy\.freeze\[0\]\.to: expected a day that is not before from \(2026-12-20\), found '2026-01-03'$/,
+  ],
+  [
+    'a freeze of one year to every year’s day',
+    `${whole}policy:\n  freeze:\n    - { from: 2026-12-20, to: 01-03, reason: a }\n`,
+    /^10:31 {2}policy\.freeze\[0\]\.to: expected a day of the same form as from .*, found '01-03'$/,
+  ],
   ['a wrong case', `${whole}policy:\n  parallelshards: 2\n`, /^9:3 .*did you mean 'parallelShards'\?$/],
   [
     'a missing field',

@@ -2,14 +2,8 @@
 import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import {
-  mayBegin,
-  openings,
-  timeOfDayMs,
-  weekdays,
-  windowGate,
-  type MaintenanceWindow,
-} from '../../../model/windows.js';
+import { mayBegin, windowGate } from '../../../model/calendar.js';
+import { openings, timeOfDayMs, weekdays, type MaintenanceWindow } from '../../../model/windows.js';
 
 const at = (text: string): number => Date.parse(text);
 const iso = (instant: number): string => new Date(instant).toISOString().replace(':00.000Z', 'Z');
@@ -45,8 +39,8 @@ test('over midnight: the day is the one on which it opens', () => {
     ['2026-12-01T21:00Z', '2026-12-02T03:00Z'],
   ]);
   // After midnight it is still Tuesday's.
-  expect(windowGate([night], at('2026-11-25T02:00Z'), 0)).toMatchObject({ state: 'pass' });
-  expect(windowGate([night], at('2026-11-24T02:00Z'), 0)).toMatchObject({ state: 'wait' });
+  expect(windowGate({ windows: [night] }, at('2026-11-25T02:00Z'), 0)).toMatchObject({ state: 'pass' });
+  expect(windowGate({ windows: [night] }, at('2026-11-24T02:00Z'), 0)).toMatchObject({ state: 'wait' });
 });
 
 test.each([
@@ -109,22 +103,22 @@ test('windows that touch or overlap are one', () => {
 
 test('what doesn’t fit into the rest waits for the next one; what fits into none is said at once', () => {
   const late = at('2026-11-25T02:30Z');
-  expect(windowGate([night], late, 0.4 * hour)).toMatchObject({ state: 'pass' });
-  expect(windowGate([night], late, hour)).toEqual({
+  expect(windowGate({ windows: [night] }, late, 0.4 * hour)).toMatchObject({ state: 'pass' });
+  expect(windowGate({ windows: [night] }, late, hour)).toEqual({
     state: 'wait',
     reason:
       'the maintenance window closes Wed 2026-11-25 04:00 Europe/Berlin (2026-11-25 03:00 UTC), in 30 min; this step is expected to take 1 h',
     clears: 'the window opens Thu 2026-11-26 22:00 Europe/Berlin (2026-11-26 21:00 UTC)',
   });
-  expect(windowGate([night], late, 7 * hour)).toMatchObject({
+  expect(windowGate({ windows: [night] }, late, 7 * hour)).toMatchObject({
     state: 'fail',
     reason: 'this step is expected to take 7 h, and the longest maintenance window has 6 h',
   });
   // A short one is passed over for one that is long enough.
   const short: MaintenanceWindow = { days: ['wed'], from: '12:00', to: '12:30', timezone: 'UTC' };
-  expect(iso(mayBegin([night, short], late, 2 * hour) ?? 0)).toBe('2026-11-26T21:00Z');
-  expect(mayBegin([night], late, 7 * hour)).toBeUndefined();
-  expect(mayBegin([], late, 7 * hour)).toBe(late);
+  expect(iso(mayBegin({ windows: [night, short] }, late, 2 * hour) ?? 0)).toBe('2026-11-26T21:00Z');
+  expect(mayBegin({ windows: [night] }, late, 7 * hour)).toBeUndefined();
+  expect(mayBegin({ windows: [] }, late, 7 * hour)).toBe(late);
 });
 
 test('in every zone it opens when the clocks first show the time or a later one of that day', () =>
@@ -158,7 +152,7 @@ test('what is apart by an hour that is missing is one', () => {
 test('nothing is begun outside: whenever the gate passes, the clocks show a time of the window', () =>
   fc.assert(
     fc.property(anyWindow, anyInstant, (window, now) => {
-      if (windowGate([window], now, 0).state !== 'pass') return;
+      if (windowGate({ windows: [window] }, now, 0).state !== 'pass') return;
       // In an hour that comes twice they show it once before their time.
       const since = at(`${shown(now, window.timezone)}Z`) - at(`${shown(now - 2 * hour, window.timezone)}Z`);
       if (since < 2 * hour) return;
@@ -177,11 +171,11 @@ test('what waits may begin at the moment that it waits for, and not a second bef
       anyInstant,
       fc.integer({ min: 0, max: 8 * hour }),
       (windows, now, needed) => {
-        const begins = mayBegin(windows, now, needed);
+        const begins = mayBegin({ windows }, now, needed);
         if (begins === undefined) return;
         expect(begins).toBeGreaterThanOrEqual(now);
-        expect(windowGate(windows, begins, needed).state).toBe('pass');
-        if (begins > now) expect(windowGate(windows, begins - 1000, needed).state).not.toBe('pass');
+        expect(windowGate({ windows }, begins, needed).state).toBe('pass');
+        if (begins > now) expect(windowGate({ windows }, begins - 1000, needed).state).not.toBe('pass');
       },
     ),
     { numRuns: 60 },
