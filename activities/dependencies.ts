@@ -1,4 +1,5 @@
 import type { RunFate } from '../model/backup-use.js';
+import type { AuditSource } from '../model/audit/events.js';
 import type { ReportData } from '../model/report.js';
 
 /** What the activities are built with; tests hand in other folders, and nothing else is faked. */
@@ -13,4 +14,6 @@ export interface Dependencies {
   collectReport: (workflowId: string, runId: string) => Promise<ReportData>;
   /** Does a run of this namespace last? */
   fateOf: (workflowId: string, runId: string) => Promise<RunFate>;
+  /** Asks the operation alone. */
+  collectRoot: (workflowId: string, runId: string) => Promise<AuditSource>;
 }

@@ -7,6 +7,7 @@ import type {
 } from '../model/work.js';
 import { archiveActivities } from './archive.js';
 import { assessActivities } from './assess.js';
+import { sealAudit } from './audit.js';
 import { backupActivities } from './backup.js';
 import { fallbackActivities } from './assess-fallback.js';
 import { cutOverActivity } from './cut-over.js';
@@ -55,5 +56,6 @@ export function createActivities(
     returnNode: returnNodeActivity(dependencies),
     compareReplica: compareReplica(dependencies),
     writeReport: writeReport(dependencies),
+    sealAudit: sealAudit(dependencies),
   };
 }

@@ -29,6 +29,8 @@ export interface BackupTarget {
    * @param options.unlocked it may be removed at any time, whatever `objectLock` says
    */
   putAtOnce(object: string, content: Buffer, options?: { unlocked?: boolean }): Promise<Stored>;
+  /** As `putAtOnce`, unless there is an object of that name already: then nothing is changed, and the answer is false. */
+  putNew(object: string, content: Buffer): Promise<boolean>;
   /** @throws RolloutError Damaged where there is no such object; Unreachable, Unauthorized, BadDeploymentFile */
   get(object: string): AsyncGenerator<Buffer, void, void>;
   /** Names of the objects that begin with this, sorted. @throws RolloutError Unreachable, Unauthorized, BadDeploymentFile */

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { link, mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { RolloutError } from '../model/failures.js';
 import type { StoredObject } from '../model/leftovers.js';
@@ -20,6 +20,17 @@ export function folderTarget(folder: string): BackupTarget {
 
     // Where thousands of objects lie in one folder, looking for leftovers with each would take longer than writing it.
     putAtOnce: (object, content) => written(join(folder, object), [content], { tidy: false }),
+
+    async putNew(object, content) {
+      try {
+        // Unlike a rename, a link fails where there is one already.
+        await written(join(folder, object), [content], { tidy: false, name: link });
+        return true;
+      } catch (error) {
+        if (((error as Error).cause as NodeJS.ErrnoException | undefined)?.code === 'EEXIST') return false;
+        throw error;
+      }
+    },
 
     async *get(object) {
       const file = join(folder, object);
@@ -63,7 +74,7 @@ export function folderTarget(folder: string): BackupTarget {
 async function written(
   file: string,
   content: AsyncIterable<Buffer> | Iterable<Buffer>,
-  { tidy }: { tidy: boolean },
+  { tidy, name = rename }: { tidy: boolean; name?: (partial: string, file: string) => Promise<void> },
 ): Promise<Stored> {
   // Its own: an attempt that hung and wakes finds its file gone, and can't give another's a name.
   const partial = `${file}.${randomBytes(4).toString('hex')}${PARTIAL}`;
@@ -83,7 +94,8 @@ async function written(
     } finally {
       await handle.close();
     }
-    await rename(partial, file);
+    await name(partial, file);
+    await rm(partial, { force: true });
     await synced(dirname(file));
   } catch (error) {
     await rm(partial, { force: true });

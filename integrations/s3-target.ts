@@ -137,6 +137,20 @@ export async function s3Target(settings: S3Settings): Promise<BackupTarget> {
       return { bytes: content.length, sha256: hash.toString('hex') };
     },
 
+    async putNew(object, content) {
+      const body = { Body: content, ContentLength: content.length };
+      const ChecksumSHA256 = createHash('sha256').update(content).digest('base64');
+      try {
+        await client.send(
+          new sdk.PutObjectCommand({ ...at(object), ...body, ChecksumSHA256, ...lock(), IfNoneMatch: '*' }),
+        );
+        return true;
+      } catch (error) {
+        if (isTaken(error)) return false;
+        throw failure(error, object);
+      }
+    },
+
     async *get(object) {
       try {
         const { Body } = await client.send(new sdk.GetObjectCommand(at(object)));
@@ -204,6 +218,10 @@ export async function s3Target(settings: S3Settings): Promise<BackupTarget> {
 }
 
 const isMissing = (error: unknown): boolean => ['NotFound', 'NoSuchKey'].includes((error as Error).name);
+
+/** 409 where another is being put at this moment: https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html. */
+const isTaken = (error: unknown): boolean =>
+  [409, 412].includes((error as Partial<Sdk.S3ServiceException>).$metadata?.httpStatusCode ?? 0);
 
 /** Stores have no code of its own for it. */
 const isLocked = (error: unknown): boolean =>

@@ -303,6 +303,14 @@ const archive = z.strictObject({
   ),
 });
 
+const audit = z.strictObject({
+  signingKey: secretReference
+    .optional()
+    .describe(
+      'Where the Ed25519 private key lies (PEM) that every batch of the audit trail is signed with. Left out: hashes alone.',
+    ),
+});
+
 /** One Redis or Valkey installation. Rules between fields are in deployment-rules.ts. */
 export const deploymentSchema = z.strictObject({
   name: name.describe('Name of the deployment, and of its file: orders in orders.yaml.'),
@@ -359,6 +367,7 @@ export const deploymentSchema = z.strictObject({
     .describe('Every shard is backed up, and the backup verified, before anything changes.'),
   checks: checks.describe('Commands of yours that say whether what is there is what your application needs.'),
   drill: drillPolicy.prefault({}).describe('What `rollout drill` rehearses.'),
+  audit: audit.prefault({}).describe('How the audit trail is kept, in the target of the backups.'),
   policy: policy.prefault({}).describe('How carefully, and with whose consent.'),
 });
 

@@ -1,3 +1,4 @@
+import type { AuditHead } from './audit/entry.js';
 import type { RestoreProgress } from './backup-restore.js';
 import type { Policy } from './deployment.js';
 import type { FallbackOutlook } from './fallback-class.js';
@@ -36,7 +37,9 @@ export interface TimelineEntry {
   at: Instant;
   /** Set when the thing took time and has ended. */
   until?: Instant;
-  kind: 'phase' | 'step' | 'gate' | 'approval' | 'control' | 'handover' | 'swap' | 'note' | 'failure';
+  kind: 'phase' | 'step' | 'gate' | 'check' | 'approval' | 'control' | 'handover' | 'swap' | 'hook' | 'note' | 'failure';
+  /** Of what somebody did: who, as they named themselves. */
+  by?: string;
   shard?: string;
   /** Address of the node concerned. */
   node?: string;
@@ -180,6 +183,8 @@ export interface OperationStatus {
   restoring?: RestoreProgress;
   /** Folder with probe, ledger, verification and report, on the worker's machine. */
   artefacts: string;
+  /** How far the deployment's audit trail reached when this operation was put on it last. */
+  audit?: AuditHead;
   result?: 'completed' | 'stopped' | 'aborted' | 'fell back';
   /** Of a stopped or aborted one: where everything stands and what to do. */
   statement?: string;

@@ -9,6 +9,7 @@ import type {
   ResyncRecord,
   VerifyResult,
 } from './evidence.js';
+import type { AuditHead } from './audit/entry.js';
 import type { BackupManifest, BackupVerdict, ProvenShard, SealedShard } from './backup-manifest.js';
 import type { DrillRecord } from './drill.js';
 import type { ComparedShard, RestoredShard, RestoreOf, RestoreTarget, ShardForecast } from './backup-restore.js';
@@ -172,6 +173,11 @@ export interface EvidenceActivities {
   runProbe(input: Order): Promise<void>;
   readLedger(input: Order): Promise<LedgerResult | undefined>;
   writeReport(input: Order & { workflowId: string; runId: string }): Promise<{ file: string }>;
+  /**
+   * Puts on the deployment's audit trail what is not there yet of what the operation knows; `whole`: of what its children know,
+   * too. Returns how far the trail reaches then.
+   */
+  sealAudit(input: Order & { workflowId: string; runId: string; whole: boolean }): Promise<AuditHead>;
 }
 
 /** A node of the previous release a shard, outside of the topology: what a fallback without loss goes back to. */

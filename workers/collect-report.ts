@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { WorkflowClient } from '@temporalio/client';
 import { readFollow } from '../activities/see-standbys.js';
 import { PROBE_REPORT } from '../activities/probe.js';
+import type { AuditSource } from '../model/audit/events.js';
 import type { ProbeReport } from '../model/evidence.js';
 import type { FollowState } from '../model/follow-state.js';
 import type { OperationStatus, TimelineEntry } from '../model/operation.js';
@@ -38,7 +39,7 @@ export async function collectReport(client: WorkflowClient, workflowId: string, 
       )),
     );
   const members = [first, ...others];
-  const plan = await client.getHandle(workflowId, runId).query<Plan | null | undefined>('plan');
+  const plan = await readPlan(client, root);
   const status = mergeStatuses(
     first.status,
     others.map((it) => it.status),
@@ -68,6 +69,16 @@ export async function collectReport(client: WorkflowClient, workflowId: string, 
     retries,
   };
 }
+
+/** What the root alone knows of itself. @throws as `collectReport` */
+export async function collectRoot(client: WorkflowClient, workflowId: string, runId: string): Promise<AuditSource> {
+  const { status, timeline, record } = await readRoot(client, { workflowId, runId });
+  const plan = await readPlan(client, { workflowId, runId });
+  return { status, timeline, backups: record.backups, handovers: record.handovers, ...(plan ? { plan } : {}) };
+}
+
+const readPlan = (client: WorkflowClient, { workflowId, runId }: Execution): Promise<Plan | null | undefined> =>
+  client.getHandle(workflowId, runId).query<Plan | null | undefined>('plan');
 
 /** How many workflows are asked at once. */
 const AT_ONCE = 10;

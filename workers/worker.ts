@@ -14,7 +14,7 @@ import { RolloutError } from '../model/failures.js';
 import { searchAttributes, TASK_QUEUE } from '../model/names.js';
 import { readBundle } from './bundle-file.js';
 import { connectTemporal, settings } from './client.js';
-import { collectReport } from './collect-report.js';
+import { collectReport, collectRoot } from './collect-report.js';
 import { fateOf } from './run-fate.js';
 import { boundHeaps, caching, collectStart } from './memory.js';
 import { stateFolder } from './state-folder.js';
@@ -76,6 +76,7 @@ export async function createWorker(options: WorkerOptions = {}): Promise<Running
       searchable,
       collectReport: (workflowId, runId) => collectReport(client.workflow, workflowId, runId),
       fateOf: (workflowId, runId) => fateOf(client.workflow, workflowId, runId),
+      collectRoot: (workflowId, runId) => collectRoot(client.workflow, workflowId, runId),
     }),
     interceptors: { activity: [() => ({ inbound: new FailureInterceptor() })] },
     ...caching,

@@ -90,7 +90,10 @@ export class Gates {
         const verdict = windowGate(this.calendar, Date.now(), neededMs);
         const results = window ? [...looked, { gate: windowGateName, verdict }] : looked;
         const blocking = results.filter((result) => !this.#passes(result, before, where));
-        if (blocking.length === 0) return;
+        if (blocking.length === 0) {
+          operation.note('check', `gates ${before}: ${held(results)}`, where);
+          return;
+        }
         const waiting = blocking.map((result) => this.#waiting(result, before, where));
         if (namesOf(waiting) !== namesOf(shown)) changes++;
         operation.show(waiting, shown);
@@ -181,7 +184,7 @@ export class Gates {
     this.operation.note(
       'gate',
       `${gate} overridden by ${given.by}: ${given.reason} (it said: ${formatVerdict(verdict)})`,
-      where,
+      { ...where, by: given.by },
     );
     return true;
   }
@@ -199,6 +202,14 @@ export class Gates {
       ...(shard === undefined ? {} : { shard }),
     };
   }
+}
+
+/** `topology, memory pass; disk overridden` */
+function held(results: readonly GateResult[]): string {
+  const [passing, others] = [true, false].map((passes) =>
+    results.flatMap(({ gate, verdict }) => ((verdict.state === 'pass') === passes ? [gate] : [])).join(', '),
+  );
+  return [passing && `${passing} pass`, others && `${others} overridden`].filter(Boolean).join('; ');
 }
 
 const isFor = ({ shard }: Override, where: PhaseInput): boolean => shard === undefined || shard === where.shard;

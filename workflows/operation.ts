@@ -74,6 +74,8 @@ export class Operation {
   home: PhaseInput = {};
   /** Called with every change of what is waited for: a child tells its root. */
   onWaiting: (() => void) | undefined;
+  /** Called with everything that is written down. */
+  onNote: ((entry: TimelineEntry) => void) | undefined;
 
   constructor(type: WorkflowType, input: { deployment: string; to?: string; via?: string[]; startedBy: string }) {
     const info = workflowInfo();
@@ -116,9 +118,11 @@ export class Operation {
     return new Date().toISOString();
   }
 
-  note(kind: TimelineEntry['kind'], text: string, where: PhaseInput = {}): TimelineEntry {
+  /** @param by who did it, of what a person did */
+  note(kind: TimelineEntry['kind'], text: string, where: PhaseInput & { by?: string } = {}): TimelineEntry {
     const entry: TimelineEntry = { at: this.now(), kind, text, ...this.home, ...where };
     this.timeline.push(entry);
+    this.onNote?.(entry);
     return entry;
   }
 

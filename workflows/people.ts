@@ -7,7 +7,7 @@ import {
   setHandler,
 } from '@temporalio/workflow';
 import type { z } from 'zod';
-import { controlSchemas, inputProblems } from '../model/inputs.js';
+import { controlInput, controlSchemas, inputProblems } from '../model/inputs.js';
 import type { ControlName } from '../model/names.js';
 import type { Waiting } from '../model/operation.js';
 import { answerSignal, askSignal } from './definitions.js';
@@ -15,6 +15,17 @@ import type { Family } from './family.js';
 import type { Gates } from './gates.js';
 import { whyPaused, type Operation } from './operation.js';
 import { endingOf, Questions, type Outcome } from './questions.js';
+
+/** Of refusals that are put on record: Temporal takes 2,000 updates for a run. */
+const MOST_REFUSED = 200;
+
+const refusal = (why: string): ApplicationFailure => ApplicationFailure.nonRetryable(why, 'Refused');
+
+/** Who they say they are, of whom nothing was taken. */
+function claimedBy(raw: unknown): { by?: string } {
+  const parsed = controlInput.pick({ by: true }).loose().safeParse(raw);
+  return parsed.success ? { by: parsed.data.by } : {};
+}
 
 type Control = z.output<typeof controlSchemas.pause>;
 
@@ -24,6 +35,7 @@ type Control = z.output<typeof controlSchemas.pause>;
  */
 export class People {
   readonly questions: Questions;
+  #refused = 0;
   /** Of the last pause that was ended here: a child may show it for a moment more. */
   #resumed: string | undefined;
 
@@ -62,25 +74,35 @@ export class People {
         return { refused: `it has ended (${result}), and ${name} comes too late: rollout status ${deployment}` };
       return carryOut(parsed.data);
     };
+    const refuse = (raw: unknown, why: string): void => {
+      this.#refused++;
+      this.operation.note('control', `${name} was refused: ${why}`, claimedBy(raw));
+    };
     setHandler(defineSignal<[unknown]>(name), (raw) => {
       const outcome = checked(raw);
-      if ('refused' in outcome) this.operation.note('control', `${name} was refused: ${outcome.refused}`);
+      if ('refused' in outcome) refuse(raw, outcome.refused);
       else outcome.act();
     });
-    const accepted = (raw: unknown): Exclude<Outcome, { refused: string }> => {
-      const outcome = checked(raw);
-      if ('refused' in outcome) throw ApplicationFailure.nonRetryable(outcome.refused, 'Refused');
-      return outcome;
-    };
     setHandler(
       defineUpdate<string, [unknown]>(name),
       (raw) => {
-        const { done, act } = accepted(raw);
-        act();
-        return done;
+        const outcome = checked(raw);
+        if ('refused' in outcome) {
+          refuse(raw, outcome.refused);
+          throw refusal(outcome.refused);
+        }
+        outcome.act();
+        return outcome.done;
       },
-      // Synchronous, as Temporal demands, and the same judgement: what is refused leaves no trace in the history.
-      { validator: (raw) => void accepted(raw) },
+      {
+        // What is refused here leaves no trace in the history: only what is no input at all, or comes after so many that were
+        // refused that somebody has nothing else in mind.
+        validator: (raw) => {
+          const outcome = checked(raw);
+          if ('refused' in outcome && (this.#refused >= MOST_REFUSED || !schema.safeParse(raw).success))
+            throw refusal(outcome.refused);
+        },
+      },
     );
   }
 
@@ -94,7 +116,7 @@ export class People {
       act: () => {
         operation.paused = { by, reason, since: operation.now() };
         operation.status.asked = { what: 'pause', ...operation.paused };
-        operation.note('control', `paused by ${by}${reason === '' ? '' : `: ${reason}`}`);
+        operation.note('control', `paused by ${by}${reason === '' ? '' : `: ${reason}`}`, { by });
         operation.publish();
         this.family.forward('pause', { by, reason });
       },
@@ -112,7 +134,7 @@ export class People {
         const was = operation.paused;
         operation.paused = undefined;
         if (operation.status.asked?.what === 'pause') delete operation.status.asked;
-        operation.note('control', `resumed by ${by}`);
+        operation.note('control', `resumed by ${by}`, { by });
         operation.publish();
         if (!was) for (const child of paused) void this.family.tell('resume', { by }, child);
         else {
@@ -134,7 +156,7 @@ export class People {
     return {
       done: `aborted by ${by}; it ends as soon as the node in hand is back`,
       act: () => {
-        operation.note('control', `abort by ${by}: ${reason}`);
+        operation.note('control', `abort by ${by}: ${reason}`, { by });
         this.stop(by, reason);
       },
     };
@@ -156,7 +178,10 @@ export class People {
     return {
       done: `falling back, asked for by ${by}: ${what}, as soon as the node in hand is back`,
       act: () => {
-        operation.note('control', `fallback of ${what} by ${by}: ${reason}`, shard === undefined ? {} : { shard });
+        operation.note('control', `fallback of ${what} by ${by}: ${reason}`, {
+          by,
+          ...(shard === undefined ? {} : { shard }),
+        });
         operation.fallbackAsked = {
           ...{ by, reason },
           ...(shard === undefined ? {} : { shard }),
@@ -199,7 +224,7 @@ export class People {
       done: `${gate} overridden by ${by}, on record`,
       act: () => {
         const given = { by, gate, reason, ...(shard === undefined ? {} : { shard }) };
-        this.operation.note('control', `${by} overrides ${gate}: ${reason}`);
+        this.operation.note('control', `${by} overrides ${gate}: ${reason}`, { by });
         // It goes to whoever holds that gate now, and to nobody else: a later gate is a question of its own.
         if (waiting.some((it) => isMeant(it) && !this.family.isForeign(it))) this.gates.override(given);
         for (const child of this.family.waitingFor(isMeant)) void this.family.tell('override', given, child);

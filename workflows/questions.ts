@@ -117,7 +117,7 @@ export class Questions {
         const fresh = desk.records.some((it) => !this.#desk.records.includes(it));
         this.#show(desk);
         if (!fresh || !record) return;
-        operation.note('approval', said);
+        operation.note('approval', said, { by });
         if (record.state !== 'approved' && record.state !== 'rejected') return;
         const answered: Answered = { approval: name, decision: record.state, by };
         this.#answers.set(name, answered);

@@ -51,6 +51,7 @@ export async function restore(raw: unknown): Promise<Ended<RestoreResult> | Rest
     run.searchable = found.searchable;
     const releases = found.targets.map(({ release }) => release);
     Object.assign(run.status, { from: found.shards[0]?.release ?? 'an unknown release', to: releases[0] ?? '' });
+    run.audit.begin();
     const of = ofThe(found, input);
     const show = (doing: RestoreProgress['doing'], done: Record<string, number>): void => {
       const keysOf = (shard: string): number =>

@@ -8,6 +8,7 @@ import type { OperationStatus } from '../model/operation.js';
 import { standingOf, type Running } from '../model/standing.js';
 import type { ApprovalPolicy } from '../model/deployment.js';
 import type { Assessment, NodePlace, ShardNow } from '../model/work.js';
+import { AuditTrail } from './audit.js';
 import { notEnded } from './earlier.js';
 import { Aborted, FellBack, badInput, ending, failureTypeOf, messageOf, stopped } from './failure.js';
 import { Family } from './family.js';
@@ -31,6 +32,7 @@ export class Run extends Operation {
   readonly family = new Family(this);
   readonly people = new People(this, this.gates, this.family);
   readonly followers = new Followers(this);
+  readonly audit = new AuditTrail(this);
   readonly #places = new Map<string, NodePlace>();
   /** One hop of several: what people are asked carries its release. */
   #isHop = false;
@@ -77,6 +79,7 @@ export class Run extends Operation {
         const result = error instanceof FellBack ? 'fell back' : run.isControl(error) ? 'aborted' : 'stopped';
         run.#end(result, messageOf(error), running);
       }
+      await run.audit.end();
       const report = run.family.isRoot ? await run.#report() : '';
       // What a child completed is in its result; how far it came otherwise has to be told.
       if (!outcome) run.family.tellRoot();
@@ -110,6 +113,7 @@ export class Run extends Operation {
     this.people.questions.policy = found.policy;
     this.gates.calendar = found.policy;
     this.gates.queries = found.policy.gates.prometheus?.queries.map(({ name }) => name) ?? [];
+    this.audit.begin();
   }
 
   /** A shard as it is now. */

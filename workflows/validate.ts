@@ -77,9 +77,12 @@ export async function compareAll(run: Run, { shards }: TopologyView, compared: r
   );
 }
 
-/** What a comparison set right, and what it could not decide. */
-export function noteComparison(run: Run, { shard, replica, repaired, ttlDriftMs, unsettled }: VerifyResult): void {
+/** What a comparison found, what it set right, and what it could not decide. */
+export function noteComparison(run: Run, result: VerifyResult): void {
+  const { shard, replica, primary, mode, keys, different, repaired, ttlDriftMs, unsettled } = result;
   const where = { shard, node: replica };
+  const which = mode === 'all' ? 'every key' : 'a sample';
+  run.note('check', `${replica} compared with ${primary}: ${which}, ${keys} keys, ${different} different`, where);
   if (repaired !== undefined && repaired > 0)
     run.note(
       'note',

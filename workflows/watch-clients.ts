@@ -41,7 +41,7 @@ export class ClientWatch {
     const what = 'read the ledger back';
     const { order } = this.run;
     const ledger = of === 'failed' ? await readLedgerOfFailed(what, order) : await act('readLedger', what, order);
-    if (ledger) this.run.note('note', `ledger: ${ledger.acknowledged} acknowledged writes, ${ledger.lost} lost`);
+    if (ledger) this.run.note('check', `ledger: ${ledger.acknowledged} acknowledged writes, ${ledger.lost} lost`);
     return ledger;
   }
 }

@@ -140,6 +140,8 @@ async function backUp(run: Run, { shards }: TopologyView, hop?: string): Promise
       }),
     );
     run.record.backups.push(record);
+    const { node, keys, bytes, sha256 } = record;
+    run.note('check', `backup from ${node}, read whole: ${keys} keys, ${bytes} bytes, SHA-256 ${sha256}`, { shard });
   });
   // Older ones are removed for it.
   stillOfUse();

@@ -100,7 +100,7 @@ export function approvalsSection({ status }: ReportData): Markup {
 }
 
 /** Who steered, and everything else in order. */
-export function auditSection({ timeline }: ReportData): Markup {
+export function auditSection({ timeline, status: { audit, deployment } }: ReportData): Markup {
   const rows = (entries: ReportData['timeline']) =>
     [...entries]
       .sort((a, b) => a.at.localeCompare(b.at))
@@ -126,6 +126,11 @@ export function auditSection({ timeline }: ReportData): Markup {
   ];
   const steering = timeline.filter((entry) => entry.kind === 'control');
   return section('audit', 'Audit', [
+    audit &&
+      html`<p>
+        On the deployment’s audit trail up to entry ${audit.n}, <span class="code">${audit.hash}</span>. Nothing of it was
+        altered where this finds nothing: <code>rollout audit verify ${deployment}</code>
+      </p>`,
     table({
       caption: 'Who paused, resumed, aborted or otherwise steered the operation',
       empty: 'Nobody paused, resumed or aborted it.',

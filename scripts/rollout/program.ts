@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { controlNames } from '../../model/names.js';
 import { Complaint } from './complaint.js';
+import { auditCommand } from './commands/audit.js';
 import { archiveCommand } from './commands/archive.js';
 import { backupCommand } from './commands/backup.js';
 import { backupsCommand } from './commands/backups.js';
@@ -35,6 +36,7 @@ export function rolloutProgram(): Command {
     statusCommand(),
     ...controlNames.map((name) => (name === 'fallback' ? fallbackCommand() : controlCommand(name))),
     reportCommand(),
+    auditCommand(),
     backupCommand(),
     backupsCommand(),
     drillCommand(),

@@ -1,3 +1,4 @@
+import { GENESIS } from '../../model/audit/entry.js';
 import { olderLine } from '../../model/compatibility/release-lines.js';
 import type { BackupRecord, LedgerResult, VerifyResult } from '../../model/evidence.js';
 import { RolloutError } from '../../model/failures.js';
@@ -255,6 +256,9 @@ export class SimulatedDeployment extends Attempts implements Activities {
   writeReport = async ({ workflowId, runId }: { workflowId: string; runId: string }): Promise<{ file: string }> => ({
     file: await this.report(workflowId, runId),
   });
+
+  // No store is simulated.
+  sealAudit = () => Promise.resolve(GENESIS);
 
   /** Somebody may have made it primary since the shard was looked at: then it is not ended. */
   #end(node: SimulatedNode): void {

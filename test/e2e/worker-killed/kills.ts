@@ -32,6 +32,7 @@ const places: Record<
   backUpShard: 'anywhere',
   completeBackup: 'anywhere',
   writeReport: 'anywhere',
+  sealAudit: 'anywhere',
   compareReplica: 'with a sibling',
   revert: 'taken back',
   bringBack: 'brought back',

@@ -70,6 +70,8 @@ export class FakeDeployment implements Activities {
   readonly lost = new Map<string, string>();
   /** Restores that were begun and not ended. */
   readonly unfinished: ShardRestore[] = [];
+  /** How often it was put on the audit trail. */
+  sealed = 0;
   ledger: LedgerResult | undefined;
   /** Keys that no comparison could decide on. */
   unsettled = 0;
@@ -397,6 +399,12 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
   writeReport = async (): Promise<{ file: string }> => {
     await this.#meet('writeReport');
     return { file: '/state/report.html' };
+  };
+
+  /** Beside everything else: no step of anything. */
+  sealAudit = () => {
+    const failure = this.#failures.get('sealAudit');
+    return failure ? Promise.reject(failure) : Promise.resolve({ n: ++this.sealed, hash: 'a'.repeat(64) });
   };
 
   /** Its primary dies, and the other node takes over by itself. */
