@@ -1,4 +1,5 @@
 import { RolloutError } from '../model/failures.js';
+import { plannedHooks } from '../model/hooks.js';
 import { eachNode } from '../model/in-parallel.js';
 import { compareNumbers, release } from '../model/release.js';
 import { streamSince } from '../model/restore.js';
@@ -39,13 +40,14 @@ export function fallbackActivities(
         const { topology: whole, away } = await readWhole(seeing);
         // Who serves a shard whose restore was interrupted may be down: that one goes on before anything else is looked at.
         const topology = unfinished.length > 0 ? whole : onlyShards(whole, input.shards);
-        const { name, policy } = deployment;
+        const { name, policy, hooks } = deployment;
         const releases = allNodes(topology).map((node) => node.release);
         const to = await releaseBefore(context, { topology, entries });
         return {
           ...{ name, policy, from: oldestFirst(releases).at(-1) ?? to, to, way: [to], topology, facts: { nodes: {} } },
           pending: await pendingAmong(seeing, topology),
           ...(away ? { away, awayIn: await awayIn(seeing, topology) } : {}),
+          ...(hooks.length > 0 ? { hooks: plannedHooks(hooks) } : {}),
           ...{
             searchable: dependencies.searchable,
             artefacts: folder,

@@ -3,11 +3,13 @@ import { access, mkdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cancellationSignal } from '@temporalio/activity';
 import { BackupStore } from '../integrations/backup-store.js';
+import { checksOf } from '../model/checks.js';
 import { explainRefusal, leftToUpgrade, stopsLeft } from '../model/compatibility/upgrade-path.js';
 import type { Deployment } from '../model/deployment.js';
 import { RolloutError } from '../model/failures.js';
 import { evaluateGates } from '../model/gates/evaluate.js';
 import { isNews, pollMs } from '../model/gates/looks.js';
+import { plannedHooks } from '../model/hooks.js';
 import { eachNode } from '../model/in-parallel.js';
 import { compareNumbers, release, satisfies } from '../model/release.js';
 import { allNodes, type ShardView, type TopologyView } from '../model/topology.js';
@@ -55,7 +57,8 @@ export function assessActivities(dependencies: Dependencies): AssessActivities {
         facts.catch(() => undefined);
         await mayAct(context, topology);
         await mayBackUp(deployment);
-        const { name, policy } = deployment;
+        const { name, policy, hooks } = deployment;
+        const checks = checksOf(deployment.checks, 'validation').map((check) => check.name);
         return {
           name,
           policy,
@@ -66,6 +69,8 @@ export function assessActivities(dependencies: Dependencies): AssessActivities {
           facts: await facts,
           pending,
           ...(away ? { away } : {}),
+          ...(hooks.length > 0 ? { hooks: plannedHooks(hooks) } : {}),
+          ...(checks.length > 0 ? { checks } : {}),
           searchable: dependencies.searchable,
           artefacts: folder,
         } satisfies Assessment;

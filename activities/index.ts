@@ -14,7 +14,9 @@ import { cutOverActivity } from './cut-over.js';
 import type { Dependencies } from './dependencies.js';
 import { drillActivities } from './drill.js';
 import { followActivity } from './follow.js';
+import { runHook } from './hooks.js';
 import { handoverActivities } from './handover.js';
+import { validationActivities } from './measure.js';
 import { nodeActivities } from './nodes.js';
 import { probeActivities } from './probe.js';
 import { writeReport } from './report.js';
@@ -55,6 +57,8 @@ export function createActivities(
     restoreShard: restoreShardActivity(dependencies),
     returnNode: returnNodeActivity(dependencies),
     compareReplica: compareReplica(dependencies),
+    ...validationActivities(dependencies),
+    runHook: runHook(dependencies),
     writeReport: writeReport(dependencies),
     sealAudit: sealAudit(dependencies),
   };

@@ -36,6 +36,16 @@ export class AuditTrail {
     return `${this.deployment}/audit/`;
   }
 
+  /** What its seals can be verified with, where the key is at hand here. @throws RolloutError BadInput */
+  async publicKey(): Promise<string | undefined> {
+    if (this.key === undefined) return undefined;
+    const key = await signingKey(this.key).catch((error: unknown) => {
+      if (error instanceof RolloutError && error.type === 'Unauthorized') return undefined;
+      throw error;
+    });
+    return key && createPublicKey(key).export({ type: 'spki', format: 'pem' }).toString();
+  }
+
   /** Every line, the first first. @throws RolloutError Unreachable, Unauthorized */
   async lines(): Promise<string[]> {
     const all: string[] = [];

@@ -36,6 +36,7 @@ export function rulesBetweenFields(file: unknown): Problem[] {
   const seeds = shape.seeds.safeParse(part(file, 'seeds'));
   const tls = shape.tls.safeParse(part(file, 'tls'));
   const checks = shape.checks.safeParse(part(file, 'checks'));
+  const hooks = shape.hooks.safeParse(part(file, 'hooks'));
   const target = shape.backup.shape.target.safeParse(part(part(file, 'backup'), 'target'));
   const approvals = Object.entries(approvalShape).flatMap(([name, schema]) => {
     const approval = schema.safeParse(part(part(policy, 'approvals'), name));
@@ -50,6 +51,7 @@ export function rulesBetweenFields(file: unknown): Problem[] {
     ...(seeds.success ? seedRules(seeds.data) : []),
     ...(tls.success ? certificateRules(tls.data) : []),
     ...(checks.success ? checkRules(checks.data) : []),
+    ...(hooks.success ? hookRules(hooks.data) : []),
     ...(target.success ? credentialRules(target.data) : []),
   ];
 }
@@ -134,7 +136,9 @@ const freezeRules = (freezes: readonly Freeze[]): Problem[] =>
     const path = ['policy', 'freeze', i, 'to'];
     if (isEveryYear(from) !== isEveryYear(to))
       return [{ path, expected: `expected a day of the same form as from (${from}): with a year, or of every year` }];
-    return !isEveryYear(from) && to < from ? [{ path, expected: `expected a day that is not before from (${from})` }] : [];
+    return !isEveryYear(from) && to < from
+      ? [{ path, expected: `expected a day that is not before from (${from})` }]
+      : [];
   });
 
 const seedRules = (seeds: Deployment['seeds']): Problem[] =>
@@ -142,11 +146,25 @@ const seedRules = (seeds: Deployment['seeds']): Problem[] =>
     seeds.indexOf(seed) === i ? [] : [{ path: ['seeds', i], expected: 'expected each seed once' }],
   );
 
-const checkRules = (checks: Deployment['checks']): Problem[] =>
-  checks.flatMap(({ name }, i) =>
-    checks.findIndex((it) => it.name === name) === i
+const checkRules = (checks: Deployment['checks']): Problem[] => sameNames('check', checks);
+
+function hookRules(hooks: Deployment['hooks']): Problem[] {
+  const ways = hooks.map((hook) => [hook.command, hook.http, hook.workflow].filter((it) => it !== undefined));
+  return [
+    ...sameNames('hook', hooks),
+    ...ways.flatMap((given, i) =>
+      given.length === 1
+        ? []
+        : [{ path: ['hooks', i], expected: `expected one of command, http and workflow, and it has ${given.length}` }],
+    ),
+  ];
+}
+
+const sameNames = (what: 'check' | 'hook', all: readonly { name: string }[]): Problem[] =>
+  all.flatMap(({ name }, i) =>
+    all.findIndex((it) => it.name === name) === i
       ? []
-      : [{ path: ['checks', i, 'name'], expected: 'expected a name that no other check has' }],
+      : [{ path: [`${what}s`, i, 'name'], expected: `expected a name that no other ${what} has` }],
   );
 
 function certificateRules(tls: Deployment['tls']): Problem[] {

@@ -3,7 +3,9 @@ import { checks } from './checks.js';
 import { drillPolicy } from './drill-policy.js';
 import { backupRetention, backupSchedule, objectLock } from './backup-policy.js';
 import { isDay } from './freeze.js';
+import { hooks } from './hooks.js';
 import { deadline, duration, size, timezone } from './quantities.js';
+import { validationPolicy } from './validation/policy.js';
 import { weekdays } from './windows.js';
 
 const name = z
@@ -131,7 +133,11 @@ const freezeDay = z
 
 const freeze = z.strictObject({
   from: freezeDay.describe('The first day, 2026-12-20; of every year, 12-20.'),
-  to: freezeDay.optional().describe('The last day, which is frozen too; left out, it is one day. Before from, of every year: in the year after.'),
+  to: freezeDay
+    .optional()
+    .describe(
+      'The last day, which is frozen too; left out, it is one day. Before from, of every year: in the year after.',
+    ),
   timezone: timezone.default('UTC').describe('Whose days: Europe/Berlin, America/New_York, UTC.'),
   reason: z.string().min(1).describe('Said wherever something waits for it.'),
 });
@@ -205,7 +211,9 @@ const policy = z.strictObject({
   freeze: z
     .array(freeze)
     .default([])
-    .describe('Days on which no node and no handover is begun, whatever the windows say. A fallback is never held by them.'),
+    .describe(
+      'Days on which no node and no handover is begun, whatever the windows say. A fallback is never held by them.',
+    ),
   fallback: z
     .enum(['standby', 'backup', 'none'])
     .default('backup')
@@ -239,6 +247,11 @@ const policy = z.strictObject({
     })
     .prefault({})
     .describe('Questions to people; what is left out is not asked.'),
+  validation: validationPolicy
+    .prefault({})
+    .describe(
+      'What the upgraded deployment is held against, before it soaks: what it was like before anything was touched.',
+    ),
   probe: probePolicy.prefault({}).describe('The clients that measure the upgrade from outside.'),
 });
 
@@ -366,6 +379,7 @@ export const deploymentSchema = z.strictObject({
     })
     .describe('Every shard is backed up, and the backup verified, before anything changes.'),
   checks: checks.describe('Commands of yours that say whether what is there is what your application needs.'),
+  hooks: hooks.describe('What of yours is done at named points of an upgrade, once at each.'),
   drill: drillPolicy.prefault({}).describe('What `rollout drill` rehearses.'),
   audit: audit.prefault({}).describe('How the audit trail is kept, in the target of the backups.'),
   policy: policy.prefault({}).describe('How carefully, and with whose consent.'),

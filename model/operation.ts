@@ -4,6 +4,7 @@ import type { Policy } from './deployment.js';
 import type { FallbackOutlook } from './fallback-class.js';
 import type { ComparedKeys } from './follow-state.js';
 import type { WorkflowType } from './names.js';
+import type { PhaseRecord } from './phases.js';
 import type { RestoreSaid } from './restore.js';
 import type { Verdict } from './verdict.js';
 
@@ -37,7 +38,8 @@ export interface TimelineEntry {
   at: Instant;
   /** Set when the thing took time and has ended. */
   until?: Instant;
-  kind: 'phase' | 'step' | 'gate' | 'check' | 'approval' | 'control' | 'handover' | 'swap' | 'hook' | 'note' | 'failure';
+  kind:
+    'phase' | 'step' | 'gate' | 'check' | 'approval' | 'control' | 'handover' | 'swap' | 'hook' | 'note' | 'failure';
   /** Of what somebody did: who, as they named themselves. */
   by?: string;
   shard?: string;
@@ -183,6 +185,8 @@ export interface OperationStatus {
   restoring?: RestoreProgress;
   /** Folder with probe, ledger, verification and report, on the worker's machine. */
   artefacts: string;
+  /** Each part of it with its verdict, in the order in which they came. */
+  phases?: PhaseRecord[];
   /** How far the deployment's audit trail reached when this operation was put on it last. */
   audit?: AuditHead;
   result?: 'completed' | 'stopped' | 'aborted' | 'fell back';

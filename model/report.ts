@@ -12,6 +12,7 @@ import type {
 import type { FollowState } from './follow-state.js';
 import type { Instant, OperationStatus, TimelineEntry } from './operation.js';
 import type { Plan } from './plan.js';
+import type { ValidationRecord } from './validation/judge.js';
 
 /** Everything the report shows, in one document: `report.json` beside `report.html`. */
 export interface ReportData {
@@ -33,6 +34,8 @@ export interface ReportData {
   restores?: RestoreRecord[];
   /** What each shard's follower came to. */
   followers?: FollowState[];
+  /** What it was like before and after, and what the application's own checks found. */
+  validation?: ValidationRecord;
   retries: Retries;
   /** The command that goes on, for an operation that ended early and waits for nothing. */
   next?: string;
@@ -63,7 +66,16 @@ export interface Retries {
 /** The answer of the `record` query: what one workflow's steps found. */
 export type OperationRecord = Pick<
   ReportData,
-  'verify' | 'configuration' | 'releases' | 'resyncs' | 'handovers' | 'backups' | 'cutovers' | 'incidents' | 'restores'
+  | 'verify'
+  | 'configuration'
+  | 'releases'
+  | 'resyncs'
+  | 'handovers'
+  | 'backups'
+  | 'cutovers'
+  | 'incidents'
+  | 'restores'
+  | 'validation'
 >;
 
 /** All that one workflow knows of itself. */

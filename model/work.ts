@@ -11,16 +11,19 @@ import type {
 } from './evidence.js';
 import type { AuditHead } from './audit/entry.js';
 import type { BackupManifest, BackupVerdict, ProvenShard, SealedShard } from './backup-manifest.js';
+import type { CheckResult } from './checks.js';
 import type { DrillRecord } from './drill.js';
 import type { ComparedShard, RestoredShard, RestoreOf, RestoreTarget, ShardForecast } from './backup-restore.js';
 import type { Policy } from './deployment.js';
 import type { PointAsked, RecoveryPoint } from './recovery-point.js';
 import type { GateResult } from './gates/evaluate.js';
 import type { StandbySeen } from './gates/observation.js';
+import type { HookCall, HookEnd, PlannedHook } from './hooks.js';
 import type { RestoreInput } from './inputs.js';
 import type { PlanFacts } from './planning/facts.js';
 import type { PruneActivities } from './pruning.js';
 import type { ShardView, SlotRange, TopologyView } from './topology.js';
+import type { Measurement } from './validation/measurement.js';
 
 /** What every activity is told: whose node, in which operation. Secrets are never part of it. */
 export interface Order {
@@ -62,6 +65,10 @@ export interface Assessment extends ClusterNow {
   facts: PlanFacts;
   /** Addresses of nodes that an operation has isolated and never released. */
   pending: string[];
+  /** Absent where there are none. */
+  hooks?: PlannedHook[];
+  /** Names of the checks that the upgraded deployment is put to; absent where there are none. */
+  checks?: string[];
   /** Are the search attributes registered? Upserting an unknown one would block the workflow for ever. */
   searchable: boolean;
   artefacts: string;
@@ -254,6 +261,18 @@ export interface FallbackActivities {
   ): Promise<ResyncRecord & { verified: VerifyResult }>;
 }
 
+export interface HookActivities {
+  /** Runs a command or makes a call of the deployment file; at least once. */
+  runHook(input: Order & { call: HookCall }): Promise<HookEnd>;
+}
+
+export interface ValidationActivities {
+  /** Has primaries and probe measure for so long, ms. */
+  measure(input: Order & { ms: number }): Promise<Measurement>;
+  /** Runs one of the deployment file's checks against the deployment. */
+  checkApplication(input: Order & { check: string }): Promise<CheckResult>;
+}
+
 export interface FollowActivities {
   /** Gives a shard's standby what its primary is given, until it is told to end or the standby serves. */
   follow(input: Order & { shard: string }): Promise<void>;
@@ -356,4 +375,6 @@ export type Activities = AssessActivities &
   EvidenceActivities &
   StandbyActivities &
   FallbackActivities &
-  FollowActivities;
+  FollowActivities &
+  HookActivities &
+  ValidationActivities;

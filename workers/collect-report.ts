@@ -49,6 +49,7 @@ export async function collectReport(client: WorkflowClient, workflowId: string, 
   const cutovers = once(records.flatMap((it) => it.cutovers ?? []));
   const incidents = once(records.flatMap((it) => it.incidents ?? []));
   const restores = once(records.flatMap((it) => it.restores ?? []));
+  const { validation } = first.record;
   const followers = await readFollowers(status);
   return {
     generatedAt: new Date().toISOString(),
@@ -66,6 +67,7 @@ export async function collectReport(client: WorkflowClient, workflowId: string, 
     ...(incidents.length === 0 ? {} : { incidents }),
     ...(restores.length === 0 ? {} : { restores }),
     ...(followers.length === 0 ? {} : { followers }),
+    ...(validation ? { validation } : {}),
     retries,
   };
 }
@@ -74,7 +76,7 @@ export async function collectReport(client: WorkflowClient, workflowId: string, 
 export async function collectRoot(client: WorkflowClient, workflowId: string, runId: string): Promise<AuditSource> {
   const { status, timeline, record } = await readRoot(client, { workflowId, runId });
   const plan = await readPlan(client, { workflowId, runId });
-  return { status, timeline, backups: record.backups, handovers: record.handovers, ...(plan ? { plan } : {}) };
+  return { status, timeline, backups: record.backups, ...(plan ? { plan } : {}) };
 }
 
 const readPlan = (client: WorkflowClient, { workflowId, runId }: Execution): Promise<Plan | null | undefined> =>

@@ -5,7 +5,7 @@ import type { Operation } from './operation.js';
 import { sealed } from './proxies.js';
 
 /** What is put on the trail at once, and not only at the end: what people did, and where the whole operation has come to. */
-const soon: readonly TimelineEntry['kind'][] = ['phase', 'approval', 'control', 'hook'];
+const soon: readonly TimelineEntry['kind'][] = ['phase', 'approval', 'control'];
 
 /**
  * Has the operation put on the deployment's audit trail, beside what it does: nothing waits for it but the end, and a trail that

@@ -51,6 +51,7 @@ export async function fallback(raw: unknown): Promise<Ended<FallbackResult>> {
       const restorable = await mayGoBack(run, found, { restore, startedBy });
       await run.followers.look();
       await run.gates.hold(['topology'], 'before anything is taken back');
+      await run.hooks.at('before fallback');
       run.phase('falling back', `${shards.length} shards to ${to}: ${reason}`);
       await inParallel(shards, policy.parallelShards, (shard) => {
         const backup = restorable.find((it) => it.shard === shard)?.backup;
@@ -61,6 +62,7 @@ export async function fallback(raw: unknown): Promise<Ended<FallbackResult>> {
       await run.gates.hold(['topology', 'replication'], 'after the last node');
       const returned = run.record.verify.map(({ replica, primary }) => ({ replica, primary }));
       await compareAll(run, await expectEveryNode(run, shards), returned);
+      await run.hooks.at('after fallback');
       return { from, to, shards };
     };
     try {

@@ -3,12 +3,16 @@ import { isFree, mayBegin, windowGate, type Calendar } from '../model/calendar.j
 import { lookOf, MOST_CHANGES } from '../model/gates/looks.js';
 import { windowGateName } from '../model/gates/names.js';
 import type { Waiting } from '../model/operation.js';
-import { formatVerdict } from '../model/verdict.js';
+import { formatVerdict, type Verdict } from '../model/verdict.js';
 import { timeNeeded } from '../model/windows.js';
 import type { AssessActivities, GateResult } from '../model/work.js';
 import { FallbackDue, stopped } from './failure.js';
 import type { Operation, PhaseInput } from './operation.js';
 import { act } from './proxies.js';
+
+/** Between two attempts at what is held for until it succeeds, ms. */
+const FIRST_PAUSE_MS = 15_000;
+const LONGEST_PAUSE_MS = 30 * 60_000;
 
 type GatesAsked = Parameters<AssessActivities['checkGates']>[0];
 
@@ -104,6 +108,34 @@ export class Gates {
         const pause = onlyWindow ? this.#untilOpenMs(neededMs) : Math.min(pauseMs, dueMs);
         const said = await operation.until(disturbed, pause, `looks again at ${namesOf(waiting)} ${before}`);
         round = said || onlyWindow ? 0 : round + 1;
+      }
+    } finally {
+      operation.show([], shown);
+      this.#overrides = [];
+    }
+  }
+
+  /**
+   * As `hold`, for one thing that is tried and not looked at: again ever less often, until it passes or is overridden. That it
+   * passed at once is no gate's to show.
+   */
+  async holdUntil(gate: string, before: string, where: PhaseInput, attempt: () => Promise<Verdict>): Promise<void> {
+    const { operation } = this;
+    let shown: Waiting[] = [];
+    this.#overrides = [];
+    try {
+      for (let round = 0; ; round++) {
+        await operation.checkpoint();
+        const result: GateResult = { gate, verdict: await attempt() };
+        if (round === 0 && result.verdict.state === 'pass') return;
+        if (this.#passes(result, before, where)) return;
+        const waiting = [this.#waiting(result, before, where)];
+        operation.show(waiting, shown);
+        shown = waiting;
+        const overridden = (): boolean => this.#overrides.some((it) => it.gate === gate && isFor(it, where));
+        const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** round, LONGEST_PAUSE_MS);
+        await operation.until(() => overridden() || operation.paused !== undefined, pauseMs, `tries ${gate} again`);
+        if (overridden() && this.#passes(result, before, where)) return;
       }
     } finally {
       operation.show([], shown);

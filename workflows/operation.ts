@@ -60,6 +60,8 @@ export class Operation {
     backups: [],
   };
   plan: Plan | undefined;
+  /** What people overrode so far, here or in a child. */
+  readonly overrides: { gate: string; by: string }[] = [];
   /** Set once assessment has found the search attributes registered. */
   searchable = false;
   aborted: { by: string; reason: string } | undefined;

@@ -225,6 +225,7 @@ export class People {
       act: () => {
         const given = { by, gate, reason, ...(shard === undefined ? {} : { shard }) };
         this.operation.note('control', `${by} overrides ${gate}: ${reason}`, { by });
+        this.operation.overrides.push({ gate, by });
         // It goes to whoever holds that gate now, and to nobody else: a later gate is a question of its own.
         if (waiting.some((it) => isMeant(it) && !this.family.isForeign(it))) this.gates.override(given);
         for (const child of this.family.waitingFor(isMeant)) void this.family.tell('override', given, child);

@@ -26,12 +26,16 @@ const prompt = proxyActivities<Pick<Activities, 'assess' | 'assessFallback' | 'r
 });
 
 /** Nothing hangs on it but the record: a store that is away must not keep the end of an upgrade back. */
-const recorder = proxyActivities<Pick<Activities, 'sealAudit'>>({ ...acts, retry: { ...acts.retry, maximumAttempts: 5 } });
+const recorder = proxyActivities<Pick<Activities, 'sealAudit'>>({
+  ...acts,
+  retry: { ...acts.retry, maximumAttempts: 5 },
+});
 
 export const sealed = (input: Parameters<Activities['sealAudit']>[0]): ReturnType<Activities['sealAudit']> =>
-  recorder.sealAudit.executeWithOptions({ summary: input.whole ? 'the whole on the audit trail' : 'on the audit trail' }, [
-    input,
-  ]);
+  recorder.sealAudit.executeWithOptions(
+    { summary: input.whole ? 'the whole on the audit trail' : 'on the audit trail' },
+    [input],
+  );
 
 /** As `act`, for the first look at a deployment. */
 export const look = (summary: string, input: Parameters<Activities['assess']>[0]): ReturnType<Activities['assess']> =>

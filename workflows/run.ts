@@ -14,6 +14,7 @@ import { Aborted, FellBack, badInput, ending, failureTypeOf, messageOf, stopped 
 import { Family } from './family.js';
 import { Followers } from './followers.js';
 import { Gates } from './gates.js';
+import { Hooks } from './hooks.js';
 import { Operation } from './operation.js';
 import { People } from './people.js';
 import { act } from './proxies.js';
@@ -33,6 +34,7 @@ export class Run extends Operation {
   readonly people = new People(this, this.gates, this.family);
   readonly followers = new Followers(this);
   readonly audit = new AuditTrail(this);
+  readonly hooks = new Hooks(this);
   readonly #places = new Map<string, NodePlace>();
   /** One hop of several: what people are asked carries its release. */
   #isHop = false;
@@ -79,6 +81,7 @@ export class Run extends Operation {
         const result = error instanceof FellBack ? 'fell back' : run.isControl(error) ? 'aborted' : 'stopped';
         run.#end(result, messageOf(error), running);
       }
+      if (run.family.isRoot) await run.hooks.atEnd(run.status.result ?? '');
       await run.audit.end();
       const report = run.family.isRoot ? await run.#report() : '';
       // What a child completed is in its result; how far it came otherwise has to be told.
@@ -112,6 +115,7 @@ export class Run extends Operation {
     this.searchable = found.searchable;
     this.people.questions.policy = found.policy;
     this.gates.calendar = found.policy;
+    this.hooks.planned = found.hooks ?? [];
     this.gates.queries = found.policy.gates.prometheus?.queries.map(({ name }) => name) ?? [];
     this.audit.begin();
   }

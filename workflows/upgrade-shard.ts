@@ -33,6 +33,7 @@ export async function upgradeShard(raw: unknown): Promise<Ended<ShardResult>> {
     let hasStandby = !run.followers.wanted;
     const upgrade = async (): Promise<ShardResult> => {
       try {
+        await run.hooks.at('before shard');
         // Each step is decided on the shard as it is now: somebody else may have failed it over, or brought a node back.
         for (let now = await run.look(name); ; now = await run.look(name)) {
           const primary = now.shard.primary.address;
@@ -44,7 +45,10 @@ export async function upgradeShard(raw: unknown): Promise<Ended<ShardResult>> {
           }
           const known = compared.filter((it) => it.primary === primary).map(({ replica }) => replica);
           const next = nextInShard(now.shard, to, now.pending, known);
-          if (next === undefined) return { shard: name, upgraded: membersOf(now.shard), compared };
+          if (next === undefined) {
+            await run.hooks.at('after shard');
+            return { shard: name, upgraded: membersOf(now.shard), compared };
+          }
           switch (next.kind) {
             case 'upgrade replica':
               if (!(await upgradeReplica(run, now.shard, next.node.address, to))) continue;
@@ -97,6 +101,7 @@ async function upgradeReplica(run: Run, shard: ShardView, address: string, to: s
   const primary = shard.primary.address;
   run.phase('upgrading replica', `${address} of ${shard.name}`, where);
   const node = await run.placeOf(address, shard.name);
+  await run.hooks.at('before node', where);
   await run.gates.hold(beforeNode, `before ${shard.name} replica ${address}`, where);
   if (!sameRoles(shard, (await run.look(shard.name)).shard)) return false;
 
@@ -115,11 +120,12 @@ async function upgradeReplica(run: Run, shard: ShardView, address: string, to: s
     await run.step('save', where, () => act('snapshot', `save ${address}`, order));
     swapped = true;
     await swapAndRejoin(run, { shard: shard.name, node, primary, baseline, to });
-    return true;
   } catch (error) {
     if (run.isControl(error)) throw error;
     throw await takeBack(run, shard, node, swapped, error);
   }
+  await run.hooks.at('after node', where);
+  return true;
 }
 
 /** Compares and releases a replica that an interrupted operation had brought to the new version. */
@@ -151,6 +157,8 @@ async function upgradePrimary(run: Run, shard: ShardView, successor: string, to:
     `Hand ${shard.name} over from ${old.address} to ${successor}?`,
     shard.name,
   );
+  await run.hooks.at('before node', where);
+  await run.hooks.at('before handover', where);
   const before = `before the handover of ${shard.name}`;
   const gates = run.followers.wanted ? [...beforeHandover, 'standby'] : beforeHandover;
   await run.gates.hold(gates, before, { shard: shard.name }, { handover: { candidate: successor } });
@@ -203,7 +211,6 @@ async function upgradePrimary(run: Run, shard: ShardView, successor: string, to:
   try {
     const { baseline } = await act('isolate', `count resyncs of ${successor}`, { ...order, primary: successor });
     await swapAndRejoin(run, { shard: shard.name, node: old, primary: successor, baseline, to });
-    return true;
   } catch (error) {
     if (run.isControl(error)) throw error;
     // What was refused was not begun: it may be primary again by somebody else's doing.
@@ -217,6 +224,9 @@ async function upgradePrimary(run: Run, shard: ShardView, successor: string, to:
       error,
     );
   }
+  await run.hooks.at('after handover', where);
+  await run.hooks.at('after node', where);
+  return true;
 }
 
 /** A node of the release that runs now, kept identical through the soak: what a fallback would go back to. */

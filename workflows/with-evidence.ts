@@ -1,9 +1,12 @@
 import { workflowInfo } from '@temporalio/workflow';
 import { backupId } from '../model/backup-manifest.js';
 import type { LedgerResult } from '../model/evidence.js';
-import type { TopologyView } from '../model/topology.js';
+import type { ShardView, TopologyView } from '../model/topology.js';
 import { FellBack, messageOf, stopped } from './failure.js';
 import { inParallel } from '../model/in-parallel.js';
+import type { FallbackAsked } from './operation.js';
+import { measureBaseline } from './performance.js';
+import { during, skipped } from './phases.js';
 import { act } from './proxies.js';
 import type { Run } from './run.js';
 import { askedToFallBack, fallBackWithin } from './fall-back-within.js';
@@ -25,12 +28,11 @@ export async function withEvidence<Result extends object>(
   topology: TopologyView,
   body: () => Promise<Result>,
 ): Promise<Result & { ledger?: LedgerResult }> {
-  const { approvals, fallback } = run.assessment.policy;
+  const { fallback } = run.assessment.policy;
   return inFrame(run, async (clients) => {
     if (fallback === 'standby') await run.followers.resume();
-    // Where people are asked, what nothing is written for is looked at first; their answer may take days, so all of it again.
-    if (approvals.start) await run.gates.hold(beforeStart, 'before anybody is asked');
-    await run.approval('start', approvals.start, `Start the upgrade of ${run.status.deployment}?`);
+    await run.hooks.at('before upgrade');
+    await approved(run, 'start', `Start the upgrade of ${run.status.deployment}?`);
     await backUpUnderWatch(run, clients, topology);
     return body();
   });
@@ -49,6 +51,20 @@ export const underWatch = <Result extends object>(
     return body();
   });
 
+/** What people are asked of the whole; where the policy asks nobody, that is on record. */
+export async function approved(run: Run, name: 'start' | 'finalize', question: string): Promise<void> {
+  const policy = run.assessment.policy.approvals[name];
+  if (!policy) {
+    skipped(run, `${name} approval`, `policy.approvals.${name} is left out`);
+    return run.approval(name, policy, question);
+  }
+  await during(run, `${name} approval`, async () => {
+    // What nothing is written for is looked at first; their answer may take days, so all of it again.
+    if (name === 'start') await run.gates.hold(beforeStart, 'before anybody is asked');
+    await run.approval(name, policy, question);
+  });
+}
+
 async function inFrame<Result extends object>(
   run: Run,
   body: (clients: ClientWatch) => Promise<Result>,
@@ -62,7 +78,7 @@ async function inFrame<Result extends object>(
   } catch (error) {
     const asked = askedToFallBack(run, error);
     if (asked) clients.start();
-    const end = asked ? await fallBackWithin(run, asked) : error;
+    const end = asked ? await takenBack(run, asked) : error;
     run.pointOfNoReturn ??= ENDING;
     // Whatever the outcome: what clients saw, and whether a write is missing, is known at the end.
     const ledger = await clients.readBack(end instanceof FellBack ? 'done' : 'failed').catch((second: unknown) => {
@@ -79,6 +95,19 @@ async function inFrame<Result extends object>(
   return { ...result, ...(ledger ? { ledger } : {}) };
 }
 
+/** How it ends, whatever that is: it is told, and not thrown. */
+async function takenBack(run: Run, asked: FallbackAsked): Promise<unknown> {
+  try {
+    return await during(run, 'fallback', async () => {
+      const end = await fallBackWithin(run, asked);
+      if (end instanceof FellBack) return end;
+      throw end;
+    });
+  } catch (error) {
+    return error;
+  }
+}
+
 const ENDING = 'it ends at this moment: ask once more when it has, and a fallback is started by itself';
 
 /**
@@ -88,6 +117,8 @@ const ENDING = 'it ends at this moment: ask once more when it has, and a fallbac
 async function backUpUnderWatch(run: Run, clients: ClientWatch, topology: TopologyView): Promise<void> {
   let failed: Error | undefined;
   clients.start();
+  if (run.status.operation === 'upgrade') await measureBaseline(run);
+  await run.hooks.at('before backup');
   run.gates.hopeless = () => clients.failure ?? failed;
   const backups = async (): Promise<void> => {
     try {
@@ -107,16 +138,23 @@ async function backUpUnderWatch(run: Run, clients: ClientWatch, topology: Topolo
   for (const it of [backedUp, well]) if (it.status === 'rejected') throw it.reason;
   if (!beside) await backups();
   if (clients.failure) throw clients.failure;
+  await run.hooks.at('after backup');
 }
 
 /** Between two hops: gates, and a backup of its own, from which the release that runs now can be restored. */
 export async function beforeHop(run: Run, topology: TopologyView): Promise<void> {
   const { to } = run.assessment;
   await run.gates.hold([...beforeStart, ...asClientsSee], `before the hop to ${to}`);
+  await run.hooks.at('before backup');
   await backUp(run, topology, to);
+  await run.hooks.at('after backup');
 }
 
 async function backUp(run: Run, { shards }: TopologyView, hop?: string): Promise<void> {
+  await during(run, 'backup', () => backUpAll(run, shards, hop));
+}
+
+async function backUpAll(run: Run, shards: readonly ShardView[], hop: string | undefined): Promise<void> {
   run.phase(
     'backing up',
     `a verified snapshot of every shard, before anything ${hop === undefined ? 'changes' : `of ${hop} starts`}`,

@@ -3,8 +3,7 @@ import type { ReportData } from '../report.js';
 import { canonical, type AuditEvent, type Digest } from './entry.js';
 
 /** What an operation knows of itself: of the root alone, or of its whole family. */
-export type AuditSource = Pick<ReportData, 'status' | 'timeline'> &
-  Partial<Pick<ReportData, 'plan' | 'backups' | 'handovers'>>;
+export type AuditSource = Pick<ReportData, 'status' | 'timeline'> & Partial<Pick<ReportData, 'plan' | 'backups'>>;
 
 const kinds: Readonly<Record<TimelineEntry['kind'], AuditEvent['kind']>> = {
   phase: 'phase',
@@ -20,9 +19,9 @@ const kinds: Readonly<Record<TimelineEntry['kind'], AuditEvent['kind']>> = {
   failure: 'failure',
 };
 
-/** Acts that go on are on record once they have ended: a line is written once. */
+/** What goes on is on record once they have ended: a line is written once. */
 const goesOn = ({ kind, until }: TimelineEntry, { endedAt }: OperationStatus): boolean =>
-  kinds[kind] === 'act' && until === undefined && endedAt === undefined;
+  (kinds[kind] === 'act' || kind === 'hook') && until === undefined && endedAt === undefined;
 
 /**
  * What is to be on record of an operation so far, in the order of time: who asked for it, what was done to which node when,
@@ -66,10 +65,10 @@ export function eventsOf(source: AuditSource, run: string, digest: Digest): Audi
 const planOf = ({ plan }: AuditSource, digest: Digest): string | undefined =>
   plan ? `sha256:${digest(canonical(plan))}` : undefined;
 
-/** What somebody who approved could see by then: the answer itself, the plan, the backups, what was handed over, and what was overridden. */
+/** What somebody who approved could see by then: the answer itself, the plan, the backups, and what was overridden. */
 function evidenceOf(
   { kind, by, at, text }: TimelineEntry,
-  { status, backups = [], handovers = [] }: AuditSource,
+  { status, timeline, backups = [] }: AuditSource,
   plan: string | undefined,
 ): Record<string, unknown> | undefined {
   if (kind !== 'approval' || by === undefined) return undefined;
@@ -81,9 +80,8 @@ function evidenceOf(
     ...(answered ? { answer: answered } : {}),
     ...(plan === undefined ? {} : { plan }),
     backups: backups.filter((it) => it.at <= at).map(({ shard, sha256, at: taken }) => ({ shard, sha256, at: taken })),
-    handedOver: handovers.filter((it) => it.at <= at).map(({ shard }) => shard),
-    overridden: status.gates.flatMap(({ gate, overriddenBy }) =>
-      overriddenBy && overriddenBy.at <= at ? [{ gate, by: overriddenBy.by }] : [],
-    ),
+    overridden: timeline
+      .filter((it) => it.kind === 'control' && it.at <= at && / overrides /.test(it.text))
+      .map((it) => it.text),
   };
 }

@@ -7,5 +7,7 @@ export type GateName = (typeof gateNames)[number];
 
 /** Asked by the workflow itself, since they are about when and whom, not about what is measured. */
 export const windowGateName = 'window';
+/** Is the upgraded deployment what it was? Tried by the workflow, once after the last node. */
+export const validationGateName = 'validation';
 /** Names that a PromQL query can't have. */
-export const reservedGates = [...gateNames, 'handover', windowGateName] as const;
+export const reservedGates = [...gateNames, 'handover', windowGateName, validationGateName] as const;

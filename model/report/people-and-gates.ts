@@ -128,8 +128,8 @@ export function auditSection({ timeline, status: { audit, deployment } }: Report
   return section('audit', 'Audit', [
     audit &&
       html`<p>
-        On the deployment’s audit trail up to entry ${audit.n}, <span class="code">${audit.hash}</span>. Nothing of it was
-        altered where this finds nothing: <code>rollout audit verify ${deployment}</code>
+        On the deployment’s audit trail up to entry ${audit.n}, <span class="code">${audit.hash}</span>. Nothing of it
+        was altered where this finds nothing: <code>rollout audit verify ${deployment}</code>
       </p>`,
     table({
       caption: 'Who paused, resumed, aborted or otherwise steered the operation',

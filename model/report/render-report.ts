@@ -21,6 +21,7 @@ import { thinSeconds } from './thin-seconds.js';
 import { legend, operationLane } from './timeline-parts.js';
 import { place, type TimeScale } from './time-scale.js';
 import { totalsOf } from './totals.js';
+import { phasesSection, validationSection } from './validation-section.js';
 
 /** Up to so many shards lie open, on one time axis; more are folded, each on an axis of its own work. */
 const fewShards = 6;
@@ -98,9 +99,9 @@ export function renderPage(data: ReportData): Markup {
                 ${(data.probe?.notes ?? []).map((note) => html`<p>${note}</p>`)} ${shardTable(views)}`,
           charts,
         ])}
-        ${gatesSection(data)} ${approvalsSection(data)} ${versionsSection(data)} ${configurationSection(data)}
-        ${proofSection(data)} ${fallbackSection(data)} ${resyncsSection(data)} ${backupsSection(data)}
-        ${retriesSection(data)} ${auditSection(data)}
+        ${phasesSection(data)} ${validationSection(data)} ${gatesSection(data)} ${approvalsSection(data)}
+        ${versionsSection(data)} ${configurationSection(data)} ${proofSection(data)} ${fallbackSection(data)}
+        ${resyncsSection(data)} ${backupsSection(data)} ${retriesSection(data)} ${auditSection(data)}
       </main>
       <footer>
         <p>
@@ -131,6 +132,8 @@ const contents = html`<nav aria-label="Contents">
     ${[
       ['timeline', 'Timeline'],
       ['clients', 'Clients'],
+      ['phases', 'Phases'],
+      ['validation', 'Before and after'],
       ['gates', 'Gates'],
       ['approvals', 'Approvals'],
       ['versions', 'Versions'],

@@ -86,6 +86,7 @@ function deployment(cluster: Sandbox, folder: string, fallback: boolean): Deploy
     backup: { directory: join(folder, 'backups') },
     policy: {
       canarySoak: '3s',
+      validation: { measure: '5s' },
       // What is taken back is so during its soak, which must not end before.
       ...(fallback ? { fallback: 'standby', soak: '1h', parallelShards: 3 } : { soak: '5s' }),
       // The handover's own pause is in the window of the next gate, and a laptop has other things to do.

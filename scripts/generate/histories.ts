@@ -341,6 +341,7 @@ function deployment(cluster: Sandbox, root: string, policy: DeploymentFile['poli
       canarySoak: '1s',
       soak: '2s',
       ttlTolerance: '10s',
+      validation: { measure: '1s' },
       roles: people,
       ...policy,
       gates: { maxLatency: '5s', maxErrorRate: 1, memoryHeadroom: 0, diskHeadroom: 0, ...policy?.gates },

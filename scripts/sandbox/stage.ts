@@ -121,6 +121,7 @@ export class Stage implements AsyncDisposable {
         soak: '1s',
         ttlTolerance: '10s',
         probe: { rate: 20 },
+        validation: { measure: '0s' },
         ...policy,
         gates: { maxLatency: '2s', memoryHeadroom: 0, diskHeadroom: 0, ...policy?.gates },
       },

@@ -43,7 +43,7 @@ topology: cluster
 seeds: ["10.0.1.0:6379"]
 platform: { kind: process }
 backup: { directory: /backups }
-policy: { canarySoak: 1m, soak: 2m, parallelShards: ${parallelShards} }`,
+policy: { canarySoak: 1m, soak: 2m, validation: { measure: 0s }, parallelShards: ${parallelShards} }`,
       `${name}.yaml`,
     );
     this.#seed = seed;

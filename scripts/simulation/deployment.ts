@@ -257,6 +257,10 @@ export class SimulatedDeployment extends Attempts implements Activities {
     file: await this.report(workflowId, runId),
   });
 
+  measure = ({ deployment }: Order): Promise<never> => notSimulated(deployment);
+  checkApplication = ({ deployment }: Order): Promise<never> => notSimulated(deployment);
+  // No deployment has any.
+  runHook = ({ call }: { call: { hook: string } }): Promise<never> => notSimulated(call.hook);
   // No store is simulated.
   sealAudit = () => Promise.resolve(GENESIS);
 

@@ -65,10 +65,7 @@ test('finds a user’s name and its password in the address so that a client rea
 
 test('that is no program fails', async () => {
   const signal = new AbortController().signal;
-  const step = await runCheck(
-    { ...cart, command: ['no-such-program'], timeout: 1000 },
-    { endpoint, nodes, signal },
-  );
+  const step = await runCheck({ ...cart, command: ['no-such-program'], timeout: 1000 }, { endpoint, nodes, signal });
   expect(step.result).toBe('failed');
   expect(step.found).toMatch(/^could not be started: .*ENOENT/);
 });

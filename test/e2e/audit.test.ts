@@ -49,7 +49,7 @@ test('who asked, who was refused, who approved on what, what was done and checke
   ]);
   const [start, finalize] = of('approval').filter(({ by }) => by !== undefined);
   expect(start).toMatchObject({ by: 'ana', evidence: { answer: { role: 'operations', comment: 'go' }, backups: [] } });
-  expect(finalize).toMatchObject({ by: 'ben', evidence: { handedOver: ['shard-1'] } });
+  expect(finalize).toMatchObject({ by: 'ben', evidence: { overridden: [] } });
   const report = await readReport(outcome);
   const backups = report.backups.map(({ shard, sha256, at }) => ({ shard, sha256, at }));
   expect(finalize?.evidence?.['backups']).toEqual(backups);

@@ -41,6 +41,8 @@ const interrupted: Record<Activity, string | undefined> = {
   ...{ addStandby: undefined, freezeStandby: undefined, readStandbys: undefined, seeStandbys: undefined },
   ...{ follow: undefined, assessFallback: undefined, lookBack: undefined, cutOver: undefined },
   ...{ returnNode: undefined, restoreShard: undefined },
+  // Beside everything; only with hooks, checks, and where something is measured.
+  ...{ sealAudit: undefined, runHook: undefined, checkApplication: undefined, measure: undefined },
 };
 /** Paused in this, and resumed: it comes to its end. */
 const resumed = { to: '8.2.3', activity: 'putBackShard' } as const satisfies { to: string; activity: Activity };

@@ -44,6 +44,11 @@ const steps: Required<Steps> = {
   // At no node.
   completeBackup: [],
   writeReport: [],
+  sealAudit: [],
+  // Only with hooks, checks, and where something is measured.
+  runHook: [],
+  checkApplication: [],
+  measure: [],
 };
 const startingSteps: readonly Activity[] = ['swapVersion', 'revert', 'bringBack'];
 const onlyAfterFault: readonly Activity[] = ['revert', 'bringBack'];

@@ -94,10 +94,18 @@ test('batches are signed with the key of the deployment file, and what is no suc
   await trail.append('one', [event('one', 1, 'a'), event('one', 2, 'b')], now);
   const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
   const verify = sealVerifier([{ pem, from: 'audit.pem' }]);
-  expect(checkTrail(await trail.lines(), { digest: sha256, verify })).toMatchObject({ findings: [], seals: 2, signed: 2 });
+  expect(checkTrail(await trail.lines(), { digest: sha256, verify })).toMatchObject({
+    findings: [],
+    seals: 2,
+    signed: 2,
+  });
 
   vi.stubEnv('ROLLOUT_TEST_SIGNING', 'a password, and no key');
-  const refused = (await trailOf('folder', 'signed', 'env:ROLLOUT_TEST_SIGNING')).append('x', [event('x', 1, 'a')], now);
+  const refused = (await trailOf('folder', 'signed', 'env:ROLLOUT_TEST_SIGNING')).append(
+    'x',
+    [event('x', 1, 'a')],
+    now,
+  );
   await expect(refused).rejects.toMatchObject({
     type: 'BadInput',
     message: expect.stringMatching(/^audit\.signingKey \(env:ROLLOUT_TEST_SIGNING\): expected an Ed25519 private key/) as string, // prettier-ignore

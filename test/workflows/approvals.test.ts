@@ -103,27 +103,45 @@ test('rejected: nothing more is done, and the end says who said no and what was 
   expect(fake.releases().filter((it) => it === '8.0.6')).toHaveLength(1);
 });
 
-test('what a validator refuses leaves no trace in the history', async () => {
+test('what is refused is on record with who asked; what is no input leaves no trace in the history', async () => {
   const { operation } = await stage.run('refusals', { policy: 'approvals: { start: { roles: [engineering] } }' });
   await operation.waits('approval', 'start');
   await sleep(200);
+  const refuse = async (all: readonly (readonly [string, unknown])[]): Promise<void> => {
+    for (const [name, input] of all)
+      expect(await operation.tell(name, input as object), `${name} ${JSON.stringify(input)}`).toMatchObject({
+        refused: expect.stringMatching(/.../) as string,
+      });
+  };
   const before = await stage.events(operation.workflowId);
-  for (const [name, input] of [
-    ['approve', { by: 'cleo' }],
-    ['approve', { by: 'olu' }],
+  await refuse([
     ['approve', { by: '' }],
     ['approve', { who: 'ana' }],
-    ['reject', { by: 'ana', approval: 'finalise' }],
-    ['resume', { by: 'ana' }],
-    ['override', { by: 'ana', gate: 'memory', reason: 'x' }],
     ['override', { by: 'ana', gate: 'memory' }],
     ['abort', {}],
     ['pause', 'ana'],
-  ] as const)
-    expect(await operation.tell(name, input as object), `${name} ${JSON.stringify(input)}`).toMatchObject({
-      refused: expect.stringMatching(/.../) as string,
-    });
+  ]);
   expect(await stage.events(operation.workflowId)).toEqual(before);
+  await refuse([
+    ['approve', { by: 'cleo' }],
+    ['approve', { by: 'olu' }],
+    ['reject', { by: 'ana', approval: 'finalise' }],
+    ['resume', { by: 'ana' }],
+    ['override', { by: 'ana', gate: 'memory', reason: 'x' }],
+  ]);
+  const { timeline } = await operation.read();
+  const told = timeline.filter(({ kind }) => kind === 'control');
+  expect(told.map(({ by, text }) => [by, text.split(':')[0]])).toEqual([
+    ...[
+      ['cleo', 'approve was refused'],
+      ['olu', 'approve was refused'],
+    ],
+    ...[
+      ['ana', 'reject was refused'],
+      ['ana', 'resume was refused'],
+      ['ana', 'override was refused'],
+    ],
+  ]);
   await operation.tell('approve', { by: 'ana' });
   expect(await operation.result()).toMatchObject({ result: 'completed' });
 });

@@ -52,8 +52,10 @@ windows: [{ days: [${dayIn(2)}, ${dayIn(4)}], from: '22:00', to: '22:10', timezo
 }, 300_000);
 
 test('a freeze takes the window away that lies in it: the handover waits for the one after, and says for what', async () => {
+  // Whose clock nobody has moved yet.
+  await using fresh = await FakeStage.open({ timeSkipping: true });
   const frozen = new Date(Date.now() + 4 * 86_400_000).toLocaleDateString('sv-SE', { timeZone: 'Europe/Berlin' });
-  const { operation } = await skipping.run('frozen', {
+  const { operation } = await fresh.run('frozen', {
     policy: `canarySoak: 8m
 settle: 5m
 windows: [{ days: [${dayIn(2)}, ${dayIn(4)}, ${dayIn(6)}], from: '12:00', to: '12:10', timezone: Europe/Berlin }]

@@ -74,11 +74,12 @@ async function verify(what: string, { publicKey, temporal, json }: VerifyOptions
   const { sealVerifier, sha256 } = await import('../../../integrations/audit-trail.js');
   const { checkTrail } = await import('../../../model/audit/verify.js');
   const isFile = /[./]/.test(what);
-  const lines = isFile ? await linesOf(what) : await trailOf(what);
-  const pem = publicKey === undefined ? undefined : await read(publicKey, 'the public key');
+  const trail: Trail = isFile ? { lines: await linesOf(what) } : await trailOf(what);
+  const { lines } = trail;
+  const pem = publicKey === undefined ? trail.pem : await read(publicKey, 'the public key');
   const checks = {
     digest: sha256,
-    ...(pem === undefined ? {} : { verify: sealVerifier([{ pem, from: publicKey ?? '' }]) }),
+    ...(pem === undefined ? {} : { verify: sealVerifier([{ pem, from: publicKey ?? 'audit.signingKey' }]) }),
   };
   const checked = checkTrail(lines, checks);
   const unproven = pem === undefined ? [] : notSigned(checked);
@@ -94,11 +95,11 @@ async function verify(what: string, { publicKey, temporal, json }: VerifyOptions
   if (findings.length > 0) throw altered(what, findings, 'docs/audit.md says what to do with a finding');
 }
 
-/** Whoever names a key wants to know of every batch that it is behind it. */
+/** Where there is a key it is to be behind every batch. */
 const notSigned = ({ entries, seals, signed }: CheckedTrail): AuditFinding[] =>
   seals === signed
     ? []
-    : [{ line: entries.length, problem: `${seals - signed} of ${seals} seals are not signed with the given key` }];
+    : [{ line: entries.length, problem: `${seals - signed} of ${seals} seals are not signed with the key` }];
 
 async function compareWithTemporal(entries: readonly AuditEntry[]) {
   const { sha256 } = await import('../../../integrations/audit-trail.js');
@@ -112,9 +113,16 @@ async function compareWithTemporal(entries: readonly AuditEntry[]) {
   };
 }
 
-async function trailOf(deployment: string): Promise<string[]> {
+interface Trail {
+  lines: string[];
+  /** Where the deployment file names a key that is at hand here, its public half. */
+  pem?: string | undefined;
+}
+
+async function trailOf(deployment: string): Promise<Trail> {
   const { AuditTrail } = await import('../../../integrations/audit-trail.js');
-  return (await AuditTrail.open(await loadDeployment(deployment))).lines();
+  const trail = await AuditTrail.open(await loadDeployment(deployment));
+  return { lines: await trail.lines(), pem: await trail.publicKey() };
 }
 
 const linesOf = async (file: string): Promise<string[]> =>

@@ -25,7 +25,7 @@ export interface Verified extends Pick<CheckedTrail, 'head' | 'findings' | 'seal
 
 export function verifiedView(what: string, { entries, head, findings, seals, signed, compared }: Verified): string[] {
   const how = [
-    `${entries} entries in ${seals} sealed batches, ${signed} of them signed`,
+    `${entries} entries in ${seals} sealed batches, the signatures of ${signed} verified`,
     ...(compared
       ? [
           `${compared.runs} operations compared with Temporal’s own history` +

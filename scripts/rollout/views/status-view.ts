@@ -2,6 +2,7 @@ import { progressText } from '../../../model/backup-restore.js';
 import { heeded, standbyText } from '../../../model/describe-status.js';
 import { formatDuration } from '../../../model/duration.js';
 import type { GateRecord, NodeStatus, OperationStatus, ShardStatus } from '../../../model/operation.js';
+import { phaseText } from '../../../model/phases.js';
 import type { Retry } from '../../../workers/read-retries.js';
 import { wrap, type Paint } from '../terminal.js';
 import { columns } from './columns.js';
@@ -30,6 +31,7 @@ export function statusView(status: OperationStatus, options: ViewOptions): strin
     ...shardsView(status, options),
     ...gatesView(status, options),
     ...approvalsView(status, options),
+    ...phasesView(status, options),
     ...(status.statement === undefined
       ? []
       : ['', ...status.statement.split('\n').flatMap((line) => wrap(line, options.width))]),
@@ -52,6 +54,14 @@ function header(status: OperationStatus, { paint, width, now }: ViewOptions): st
       : [`${bar} ${upgraded} of ${nodes} nodes${status.hop === undefined ? '' : ` on ${status.hop}`}, ${took}`]),
     paint('dim', `started ${clock(status.startedAt)} by ${status.startedBy}`),
   ];
+}
+
+/** In one paragraph: `assessment done after 1 s; start approval skipped: …`. */
+function phasesView({ phases = [], endedAt }: OperationStatus, { width, now, paint }: ViewOptions): string[] {
+  if (phases.length === 0) return [];
+  const until = endedAt === undefined ? now : Date.parse(endedAt);
+  const said = phases.map((phase) => phaseText(phase, until)).join('; ');
+  return ['', ...wrap(`Phases: ${said}`, width, '  ').map((line) => paint('dim', line))];
 }
 
 /** A stopped operation's reason is its whole statement: the first line is enough above what follows below. */

@@ -12,7 +12,7 @@ type Activity = keyof Activities;
 /** In which test each is killed: in an upgrade as any, or in what only these come by. */
 const places: Record<
   Activity,
-  'anywhere' | 'with a sibling' | 'taken back' | 'brought back' | 'there and back' | 'restored'
+  'anywhere' | 'with a sibling' | 'taken back' | 'brought back' | 'there and back' | 'restored' | 'hooked' | 'validated'
 > = {
   assess: 'anywhere',
   readCluster: 'anywhere',
@@ -46,6 +46,11 @@ const places: Record<
   lookBack: 'there and back',
   cutOver: 'there and back',
   returnNode: 'there and back',
+  // In hooks.test.ts.
+  runHook: 'hooked',
+  // In validation.test.ts.
+  measure: 'validated',
+  checkApplication: 'validated',
   // In fallback-restore.test.ts.
   restoreShard: 'restored',
 };

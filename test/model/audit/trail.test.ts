@@ -91,8 +91,7 @@ test('an entry that was put behind the last seal is found, and so are one twice,
 
 test('a whole trail that was made anew has other signatures than the key’s, or none', () => {
   const [own, other] = [generateKeyPairSync('ed25519'), generateKeyPairSync('ed25519')];
-  const id = (key: typeof own): string =>
-    digest2(key.publicKey.export({ type: 'spki', format: 'der' })).slice(0, 16);
+  const id = (key: typeof own): string => digest2(key.publicKey.export({ type: 'spki', format: 'der' })).slice(0, 16);
   const sealedBy = (key: typeof own, all: readonly AuditEvent[], claims = id(key)): AuditEntry[] => {
     const entries = extend(GENESIS, all, digest);
     const last = entries.at(-1) as AuditEntry;
@@ -127,9 +126,11 @@ test('Temporal’s own history tells of an entry that it has nothing of, of one 
     lineOf(5, 'missing behind it'),
   ]);
   const cut = extend(GENESIS, [...events.slice(0, 2), seal(6)], digest);
-  expect(compareWith({ ...witness, ended: false }, cut)).toEqual([
+  expect(compareWith({ ...witness, events: events.slice(0, 2) }, cut)).toEqual([
     lineOf(3, 'the trail ends at entry 3, and Temporal was told of entry 5'),
   ]);
+  // Of one that runs, the trail may have been read before it went on.
+  expect(compareWith({ ...witness, ended: false }, cut)).toEqual([]);
 });
 
 test('any single change of any single character of a trail is found', () => {

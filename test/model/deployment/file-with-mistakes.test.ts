@@ -62,6 +62,16 @@ test.each([
     `${whole}policy:\n  freeze:\n    - { from: 2026-12-20, to: 01-03, reason: a }\n`,
     /^10:31 {2}policy\.freeze\[0\]\.to: expected a day of the same form as from .*, found '01-03'$/,
   ],
+  [
+    'a hook that does nothing',
+    `${whole}hooks:\n  - { name: mute, at: [before node] }\n`,
+    /^9:5 {2}hooks\[0\]: expected one of command, http and workflow, and it has 0, found an object$/,
+  ],
+  [
+    'a point that is none',
+    `${whole}hooks:\n  - { name: mute, at: [before nodes], command: [a] }\n`,
+    /^9:24 {2}hooks\[0\].at\[0\]: expected before upgrade or .*, found 'before nodes'$/,
+  ],
   ['a wrong case', `${whole}policy:\n  parallelshards: 2\n`, /^9:3 .*did you mean 'parallelShards'\?$/],
   [
     'a missing field',

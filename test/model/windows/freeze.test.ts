@@ -79,9 +79,17 @@ test.each(['2028-02-29', '12-31', '02-28', '2026-11-27'])('%s is a day', (day) =
 const anyDay = fc.integer({ min: at('2026-01-01') / 86_400_000, max: at('2027-12-31') / 86_400_000 });
 const dayText = (day: number): string => new Date(day * 86_400_000).toISOString().slice(0, 10);
 const anyFreeze = fc
-  .tuple(anyDay, fc.integer({ min: 0, max: 40 }), fc.constantFrom('UTC', 'Europe/Berlin', 'Pacific/Chatham'), fc.boolean())
+  .tuple(
+    anyDay,
+    fc.integer({ min: 0, max: 40 }),
+    fc.constantFrom('UTC', 'Europe/Berlin', 'Pacific/Chatham'),
+    fc.boolean(),
+  )
   .map(([day, days, timezone, everyYear]): Freeze => {
-    const [from, to] = [dayText(day), dayText(day + days)].map((it) => (everyYear ? it.slice(5) : it)) as [string, string];
+    const [from, to] = [dayText(day), dayText(day + days)].map((it) => (everyYear ? it.slice(5) : it)) as [
+      string,
+      string,
+    ];
     return { from, to, timezone, reason: 'because' };
   })
   .filter(({ from, to = '' }) => !from.endsWith('02-29') && !to.endsWith('02-29'));

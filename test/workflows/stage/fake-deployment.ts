@@ -7,6 +7,9 @@ import type { LedgerResult, VerifyResult } from '../../../model/evidence.js';
 import { RolloutError } from '../../../model/failures.js';
 import { isNews } from '../../../model/gates/looks.js';
 import type { NodeView, ShardView, TopologyView } from '../../../model/topology.js';
+import { plannedHooks, type HookCall, type HookEnd } from '../../../model/hooks.js';
+import type { CheckResult } from '../../../model/checks.js';
+import type { Measurement } from '../../../model/validation/measurement.js';
 import { pass, type Verdict } from '../../../model/verdict.js';
 import type { NotRepresentable } from '../../../model/follow-state.js';
 import type { StandbySeen } from '../../../model/gates/observation.js';
@@ -35,6 +38,9 @@ export interface FakeOptions {
   shards?: number;
   /** Lines below `policy:`, without indent. */
   policy?: string;
+  /** In YAML. */
+  hooks?: string;
+  checks?: string;
   searchable?: boolean;
 }
 
@@ -70,6 +76,9 @@ export class FakeDeployment implements Activities {
   readonly lost = new Map<string, string>();
   /** Restores that were begun and not ended. */
   readonly unfinished: ShardRestore[] = [];
+  /** What hooks were told, and those that fail. */
+  readonly hooked: HookCall[] = [];
+  readonly failingHooks = new Set<string>();
   /** How often it was put on the audit trail. */
   sealed = 0;
   ledger: LedgerResult | undefined;
@@ -81,7 +90,10 @@ export class FakeDeployment implements Activities {
   readonly #isolated = new Set<string>();
   readonly #searchable: boolean;
 
-  constructor(name: string, { shards = 1, policy = '', searchable = true }: FakeOptions = {}) {
+  constructor(
+    name: string,
+    { shards = 1, policy = '', hooks = '[]', checks = '[]', searchable = true }: FakeOptions = {},
+  ) {
     this.#searchable = searchable;
     this.deployment = parseDeployment(
       `name: ${name}
@@ -89,6 +101,8 @@ topology: cluster
 seeds: ["10.0.1.0:6379"]
 platform: { kind: process }
 backup: { directory: /backups }
+hooks: ${hooks}
+checks: ${checks}
 policy:
   verify: all${['soak', 'canarySoak'].map((name) => (new RegExp(`^${name}:`, 'm').test(policy) ? '' : `\n  ${name}: 0s`)).join('')}
   roles: { engineering: [ana, abe], operations: [ben, bea], product: [cleo] }
@@ -168,6 +182,8 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
       pending: this.#pendingIn(shards),
       ...(this.away.size === 0 ? {} : { away: [...this.away] }),
       artefacts: `/state/${operation}`,
+      ...(this.deployment.checks.length > 0 ? { checks: this.deployment.checks.map((check) => check.name) } : {}),
+      ...(this.deployment.hooks.length > 0 ? { hooks: plannedHooks(this.deployment.hooks) } : {}),
     };
   };
 
@@ -399,6 +415,35 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
   writeReport = async (): Promise<{ file: string }> => {
     await this.#meet('writeReport');
     return { file: '/state/report.html' };
+  };
+
+  /** Each measure takes the next of these, the last again and again; by default all are alike. */
+  measurements: Partial<Measurement>[] = [{}];
+  /** Checks of the application that fail. */
+  readonly failingChecks = new Set<string>();
+  measure = async (): Promise<Measurement> => {
+    await this.#meet('measure');
+    const [next = {}] = this.measurements.length > 1 ? this.measurements.splice(0, 1) : this.measurements;
+    const now = new Date().toISOString();
+    return {
+      ...{ from: now, until: now, ms: 1000, primaries: 1, operationsPerSecond: 1000, errorRate: 0, hitRate: 0.9 },
+      ...{ memoryBytes: 1000, cores: 0.1, commands: { get: { calls: 1000, usecPerCall: 200 } }, notes: [], ...next },
+    };
+  };
+  checkApplication = async ({ check }: { check: string }): Promise<CheckResult> => {
+    await this.#meet(`checkApplication ${check}`);
+    return this.failingChecks.has(check)
+      ? { check, result: 'failed', tookMs: 1, found: 'exit code 1: 3 carts broken' }
+      : { check, result: 'passed', tookMs: 1, found: 'fine' };
+  };
+
+  runHook = async ({ call }: { call: HookCall }): Promise<HookEnd> => {
+    const what = `runHook ${call.hook} ${call.point}`;
+    await this.#meet(what);
+    this.hooked.push(call);
+    return this.failingHooks.has(call.hook)
+      ? { result: 'failed', found: 'exit code 1: it would not', tookMs: 1 }
+      : { result: 'passed', found: 'done', tookMs: 1 };
   };
 
   /** Beside everything else: no step of anything. */
