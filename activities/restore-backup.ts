@@ -6,6 +6,7 @@ import type { RestoreBeat, RestoreOf, RestoreTarget } from '../model/backup-rest
 import type { Deployment } from '../model/deployment.js';
 import { RolloutError } from '../model/failures.js';
 import { eachNode } from '../model/in-parallel.js';
+import type { SlotRange } from '../model/topology.js';
 import type { Order, RestoreActivities, ShardToRestore } from '../model/work.js';
 import { parseInfo } from '../redis/info.js';
 import { compareWithTarget } from '../redis/restore/compare.js';
@@ -13,6 +14,7 @@ import { noCounts, type RestoreCounts } from '../redis/restore/counts.js';
 import { forecast } from '../redis/restore/forecast.js';
 import { loadSnapshot, type SnapshotSource } from '../redis/restore/load.js';
 import { missingForLoading } from '../redis/restore/rights.js';
+import { othersThan } from '../redis/restore/others.js';
 import { selects } from '../redis/restore/selection.js';
 import { readTopology } from '../redis/topology.js';
 import { holdBackup } from './backup-users.js';
@@ -53,8 +55,10 @@ export function restoreActivities(dependencies: Dependencies): RestoreActivities
       ...(input.keys === undefined ? {} : { pattern: input.keys }),
       ...(input.slots === undefined ? {} : { slots: input.slots }),
     });
+    const { source, slots } = await sourceOf(context, dependencies, input);
     return {
-      source: await sourceOf(context, dependencies, input),
+      source,
+      whole: { open: source.open, keys: input.expected, slots },
       common: { endpoint, seeds: deployment.seeds, selects: meant, signal },
       attempt: {
         ...{ shard: input.shard, epoch: context.token.epoch },
@@ -89,11 +93,17 @@ export function restoreActivities(dependencies: Dependencies): RestoreActivities
 
     forecastShard: (input) =>
       heartbeating(async (progress) => {
-        const { source, common } = await open(input);
+        const { source, whole, common } = await open(input);
         const { shard, ask } = input;
         const onProgress = beats(input, 'reading', progress);
         const found = await forecast({ ...common, snapshot: source.open(), ask, onProgress });
-        return { shard, ...found };
+        if (!ask || input.exactly !== true) return { shard, ...found };
+        const { found: count, examples } = await othersThan({
+          ...common,
+          ...whole,
+          onProgress: () => onProgress(found.keys),
+        });
+        return { shard, ...found, others: { count, examples } };
       }),
 
     loadShard: (input) =>
@@ -111,6 +121,18 @@ export function restoreActivities(dependencies: Dependencies): RestoreActivities
         const { selected, written, kept, expired, refused, lacking, bytes } = counts;
         const tookMs = Math.round(performance.now() - begun);
         return { shard, selected, written, kept, expired, refused, lacking, bytes, tookMs };
+      }),
+
+    removeOthers: (input) =>
+      heartbeating(async (progress) => {
+        const { common, whole, attempt } = await open(input);
+        const { shard } = input;
+        // Of attempts that died, as far as they were heard of.
+        const before = (activityInfo().heartbeatDetails as { removed?: number } | undefined)?.removed ?? 0;
+        const onProgress = (seen: number, removed: number): void =>
+          progress({ shard, seen, removed: before + removed });
+        const { removed, left, examples } = await othersThan({ ...common, ...whole, remove: attempt, onProgress });
+        return { shard, removed: before + removed, left, examples };
       }),
 
     countWrites: (input) => heartbeating(async () => writesOf(await contextFor(dependencies, input))),
@@ -139,23 +161,23 @@ async function sourceOf(
   context: Context,
   dependencies: Dependencies,
   { backup, from, shard, point }: RestoreOf & { shard: string },
-): Promise<SnapshotSource> {
+): Promise<{ source: SnapshotSource; slots: SlotRange[] }> {
   const origin = await deploymentOf(context, dependencies, from);
   const store = await BackupStore.open(origin);
   const keys = await store.keys();
   await holdBackup(origin, backup);
   const sealed = await store.shard(backup, shard);
-  if (!point) return { open: () => store.getShard(backup, sealed, keys), sameOrder: true };
+  const { slots } = sealed;
+  if (!point) return { source: { open: () => store.getShard(backup, sealed, keys), sameOrder: true }, slots };
   const offset = point.shards.find((it) => it.shard === shard)?.offset;
   if (offset === undefined) throw new RolloutError('BadInput', `the point has no ${shard}`);
   const archive = await ArchiveStore.open(origin);
   // Its own server: that of the deployment which is written to may lack the release.
   const { servers } = origin.platform;
   const { signal } = context;
-  return {
-    open: () => snapshotAt({ backups: store, archive, keys, backup, shard: sealed, offset, servers, signal }),
-    sameOrder: false,
-  };
+  const open = (): AsyncIterable<Buffer> =>
+    snapshotAt({ backups: store, archive, keys, backup, shard: sealed, offset, servers, signal });
+  return { source: { open, sameOrder: false }, slots };
 }
 
 /** @throws RolloutError Degraded where a slot has no place, or is on its way */

@@ -46,6 +46,8 @@ export interface ShardForecast {
   /** That it can't hold, or of which it can't hold something. */
   lacking: Lacking;
   functions: number;
+  /** That the target has in the shard's slots and the backup has not, where these are to be removed; some of them. */
+  others?: { count: number; examples: string[] };
   /** Memory of the server that wrote it, where it said so, bytes. */
   usedMemoryBytes?: number;
   /** Of keys and values that would be written, by the primary that serves their slots now. */
@@ -57,6 +59,8 @@ export interface RestoreForecast extends RestoreOf {
   deployment: string;
   takenAt: string;
   existing: Existing;
+  /** What is not in the backup is removed. */
+  exactly: boolean;
   shards: ShardForecast[];
   targets: RestoreTarget[];
   /** What would be written, replaced, left as it is, left out. */
@@ -73,6 +77,8 @@ export interface Totals {
   written: number;
   replaced: number;
   kept: number;
+  /** Not in the backup. */
+  removed: number;
   /** In the target now. */
   targetKeys: number;
 }
@@ -90,6 +96,7 @@ export function totalsOfForecast(
     written: existing === 'replace' ? due : due - present,
     replaced: existing === 'replace' ? present : 0,
     kept: existing === 'replace' ? 0 : present,
+    removed: sum((it) => it.others?.count ?? 0),
     targetKeys: targets.reduce((total, { keys }) => total + keys, 0),
   };
 }
@@ -138,7 +145,7 @@ export function sourceText({ backup, from, point, keys, slots }: RestoreOf, depl
 
 /** What would happen, a line each; the first is the whole in one sentence. */
 export function forecastText(forecast: RestoreForecast): string[] {
-  const { deployment, totals, shards, targets, tooLarge, existing } = forecast;
+  const { deployment, totals, shards, targets, tooLarge, existing, exactly } = forecast;
   const { keys, selected, expired, present, written, replaced, targetKeys } = totals;
   const what = selected === keys ? count(keys, 'key') : `${selected.toLocaleString('en')} of its ${count(keys, 'key')}`;
   const functions = Math.max(0, ...shards.map((it) => it.functions));
@@ -148,7 +155,7 @@ export function forecastText(forecast: RestoreForecast): string[] {
     targetKeys === 0
       ? `${deployment} has no keys now.`
       : present === 0
-        ? `${deployment} has ${count(targetKeys, 'key')} now, none of them in what is restored: they stay.`
+        ? `${deployment} has ${count(targetKeys, 'key')} now, none of them in what is restored${exactly ? '' : ': they stay'}.`
         : `${deployment} has ${count(targetKeys, 'key')} now. ${count(present, 'key')} of the backup ${present === 1 ? 'is' : 'are'} there already: ${
             existing === 'replace'
               ? `${replaced.toLocaleString('en')} would be OVERWRITTEN.`
@@ -156,6 +163,7 @@ export function forecastText(forecast: RestoreForecast): string[] {
                 ? 'they stay as they are.'
                 : 'it would be refused; --keep leaves them as they are, --replace overwrites them.'
           }`,
+    ...(exactly ? [removedText(forecast)] : []),
     ...(functions > 0
       ? [`${count(functions, 'function library').replace('librarys', 'libraries')} would be loaded.`]
       : []),
@@ -175,6 +183,14 @@ export const forbidden = (targets: readonly RestoreTarget[]): string[] =>
       `user '${user}' may not use ${commands.join(', ')} at ${address}, which a restore needs: ACL SETUSER ${user} ${rules.join(' ')}`,
     ];
   });
+
+/** What is removed is not to be got back. */
+function removedText({ deployment, totals, shards }: RestoreForecast): string {
+  const { removed } = totals;
+  if (removed === 0) return `${deployment} has nothing in what is restored that is not in the backup.`;
+  const some = shards.flatMap(({ others }) => others?.examples ?? []).slice(0, 5);
+  return `${count(removed, 'key')} of ${deployment} ${removed === 1 ? 'is' : 'are'} not in the backup, or ${removed === 1 ? 'has' : 'have'} expired in it, and would be REMOVED (${some.join(', ')}${removed > some.length ? ', …' : ''}).`;
+}
 
 export const lackingOf = (all: readonly { lacking: Lacking }[]): Lacking => {
   const found: Lacking = {};
@@ -221,6 +237,15 @@ export interface ComparedShard {
   examples: string[];
 }
 
+/** What was removed of the target because one shard of the backup has it not. */
+export interface RemovedOthers {
+  shard: string;
+  removed: number;
+  /** Written again while it was removed, or since. */
+  left: number;
+  examples: string[];
+}
+
 /** How a restore ended. */
 export interface RestoreResult extends RestoreOf {
   deployment: string;
@@ -228,6 +253,8 @@ export interface RestoreResult extends RestoreOf {
   confirmedBy?: string;
   restored: RestoredShard[];
   compared: ComparedShard[];
+  /** Where only what is in the backup was to be there. */
+  removed?: RemovedOthers[];
   /** The target was written to by others meanwhile, or may have been: what differs is theirs. */
   written: { keys: number; keysPerSecond: number; tookMs: number };
   liveWriters: boolean;
@@ -240,6 +267,7 @@ export function resultText({
   written,
   liveWriters,
   existing,
+  removed,
   ...of
 }: Omit<RestoreResult, 'compared'> & { compared: readonly ComparedShard[] }): string[] {
   const sum = <T>(all: readonly T[], value: (it: T) => number): number =>
@@ -258,9 +286,20 @@ export function resultText({
   return [
     `${deployment}: restored from ${sourceText(of, deployment)}: ${count(written.keys, 'key')} written in ${formatDuration(written.tookMs)} (${written.keysPerSecond.toLocaleString('en')} a second)${kept > 0 ? `, ${kept.toLocaleString('en')} kept as they were` : ''}${expired > 0 ? `, ${expired.toLocaleString('en')} had expired` : ''}${refused > 0 ? `, ${refused.toLocaleString('en')} that it can't hold` : ''}.`,
     `Compared: ${count(same, 'key')} as in the backup${others === 0 ? '' : `, ${different.toLocaleString('en')} other than in it and ${missing.toLocaleString('en')} not there: ${existing === 'replace' || !liveWriters ? '' : 'kept, or '}${liveWriters ? 'written since by others' : 'kept as they were'}`}.`,
+    ...(removed === undefined
+      ? []
+      : [
+          `Removed: ${count(
+            sum(removed, (it) => it.removed),
+            'key',
+          )} that ${sum(removed, (it) => it.removed) === 1 ? 'was' : 'were'} not in the backup${leftText(sum(removed, (it) => it.left))}.`,
+        ]),
     ...lackingText(lackingOf(restored)),
   ];
 }
+
+const leftText = (left: number): string =>
+  left === 0 ? '' : `; ${left.toLocaleString('en')} were written since by others, and are there`;
 
 /** How far a restore is. */
 export interface RestoreProgress {

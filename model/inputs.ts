@@ -103,6 +103,7 @@ const verifyBackupInput = z
     deployment,
     backup,
     ...pointFields,
+    rate: z.int().min(1).optional().describe('Keys compared a second at the most.'),
     startedBy: startedBy.describe('Who asked for it.'),
   })
   .refine(isOnePoint, ONE_POINT);
@@ -138,6 +139,12 @@ export const restoreInput = z
       .describe(
         'Keys of the backup that are there already: refuse (nothing is loaded), keep (they stay as they are), replace (overwritten).',
       ),
+    exactly: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Keys that are not in the backup are removed, among those that keys and slots mean. Needs existing: replace.',
+      ),
     confirm: z
       .string()
       .optional()
@@ -151,7 +158,11 @@ export const restoreInput = z
       .describe('Only say what would be done; under the id redis/<deployment>/restore-plan.'),
     startedBy: startedBy.describe('Who asked for it.'),
   })
-  .refine(isOnePoint, ONE_POINT);
+  .refine(isOnePoint, ONE_POINT)
+  .refine(({ exactly, existing }) => !exactly || existing === 'replace', {
+    path: ['exactly'],
+    message: 'expected existing: replace beside it: what is kept as it is may be other than in the backup',
+  });
 export type RestoreInput = z.output<typeof restoreInput>;
 
 /** Input of the `drDrill` workflow. */

@@ -13,7 +13,14 @@ import type { AuditHead } from './audit/entry.js';
 import type { BackupManifest, BackupVerdict, ProvenShard, SealedShard } from './backup-manifest.js';
 import type { CheckResult } from './checks.js';
 import type { DrillRecord } from './drill.js';
-import type { ComparedShard, RestoredShard, RestoreOf, RestoreTarget, ShardForecast } from './backup-restore.js';
+import type {
+  ComparedShard,
+  RemovedOthers,
+  RestoredShard,
+  RestoreOf,
+  RestoreTarget,
+  ShardForecast,
+} from './backup-restore.js';
 import type { Policy } from './deployment.js';
 import type { PointAsked, RecoveryPoint } from './recovery-point.js';
 import type { GateResult } from './gates/evaluate.js';
@@ -298,8 +305,11 @@ export interface BackupActivities extends PruneActivities {
   ): Promise<BackupManifest>;
   /** Finds a backup, the newest where none is named. */
   readBackup(input: Order & { backup?: string }): Promise<{ backup: string; shards: string[] }>;
-  /** Opens a shard, reads it whole, and has a server of its release load it. */
-  proveShard(input: Order & { backup: string; shard: string }): Promise<ProvenShard>;
+  /**
+   * Opens a shard, reads it whole, has a server of its release load it, and compares what that serves with the shard, at most
+   * `rate` keys a second.
+   */
+  proveShard(input: Order & { backup: string; shard: string; rate?: number }): Promise<ProvenShard>;
   recordVerdict(input: Order & { verdict: BackupVerdict }): Promise<void>;
   /** Finds the backup to begin from, and of each shard the exact offset. */
   resolvePoint(input: Order & { point: PointAsked }): Promise<RecoveryPoint>;
@@ -331,11 +341,15 @@ export interface RestoreActivities {
     input: Order & Pick<RestoreInput, 'backup' | 'from'> & { point?: PointAsked },
   ): Promise<RestoreBeginning>;
   /** Reads a shard of the backup whole, and says what would come of it. Changes nothing. */
-  forecastShard(input: Order & RestoreOf & ShardToRestore & { ask: boolean }): Promise<ShardForecast>;
+  forecastShard(
+    input: Order & RestoreOf & ShardToRestore & { ask: boolean; exactly?: boolean },
+  ): Promise<ShardForecast>;
   /** Loads a shard of the backup. Goes on from where an earlier attempt was. */
   loadShard(
     input: Order & RestoreOf & ShardToRestore & { existing: 'keep' | 'replace'; functions: boolean; rate?: number },
   ): Promise<RestoredShard>;
+  /** Removes what the target has in a shard's slots and the backup has not; goes on with what an earlier attempt left. */
+  removeOthers(input: Order & RestoreOf & ShardToRestore): Promise<RemovedOthers>;
   /** How often each primary was written to so far, as it counts. */
   countWrites(input: Order): Promise<Record<string, string>>;
   /** Compares a shard of the backup, key by key, with what is there. */

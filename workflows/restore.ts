@@ -6,6 +6,7 @@ import {
   tooLargeFor,
   totalsOfForecast,
   type ComparedShard,
+  type RemovedOthers,
   type RestoredShard,
   type RestoreForecast,
   type RestoreOf,
@@ -43,7 +44,7 @@ export async function restore(raw: unknown): Promise<Ended<RestoreResult> | Rest
     if (dryRun) return dryRunOf(parsed.data);
   }
   return Run.of('restore', raw, async (run, input) => {
-    const { deployment, startedBy, existing, rate } = input;
+    const { deployment, startedBy, existing, exactly, rate } = input;
     const { order } = run;
     run.phase('assessing', `finding the backup, and looking at ${deployment}; nothing is written`);
     const found = await begin(order, input);
@@ -99,6 +100,21 @@ export async function restore(raw: unknown): Promise<Ended<RestoreResult> | Rest
     );
     const tookMs = Date.now() - begun;
 
+    const removed: RemovedOthers[] = [];
+    if (exactly) {
+      run.phase('restoring', `removing what of ${deployment} is not in ${sourceText(of, deployment)}`);
+      await whileNotAborted(run, () =>
+        inParallel(found.shards, SHARDS_AT_ONCE, async ({ shard, keys: expected }) => {
+          const summary = `remove what is not in ${shard} of ${of.backup}`;
+          removed.push(
+            await run.step(`remove what is not in ${shard}`, { shard }, () =>
+              loads.removeOthers.executeWithOptions({ summary }, [{ ...order, ...of, shard, expected }]),
+            ),
+          );
+        }),
+      );
+    }
+
     run.phase('validating', `every key of ${sourceText(of, deployment)} against ${deployment}`);
     const seen: Record<string, number> = {};
     show('comparing', seen);
@@ -120,7 +136,10 @@ export async function restore(raw: unknown): Promise<Ended<RestoreResult> | Rest
     const liveWriters = JSON.stringify(before) !== JSON.stringify(after);
     const keys = restored.reduce((sum, it) => sum + it.written, 0);
     const written = { keys, keysPerSecond: Math.round((keys / Math.max(1, tookMs)) * 1000), tookMs };
-    const result = { ...of, deployment, existing, restored, compared, written, liveWriters };
+    const result = {
+      ...{ ...of, deployment, existing, restored, compared, written, liveWriters },
+      ...(exactly ? { removed } : {}),
+    };
     expectAsInBackup(result);
     run.concluded = resultText(result).join('\n');
     return input.confirm === undefined ? result : { ...result, confirmedBy: startedBy };
@@ -169,7 +188,7 @@ const ofThe = ({ backup, from, point }: RestoreBeginning, { keys, slots }: Resto
 
 async function forecastOf(
   order: Order,
-  { existing }: RestoreInput,
+  { existing, exactly }: RestoreInput,
   found: RestoreBeginning,
   of: RestoreOf,
 ): Promise<RestoreForecast> {
@@ -177,7 +196,7 @@ async function forecastOf(
   const ask = targets.some(({ keys }) => keys > 0);
   const shards: ShardForecast[] = [];
   await inParallel(found.shards, SHARDS_AT_ONCE, async ({ shard, keys: expected }) => {
-    const input = { ...order, ...of, shard, expected, ask };
+    const input = { ...order, ...of, shard, expected, ask, exactly };
     shards.push(await loads.forecastShard.executeWithOptions({ summary: `read ${shard} of ${of.backup}` }, [input]));
   });
   const { deployment } = order;
@@ -187,6 +206,7 @@ async function forecastOf(
     deployment,
     takenAt,
     existing,
+    exactly,
     shards,
     targets,
     totals,

@@ -140,7 +140,38 @@ test('the same deployment after a FLUSHALL: all, and what is there already stays
   expect(replaced).toMatchObject({ confirmedBy: 'ana', written: { keys: 300 } });
   await dataset.expectSame(1500);
   expect(await put(cluster, 'own', 'GET', 'own')).toBe('one');
-}, 240_000);
+
+  // Exactly as in the backup: nothing without being told, and only among what is meant.
+  await put(cluster, 'other', 'SET', 'other', 'two');
+  expect(await failureOf(restore({ deployment: 'orders', exactly: true }))).toMatchObject({
+    ...{ type: 'BadInput', message: like('exactly: expected existing: replace beside it') },
+  });
+  const exactly = { deployment: 'orders', existing: 'replace', exactly: true };
+  const told = await dryRun(exactly);
+  expect(told).toMatchObject({ totals: { present: 300, removed: 2 } });
+  const asked = await failureOf(restore(exactly));
+  expect(asked.message).toMatch(
+    /2 keys of orders are not in the backup.* would be REMOVED \((own, other|other, own)\)/,
+  );
+  expect(await put(cluster, 'own', 'GET', 'own')).toBe('one');
+  stage.keepWorker();
+  await stage.faults.draw(
+    ...(['before', 'after'] as const).map((when) => ({
+      activity: 'removeOthers' as const,
+      when,
+      kind: 'kill' as const,
+    })),
+  );
+  const meant = await restore({ ...exactly, keys: 'ow*', confirm: 'orders' });
+  expect(meant.result).toBe('completed');
+  expect(await put(cluster, 'own', 'EXISTS', 'own')).toBe(0);
+  expect(await stage.faults.unfired()).toEqual([]);
+  expect(await put(cluster, 'other', 'GET', 'other')).toBe('two');
+  const all = await restore({ ...exactly, confirm: 'orders' });
+  expect(all).toMatchObject({ result: 'completed', statement: like('Removed: 1 key that was not in the backup.') });
+  expect(await keysOf(cluster)).toHaveLength(300);
+  await dataset.expectSame(1500);
+}, 300_000);
 
 test('a cluster of two shards and one of four, an older release, a pattern and a range of slots', async () => {
   await using cluster = await Sandbox.cluster({ release: '8.0', replicasEach: 0 });

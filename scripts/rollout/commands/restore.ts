@@ -23,6 +23,7 @@ interface RestoreOptions {
   slots?: string[];
   keep?: true;
   replace?: true;
+  exactly?: true;
   rate?: number;
   dryRun?: true;
   yes?: string;
@@ -38,12 +39,14 @@ export function restoreCommand(): Command {
       'Loads a backup into the deployment that it was taken of, or into another: of fewer or more shards, of a newer or an ' +
       'older release. The backup is read whole first, and what would be done is said; into a deployment that has keys it ' +
       'goes on only once its name was typed (--yes) or people approve. Keys that are there already: nothing is loaded, ' +
-      'unless --keep or --replace says what becomes of them. Keys that are not in the backup stay. Afterwards every key is ' +
+      'unless --keep or --replace says what becomes of them. Keys that are not in the backup stay, unless --exactly removes ' +
+      'them. Afterwards every key is ' +
       'compared with the backup. --dry-run changes nothing.',
     examples: [
       ['rollout restore orders --dry-run', 'what the newest backup would bring back'],
       ['rollout restore orders --keep', 'what is missing; what is there stays'],
       ["rollout restore orders --keys 'cart:*' --replace --yes orders", 'carts as they were'],
+      ["rollout restore orders --keys 'cart:*' --exactly --dry-run", 'and which carts would be removed'],
       ['rollout restore orders --before FLUSHALL --replace', 'as it was just before the last one'],
       ['rollout restore orders-copy --from orders --rate 20000', 'into another deployment, slowly'],
     ],
@@ -62,6 +65,7 @@ export function restoreCommand(): Command {
     )
     .option('--keep', 'keys that are there already stay as they are')
     .option('--replace', 'keys that are there already are overwritten')
+    .option('--exactly', 'as --replace, and keys that are not in the backup are removed: of those that are meant')
     .addOption(new Option('--rate <keys>', 'keys a second at the most, of all shards together').argParser(Number))
     .option('--dry-run', 'only say what would be done')
     .option('--yes <name>', 'the name of the deployment once more: yes, although it has keys')
@@ -71,12 +75,14 @@ export function restoreCommand(): Command {
 }
 
 async function restore(deployment: string, options: RestoreOptions): Promise<void> {
-  const { backup, at, before, offset, from, keys, slots, rate, yes, keep, replace } = options;
-  if (keep && replace) throw new Complaint('usage', '--keep and --replace: expected one of them, found both');
+  const { backup, at, before, offset, from, keys, slots, rate, yes, keep, exactly } = options;
+  const replace = options.replace ?? exactly;
+  if (keep && replace)
+    throw new Complaint('usage', `--keep and --${exactly ? 'exactly' : 'replace'}: expected one of them, found both`);
   const raw = {
     ...{ deployment, startedBy: identity(options.as) },
     ...Object.fromEntries(
-      Object.entries({ backup, at, before, offset, from, keys, slots, rate, confirm: yes }).filter(
+      Object.entries({ backup, at, before, offset, from, keys, slots, rate, exactly, confirm: yes }).filter(
         ([, value]) => value !== undefined,
       ),
     ),
