@@ -6,10 +6,12 @@ import { RolloutError } from '../model/failures.js';
 import type { BackupActivities } from '../model/work.js';
 import { RdbReader } from '../redis/rdb/reader.js';
 import type { RdbSummary } from '../redis/rdb/tally.js';
+import { compareWithSnapshot } from '../redis/verify/against-snapshot.js';
+import { SAMPLE } from '../redis/verify/keys.js';
 import { holdBackup } from './backup-users.js';
 import { contextFor, heartbeating } from './context.js';
 import type { Dependencies } from './dependencies.js';
-import { loadIntoScratch } from './scratch-server.js';
+import { scratchServer } from './scratch-server.js';
 import { serverFor } from './server-for.js';
 
 /** A backup is worth what a server makes of it: each shard is loaded by one of its release, which is then thrown away. */
@@ -46,23 +48,26 @@ export function proveBackupActivities(
           }
           expectCounts(of, reader.end());
         }
-        const server = await serverFor(shard.release, deployment.platform.servers);
-        if (server) {
-          const databases = 1 + Math.max(0, ...shard.databases.map(({ index }) => index));
-          const found = await loadIntoScratch({ program: server.program, rdb: rdb(shard), databases, signal });
-          for (const { index, keys: count } of shard.databases)
-            if (found.get(index) !== count)
-              throw damaged(
-                shard.object,
-                `${server.release} has loaded ${found.get(index) ?? 0} keys of database ${index}, the manifest says ${count}`,
-              );
-        } // eslint-disable-next-line @typescript-eslint/no-unused-vars -- read to its end, which is what is asked
-        else for await (const _ of rdb(shard)) continue;
-        return {
-          ...{ shard: shard.shard, keys: shard.keys },
-          ...(server ? { restoredBy: server.release } : {}),
+        const proven = (more: Partial<ProvenShard>): ProvenShard => ({
+          ...{ shard: shard.shard, keys: shard.keys, ...more },
           tookMs: Math.round(performance.now() - begun),
-        } satisfies ProvenShard;
+        });
+        const server = await serverFor(shard.release, deployment.platform.servers);
+        if (!server) {
+          // eslint-disable-next-line @typescript-eslint/no-unused-vars -- read to its end, which is what is asked
+          for await (const _ of rdb(shard)) continue;
+          return proven({});
+        }
+        const databases = 1 + Math.max(0, ...shard.databases.map(({ index }) => index));
+        await using scratch = await scratchServer({ program: server.program, rdb: rdb(shard), databases, signal });
+        expectLoaded(shard, scratch.keys, server.release);
+        const compared = await expectSame(shard, server.release, {
+          ...{ snapshot: store.getShard(input.backup, shard, keys), node: scratch.endpoint, signal },
+          ...(deployment.policy.verify === 'sample' ? { sample: SAMPLE } : {}),
+          ...(input.rate === undefined ? {} : { rate: input.rate }),
+          onProgress: (count) => progress({ compared: count, of: shard.keys }),
+        });
+        return proven({ restoredBy: server.release, compared });
       }),
 
     recordVerdict: (input) =>
@@ -79,6 +84,32 @@ export async function heldBackup(store: BackupStore, deployment: Deployment, ask
   const backup = await chosenBackup(store, name, asked);
   await holdBackup(deployment, backup);
   return chosenBackup(store, name, backup);
+}
+
+function expectLoaded({ object, databases }: SealedShard, found: Map<number, number>, release: string): void {
+  for (const { index, keys } of databases)
+    if (found.get(index) !== keys)
+      throw damaged(
+        object,
+        `${release} has loaded ${found.get(index) ?? 0} keys of database ${index}, the manifest says ${keys}`,
+      );
+}
+
+/** What the server has made of it against our own reading of it. */
+async function expectSame(
+  { object, databases, keys, expires }: SealedShard,
+  release: string,
+  input: Omit<Parameters<typeof compareWithSnapshot>[0], 'keys' | 'expires' | 'databases'>,
+): Promise<ProvenShard['compared']> {
+  const indexes = databases.map(({ index }) => index);
+  const found = await compareWithSnapshot({ ...input, keys, expires, databases: indexes.length === 0 ? [0] : indexes });
+  const { different, missing, others, examples, compared, expired } = found;
+  if (different + missing + others > 0)
+    throw damaged(
+      object,
+      `${release} serves ${different} keys otherwise than they are in it, lacks ${missing}, and has ${others} others: ${examples.slice(0, 5).join('; ')}`,
+    );
+  return { keys: found.keys - expired, values: compared, expired };
 }
 
 /** The one that is named, or the newest that has every slot. @throws RolloutError BadInput where there is none; Damaged */

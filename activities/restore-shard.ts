@@ -186,7 +186,8 @@ async function compare(
     ...(deployment.policy.verify === 'sample' ? { sample: 10_000 } : {}),
     onProgress: (keys) => tell({ compared: keys, of: backup.keys }),
   });
-  const { keys, expired, compared, different, examples } = found;
+  const { keys, expired, compared, examples } = found;
+  const different = found.different + found.missing + found.others;
   if (different > 0)
     throw new RolloutError(
       'Different',

@@ -80,6 +80,11 @@ export const backupVerdict = z.strictObject({
       keys: count,
       /** The release of the server that has loaded it; absent where none of it was at hand. */
       restoredBy: z.string().optional(),
+      /**
+       * What that server then had, against the backup read once more: keys that are there, of those the ones whose value and
+       * expiry were compared, and keys that had expired by then. Absent in verdicts before there was such a comparison.
+       */
+      compared: z.strictObject({ keys: count, values: count, expired: count }).optional(),
       tookMs: count,
     }),
   ),

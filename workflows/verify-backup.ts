@@ -13,7 +13,7 @@ import { badInput, failureTypeOf, messageOf, stopped } from './failure.js';
 export async function verifyBackup(raw: unknown): Promise<BackupVerdict | PointVerdict> {
   const parsed = workflowSchemas.verifyBackup.safeParse(raw);
   if (!parsed.success) throw badInput('BadInput', `verifyBackup: ${inputProblems(parsed.error, raw)}`);
-  const { deployment, backup: asked } = parsed.data;
+  const { deployment, backup: asked, rate } = parsed.data;
   const order = { deployment, operation: `${deployment}/${workflowInfo().runId}` };
   const point = pointOf(parsed.data);
   if (point) return verifyPoint(order, point);
@@ -35,7 +35,11 @@ export async function verifyBackup(raw: unknown): Promise<BackupVerdict | PointV
     for (const shard of found.shards) {
       setCurrentDetails(`Backup ${id} of ${deployment}: ${shards.length} of ${found.shards.length} shards are proven.`);
       const summary = `restore ${shard} into a server of its own`;
-      shards.push(await acts.proveShard.executeWithOptions({ summary }, [{ ...order, backup: id, shard }]));
+      shards.push(
+        await acts.proveShard.executeWithOptions({ summary }, [
+          { ...order, backup: id, shard, ...(rate === undefined ? {} : { rate }) },
+        ]),
+      );
     }
     const restored = shards.every(({ restoredBy }) => restoredBy !== undefined);
     return await record(id, { result: restored ? 'restored' : 'read' });

@@ -13,9 +13,19 @@ const asked: readonly (readonly string[])[] = [
   ['CLIENT', 'LIST'],
   ['CLIENT', 'KILL', 'ID', nowhere],
   ['WAIT', nowhere, nowhere],
+  ['TIME'],
+  ['SCAN', nowhere],
   ['EXISTS', nowhere],
   ['GET', nowhere],
   ['DUMP', nowhere],
+  ['MEMORY', 'USAGE', nowhere],
+  ...['STRLEN', 'LLEN', 'SCARD', 'HLEN', 'ZCARD', 'XLEN'].map((it) => [it, nowhere]),
+  ...['GETRANGE', 'LRANGE', 'ZRANGE'].map((it) => [it, nowhere, '0', '0']),
+  ...['SSCAN', 'HSCAN'].map((it) => [it, nowhere, '0']),
+  ['XRANGE', nowhere, '-', '+'],
+  ['XINFO', 'STREAM', nowhere],
+  ['XINFO', 'GROUPS', nowhere],
+  ['XPENDING', nowhere, 'g'],
   ['PTTL', nowhere],
   ['SET', nowhere, 'v', 'PX', nowhere],
   ['SETRANGE', nowhere, nowhere, 'v'],
@@ -43,7 +53,7 @@ const inEffect: readonly (readonly string[])[] = [
   ['XCLAIM', nowhere, 'g', 'c', '0', '1-1'],
   ['MULTI'],
 ];
-const containers = ['CLIENT', 'XGROUP'];
+const containers = ['CLIENT', 'MEMORY', 'XGROUP', 'XINFO'];
 
 /**
  * Commands that the connection's user may not use of those that a backup is loaded and compared with, `~*` where it may not

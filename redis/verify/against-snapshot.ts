@@ -1,129 +1,145 @@
-import { RolloutError } from '../../model/failures.js';
-import { connect, type Endpoint, type NodeConnection } from '../connection.js';
-import { readDump } from '../rdb/dump.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Endpoint } from '../connection.js';
 import { RdbReader } from '../rdb/reader.js';
+import { ComparedNode } from './compared-node.js';
+import { foundNothing, type Found, type Wanted } from './snapshot-batch.js';
 import { ValueDigest } from './value-digest.js';
 
-export interface SnapshotComparison {
-  /** Keys in the file, and those of them that had expired by now. */
-  keys: number;
-  expired: number;
-  /** Whose values were compared. */
-  compared: number;
-  /** Missing, of another value, or not in the file at all. */
-  different: number;
-  missing: number;
-  /** Some of them. */
-  examples: string[];
-}
-
-interface ComparingInput {
-  /** Of the node's own release. */
+export interface SnapshotInput {
   snapshot: AsyncIterable<Buffer>;
-  /** How many keys it has. */
-  keys: number;
-  /** A node that was started on it, and takes no writes. */
-  node: Endpoint;
-  /** Compares about this many in place of all; that each key is there is looked at all the same. */
-  sample?: number;
+  /** Everybody who may have a key, and who has this one. */
+  nodes: readonly ComparedNode[];
+  nodeOf: (key: Buffer, database: number) => ComparedNode;
+  /** Which keys are meant (default: all). */
+  selects?: (key: Buffer) => boolean;
+  /** Compares the value of one of so many keys (default: of each); that each key is there is looked at all the same. */
+  every?: number;
+  /** Does not ask when a key expires that expires nowhere in the snapshot (default: of each it is asked). */
+  onlyExpiring?: boolean;
+  /** Keys a second at the most. */
+  rate?: number;
   onProgress?: (keys: number) => void;
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
-/** A key as the file has it. */
-interface Wanted {
-  key: Buffer;
-  expiresAt?: number;
-  /** Absent where only its presence is looked at. */
-  digest?: string;
-}
+type Seen = Required<Omit<Wanted, 'expiry'>>;
 
-const BATCH = 200;
-const EXAMPLES = 20;
-/** A node may expire a key when its own clock says so, which is not ours, ms. */
-const CLOCK_MS = 2000;
+/** Larger values are read in parts on both sides. */
+const RAW_BYTES = 64 * 1024;
 
 /**
- * Compares what a node has with the file that it was started on, value by value, whatever their encodings: each is decoded
- * here, the node's from DUMP. Memory is bounded.
+ * Compares what nodes have with a snapshot, key by key: values whatever their encodings, and expiries. Memory is bounded, but
+ * for single long strings of the snapshot.
  *
- * @throws RolloutError BackupFailed where the file is damaged; Unreachable, NodeHung
+ * @throws RolloutError RolesUnsettled, Unreachable, NodeHung, MissingPermission; BackupFailed and whatever the snapshot throws
  */
-export async function compareWithSnapshot(input: ComparingInput): Promise<SnapshotComparison> {
-  const { snapshot, node, keys, sample, onProgress, signal } = input;
-  await using connection = await connect(node, { timeoutMs: 60_000 });
-  const found: SnapshotComparison = { keys: 0, expired: 0, compared: 0, different: 0, missing: 0, examples: [] };
-  const every = sample === undefined ? 1 : Math.max(1, Math.floor(keys / sample));
-  const reader = new RdbReader({});
-  let batch: Wanted[] = [];
-  let digest = new ValueDigest();
-  const flush = async (): Promise<void> => {
-    signal?.throwIfAborted();
-    await compareBatch(connection, batch, found);
-    batch = [];
-    onProgress?.(found.keys);
+export async function compareSnapshot(input: SnapshotInput): Promise<Found> {
+  const { nodes, nodeOf, selects, every = 1, onlyExpiring = false, rate, onProgress, signal } = input;
+  const found = foundNothing();
+  const begun = performance.now();
+  let read = 0;
+  const add = ({ key, expiresAt, value }: Seen, database: number, bytes: number): void => {
+    const byValue = read++ % every === 0;
+    if (expiresAt !== undefined && expiresAt <= Date.now()) {
+      found.expired++;
+      return;
+    }
+    found.keys++;
+    const node = nodeOf(key, database);
+    const expiry = byValue && (!onlyExpiring || expiresAt !== undefined);
+    if (byValue) node.add({ key, expiresAt, value, expiry }, bytes, found);
+    else node.add({ key, expiresAt, expiry }, key.length, found);
   };
-  for await (const chunk of snapshot)
+  let digest = new ValueDigest('pages');
+  const reader = new RdbReader({
+    ...(selects ? { keep: selects } : {}),
+    raw: {
+      upTo: RAW_BYTES,
+      may: () => true,
+      take: ({ database, key, expiresAt, code, value, format }) =>
+        add({ key, expiresAt, value: { code, raw: value, format } }, database, value.length),
+    },
+  });
+  for await (const chunk of input.snapshot) {
     for (const record of reader.read(chunk)) {
       if (record.kind !== 'key') continue;
-      if (record.first) digest = new ValueDigest();
-      const wanted = found.keys % every === 0;
-      if (wanted) digest.add(record.part);
-      if (!record.last) continue;
-      const { key, expiresAt } = record;
-      const value = wanted ? digest.value() : undefined;
-      batch.push({
-        key: Buffer.from(key),
-        ...(expiresAt === undefined ? {} : { expiresAt }),
-        ...(value === undefined ? {} : { digest: value }),
-      });
-      found.keys++;
-      if (batch.length >= BATCH) await flush();
+      const { database, key, expiresAt, type, part, first, last } = record;
+      if (first && last && part.type === 'string' && part.value.length <= RAW_BYTES) {
+        add({ key, expiresAt, value: { text: part.value } }, database, part.value.length);
+        continue;
+      }
+      if (first) digest = new ValueDigest('pages');
+      digest.add(part);
+      if (!last) continue;
+      add({ key: Buffer.from(key), expiresAt, value: { digest: digest.value(), type } }, database, RAW_BYTES);
     }
-  await flush();
+    signal?.throwIfAborted();
+    for (const node of nodes) await node.settled();
+    onProgress?.(read);
+    const aheadMs = rate === undefined ? 0 : (read / rate) * 1000 - (performance.now() - begun);
+    if (aheadMs > 1) await sleep(aheadMs, undefined, signal ? { signal } : {});
+  }
   reader.end();
-  // One that has expired may be counted for a while yet.
-  const more = Number(await connection.call('DBSIZE')) - (found.keys - found.missing);
-  if (more > 0) note(found, `${more} keys that are not in the file`, more);
+  for (const node of nodes) node.flush(found);
+  for (const node of nodes) await node.settled(0);
   return found;
 }
 
-async function compareBatch(
-  connection: NodeConnection,
-  batch: readonly Wanted[],
-  found: SnapshotComparison,
-): Promise<void> {
-  const asked = batch.map(({ key, digest }) => (digest === undefined ? ['EXISTS', key] : ['DUMP', key]));
-  const replies = await connection.pipeline(asked, { buffers: true });
-  for (const [i, { key, expiresAt, digest }] of batch.entries()) {
-    const reply = replies[i];
-    if (reply instanceof Error) {
-      // For another try: only that its slot is not here says something about the key.
-      if (!/^(MOVED|ASK) /.test(reply.message))
-        throw new RolloutError('Unreachable', `${connection.address}: ${reply.message}`);
-      note(found, `${printable(key)} is of another shard by now`);
-      continue;
-    }
-    const isThere = digest === undefined ? Number(reply) === 1 : reply !== null;
-    if (!isThere) {
-      if (expiresAt !== undefined && expiresAt <= Date.now() + CLOCK_MS) found.expired++;
-      else {
-        found.missing++;
-        note(found, `${printable(key)} is missing`);
-      }
-      continue;
-    }
-    if (digest === undefined) continue;
-    found.compared++;
-    const own = new ValueDigest();
-    for (const part of readDump(reply as Buffer)) own.add(part);
-    if (own.value() !== digest) note(found, `${printable(key)} has another value`);
+export interface NodeComparison extends Omit<Found, 'same'> {
+  /** That the node has and the snapshot has not. */
+  others: number;
+}
+
+/**
+ * Compares a node that nobody writes to with the snapshot that it was started on: its keys, expired ones among them, and what is
+ * there besides.
+ *
+ * @param input.expires of a node that removes nothing by itself, a replica without a primary: how many keys of the snapshot
+ *   expire. The node has counted its own; then only those are asked when
+ *
+ * @throws RolloutError as `compareSnapshot`
+ */
+export async function compareWithSnapshot({
+  node,
+  databases = [0],
+  keys,
+  expires,
+  sample,
+  ...input
+}: Pick<SnapshotInput, 'snapshot' | 'rate' | 'onProgress' | 'signal'> & {
+  node: Endpoint;
+  /** Indexes of those that the snapshot has keys in. */
+  databases?: readonly number[];
+  /** How many keys the snapshot has. */
+  keys: number;
+  expires?: number;
+  /** Compares the values of about this many in place of all. */
+  sample?: number;
+}): Promise<NodeComparison> {
+  const opened = new Map<number, ComparedNode>();
+  try {
+    for (const database of databases)
+      opened.set(database, await ComparedNode.open(node, { database, signal: input.signal }));
+    const every = sample === undefined ? 1 : Math.max(1, Math.floor(keys / sample));
+    const nodes = [...opened.values()];
+    const nodeOf = (_: Buffer, database: number): ComparedNode => {
+      const found = opened.get(database);
+      if (!found) throw new Error(`database ${database} was not named`);
+      return found;
+    };
+    const onlyExpiring = expires !== undefined;
+    const { keys: due, expired, missing, ...found } = await compareSnapshot({ ...input, nodes, nodeOf, every, onlyExpiring }); // prettier-ignore
+    const sizes = await Promise.all(nodes.map((it) => it.keys()));
+    const there = sizes.reduce((sum, size) => sum + size, 0);
+    // One that has expired may be counted for a while yet.
+    const others = Math.max(0, there - (due + expired - missing));
+    const { compared, examples } = found;
+    const expiring = expires === undefined ? 0 : Math.abs(((await nodes[0]?.expiring()) ?? 0) - expires);
+    const different = found.different + (found.different === 0 && missing === 0 && others === 0 ? expiring : 0);
+    if (different > found.different) examples.push(`${expiring} keys more expire, or less, than in the snapshot`);
+    if (others > 0) examples.push(`${others} keys that are not in the snapshot`);
+    return { keys: due + expired, expired, compared, different, missing, others, examples };
+  } finally {
+    for (const it of opened.values()) it[Symbol.dispose]();
   }
 }
-
-function note(found: SnapshotComparison, what: string, count = 1): void {
-  found.different += count;
-  if (found.examples.length < EXAMPLES) found.examples.push(what);
-}
-
-const printable = (key: Buffer): string => JSON.stringify(key.toString('latin1').slice(0, 100));

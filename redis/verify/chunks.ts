@@ -107,13 +107,13 @@ function add(digest: Digest, label: string, reply: Reply): void {
   }
 }
 
-function fieldOf(pairs: Reply[], name: string): Reply {
+export function fieldOf(pairs: Reply[], name: string): Reply {
   for (let i = 0; i + 1 < pairs.length; i += 2) if (textOf(pairs[i]) === name) return pairs[i + 1] ?? null;
   return null;
 }
 
 /** The smallest id behind an entry's: the exclusive ranges `(id` came with 6.2. */
-function after(entry: Reply | undefined): string {
+export function after(entry: Reply | undefined): string {
   const [ms = '0', sequence = '0'] = textOf(Array.isArray(entry) ? entry[0] : undefined).split('-');
   const next = BigInt(sequence) + 1n;
   return next > 0xffffffffffffffffn ? `${BigInt(ms) + 1n}-0` : `${ms}-${next}`;

@@ -75,9 +75,15 @@ export class Pipe implements Disposable {
   }
 
   #write(commands: readonly Command[]): Promise<Reply[]> {
+    return this.sendEncoded(encode(commands, this.endpoint.commands), commands.length);
+  }
+
+  /** As `send`, of commands that are written already, so many of them. */
+  sendEncoded(bytes: Buffer, due: number): Promise<Reply[]> {
+    if (this.#failure) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
-      this.#flights.push({ due: commands.length, replies: [], resolve, reject });
-      this.socket.write(encode(commands, this.endpoint.commands));
+      this.#flights.push({ due, replies: [], resolve, reject });
+      this.socket.write(bytes);
     });
   }
 

@@ -1,15 +1,20 @@
 import { createHash } from 'node:crypto';
-import type { Elements, StreamPiece } from '../rdb/elements.js';
+import type { Elements, StreamEntry, StreamPiece } from '../rdb/elements.js';
 
-/** A value's digest, piece by piece; in whichever order a set, a hash or a sorted set comes. */
+/**
+ * What of a stream counts: `all`; `any release`, without what an older one does not keep (counters, idle consumers); or
+ * `pages`, what can be read of it in parts: entries, last ids, and whose the pending ones are.
+ */
+export type OfStreams = 'all' | 'any release' | 'pages';
+
+/** A value's digest, piece by piece; in whichever order a set, a hash or a sorted set comes, however it is cut into pieces. */
 export class ValueDigest {
   readonly #ordered = createHash('sha1');
   readonly #sum = Buffer.alloc(20);
   #comparable = true;
   #begun = false;
 
-  /** @param acrossReleases leaves out what an older release does not keep of a stream: counters, and idle consumers */
-  constructor(private readonly acrossReleases = false) {}
+  constructor(private readonly ofStreams: OfStreams = 'all') {}
 
   add(part: Elements): void {
     if (!this.#begun) this.#ordered.update(part.type);
@@ -19,24 +24,27 @@ export class ValueDigest {
         this.#ordered.update(part.value);
         break;
       case 'list':
-        for (const element of part.elements) this.#ordered.update(framed(element));
+        for (const element of part.elements) this.#ordered.update(lengthOf(element)).update(element);
         break;
       case 'set':
         for (const element of part.elements) this.#mix(element);
         break;
       case 'zset':
-        for (const [i, member] of part.elements.entries()) this.#mix(framed(member), String(part.scores[i]));
+        for (const [i, member] of part.elements.entries()) this.#mix(lengthOf(member), member, String(part.scores[i]));
         break;
       case 'hash':
         // A field may have expired meanwhile.
         if (part.expiries) this.#comparable = false;
-        for (let i = 0; i < part.elements.length; i += 2)
-          this.#mix(framed(part.elements[i] ?? none), part.elements[i + 1] ?? none);
+        for (let i = 0; i < part.elements.length; i += 2) {
+          const field = part.elements[i] ?? none;
+          this.#mix(lengthOf(field), field, part.elements[i + 1] ?? none);
+        }
         break;
       case 'stream':
         // Where its pieces are parted depends on how it is kept.
-        if (part.piece === 'entries') for (const entry of part.entries) this.#ordered.update(JSON.stringify(entry));
-        else this.#ordered.update(JSON.stringify(this.acrossReleases ? keptByAll(part) : part));
+        if (part.piece === 'entries') for (const entry of part.entries) this.#entry(entry);
+        else if (this.ofStreams === 'pages') this.#page(part);
+        else this.#ordered.update(JSON.stringify(this.ofStreams === 'all' ? part : keptByAll(part)));
         break;
       case 'module':
         this.#comparable = false;
@@ -47,6 +55,19 @@ export class ValueDigest {
   value(): string | undefined {
     if (!this.#comparable) return undefined;
     return this.#ordered.copy().update(this.#sum).digest('hex');
+  }
+
+  #entry({ id, fields }: StreamEntry): void {
+    this.#ordered.update(`${id} ${fields.length} `);
+    for (const field of fields) this.#ordered.update(lengthOf(field)).update(field);
+  }
+
+  #page(part: Exclude<StreamPiece, { piece: 'entries' }>): void {
+    if (part.piece === 'about') this.#mix('last ', part.about.lastId);
+    else if (part.piece === 'group') this.#mix('group ', lengthOf(part.group.name), part.group.name, part.group.lastId);
+    else
+      for (const { id } of part.pending)
+        this.#mix('pending ', lengthOf(part.group), part.group, lengthOf(part.consumer), part.consumer, id);
   }
 
   #mix(...pieces: (Buffer | string)[]): void {
@@ -65,9 +86,5 @@ function keptByAll(piece: StreamPiece): unknown {
 }
 
 const none = Buffer.alloc(0);
-
-function framed(bytes: Buffer): Buffer {
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(bytes.length);
-  return Buffer.concat([length, bytes]);
-}
+/** So that no two rows of elements run into the same bytes. */
+const lengthOf = (bytes: Buffer): string => `${bytes.length}:`;

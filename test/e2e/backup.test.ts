@@ -298,9 +298,10 @@ test('a bit that was turned, and an object that was cut, swapped or taken away, 
   await expect(store.manifest(manifest.backup)).rejects.toThrow(`it is the manifest of orders ${first.backup}`);
 }, 120_000);
 
-test('rollout backup, backups and backup verify, as a person uses them', async () => {
+test('rollout backup, backups and backup verify, as a person uses them; a server that serves another value is found', async () => {
   await using cluster = await Sandbox.cluster({ release: '7.0', primaries: 1 });
-  await Dataset.write(cluster, 100);
+  await Dataset.write(cluster, 99);
+  await cluster.ask(cluster.nodes[0]?.address, 'SET', 'price', 'of-19-euro');
   await stage.deploy('orders', cluster, { backup: toFolder() });
   const environment = { ...process.env, TEMPORAL_ADDRESS: stage.address, ROLLOUT_DEPLOYMENTS: stage.deployments };
   const rollout = async (...words: string[]): Promise<string> => {
@@ -314,8 +315,34 @@ test('rollout backup, backups and backup verify, as a person uses them', async (
   expect(manifest).toMatchObject({ deployment: 'orders', startedBy: 'ana', shards: [{ keys: 100 }] });
   expect(await rollout('backups', 'orders')).toMatch(new RegExp(`${manifest.backup} .* 100 .*unproven`));
   expect(await rollout('backup', 'verify', 'orders')).toBe(
-    `Backup ${manifest.backup} of orders is proven: 100 keys of 1 shard, each loaded by a server of its release.`,
+    `Backup ${manifest.backup} of orders is proven: 100 keys of 1 shard, each loaded by a server of its release; 100 values and expiries compared with the backup, 0 different.`,
   );
+  expect(await rollout('backups', 'orders')).toMatch(/proven,\s+all\s+values/);
   const listed = JSON.parse(await rollout('backups', 'orders', '--json')) as { backups: object[] };
-  expect(listed.backups).toMatchObject([{ backup: manifest.backup, state: 'proven', encrypted: true, keys: 100 }]);
+  const compared = { keys: 100, values: 100 };
+  expect(listed.backups).toMatchObject([
+    { backup: manifest.backup, state: 'proven', encrypted: true, keys: 100, compared },
+  ]);
+
+  const [release, program] = [...(await findServers())].find(([it]) => it.startsWith('7.0.')) ?? ['', ''];
+  const altering = join(stage.root, 'altering-server');
+  await writeFile(altering, alteringServer(program, ['of-19-euro', 'of-91-euro']), { mode: 0o700 });
+  await stage.deploy('orders', cluster, {
+    ...{ backup: toFolder(), platform: { kind: 'process', servers: { [release]: altering } } },
+  });
+  expect(await failureOf(verify('orders'))).toMatchObject({
+    type: 'Damaged',
+    message: expect.stringContaining(
+      `${release} serves 1 keys otherwise than they are in it, lacks 0, and has 0 others: price has another value`,
+    ) as string,
+  });
+  expect(await rollout('backups', 'orders')).toMatch(/damaged:[^]*price\s+has\s+another\s+value/);
 }, 180_000);
+
+/** What it loads is other than what it is given, in one value of the same length: it parses, and every key is there. */
+const alteringServer = (program: string, [from, to]: [string, string]): string => `#!/bin/sh
+folder=$(sed -n 's/^dir "\\(.*\\)"$/\\1/p' "$1")
+mkfifo "$folder/altered.rdb"
+LC_ALL=C sed 's/${from}/${to}/' < "$folder/dump.rdb" > "$folder/altered.rdb" &
+exec ${program} "$1" --dbfilename altered.rdb --rdbchecksum no
+`;

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { BackupVerdict } from '../../../model/backup-manifest.js';
 import type { PointVerdict } from '../../../model/recovery-point.js';
 import { inputProblems, workflowSchemas } from '../../../model/inputs.js';
@@ -15,9 +15,10 @@ export function verifyBackupCommand(): Command {
   return command('verify', {
     summary: 'prove a backup by restoring it',
     description:
-      'Opens every shard of a backup and has a server of its release load it, one after the other; then the server is thrown ' +
-      'away. No node of the deployment is touched, and nothing lies open on a disk. The worker needs as much free memory as ' +
-      'the largest shard. What came of it is kept beside the backup.',
+      'Opens every shard of a backup and has a server of its release load it, one after the other; what that serves is compared ' +
+      'with the backup, key by key, by value and expiry (policy.verify: sample has every key looked for, and 10,000 compared); ' +
+      'then the server is thrown away. No node of the deployment is touched, and nothing lies open on a disk. The worker needs as ' +
+      'much free memory as the largest shard. What came of it is kept beside the backup.',
     examples: [
       ['rollout backup verify orders', 'the newest'],
       ['rollout backup verify orders 20261129T231400Z-1a2b3c4d', 'this one'],
@@ -30,6 +31,7 @@ export function verifyBackupCommand(): Command {
     .option('--at <instant>', 'bring it back to a moment, in servers that are thrown away: 2026-11-29T23:14:00Z')
     .option('--before <command>', 'to just before the last command of the archive that begins so')
     .option('--offset <shard=offset>', 'to where the others were when a shard was at an offset: shard-1=123456')
+    .addOption(new Option('--rate <keys>', 'keys compared a second at the most').argParser(Number))
     .addOption(shared.as())
     .action((deployment: string, backup: string | undefined, _: unknown, self: Command) =>
       // `--as` and `--json` are options of `rollout backup`, too, and may have been taken for its own.
@@ -43,14 +45,15 @@ interface VerifyOptions {
   at?: string;
   before?: string;
   offset?: string;
+  rate?: number;
 }
 
 async function verify(
   deployment: string,
   backup: string | undefined,
-  { as, json, at, before, offset }: VerifyOptions,
+  { as, json, at, before, offset, rate }: VerifyOptions,
 ): Promise<void> {
-  const asked = Object.entries({ backup, at, before, offset }).filter(([, value]) => value !== undefined);
+  const asked = Object.entries({ backup, at, before, offset, rate }).filter(([, value]) => value !== undefined);
   const raw = { deployment, startedBy: identity(as), ...Object.fromEntries(asked) };
   const input = workflowSchemas.verifyBackup.safeParse(raw);
   if (!input.success) throw new Complaint('usage', `it can't be verified:\n${inputProblems(input.error, raw)}`);

@@ -30,6 +30,8 @@ export interface ListedBackup {
   keyIds?: string[];
   releases?: string[];
   verifiedAt?: string;
+  /** What was compared with the backup once servers had loaded it: keys that are there, and of those the values. */
+  compared?: { keys: number; values: number };
 }
 
 const states = { restored: 'proven', read: 'read', damaged: 'damaged' } as const;
@@ -48,8 +50,22 @@ export function listedBackup(entry: BackupEntry | { backup: string; problem: str
     ...(isWhole(manifest) ? {} : { partial: true }),
     keyIds: unique(shards.map(({ key }) => key)),
     releases: unique(shards.map(({ release = 'unknown' }) => release)),
-    ...(verdict === undefined ? {} : { verifiedAt: verdict.at }),
+    ...(verdict === undefined ? {} : { verifiedAt: verdict.at, ...comparedIn(verdict) }),
   };
+}
+
+/** Of all shards, where each was compared. */
+function comparedIn({ shards }: BackupVerdict): Pick<ListedBackup, 'compared'> {
+  const all = shards.flatMap(({ compared }) => compared ?? []);
+  if (all.length === 0 || all.length < shards.length) return {};
+  const sum = (what: 'keys' | 'values'): number => all.reduce((total, it) => total + it[what], 0);
+  return { compared: { keys: sum('keys'), values: sum('values') } };
+}
+
+/** `all values`, `10,000 values`, or of a verdict before values were compared `keys counted`. */
+function comparedText(compared: ListedBackup['compared']): string {
+  if (compared === undefined) return 'keys counted';
+  return compared.values === compared.keys ? 'all values' : `${compared.values.toLocaleString('en')} values`;
 }
 
 const shardsText = (count: number): string => `${count} ${count === 1 ? 'shard' : 'shards'}`;
@@ -70,7 +86,11 @@ export function backupsView(
     it.keys === undefined ? '' : it.keys.toLocaleString('en'),
     it.sealedBytes === undefined ? '' : formatSize(it.sealedBytes),
     it.keyIds?.join(' ') ?? '',
-    it.problem === undefined ? it.state : `${it.state}: ${it.problem}`,
+    it.problem !== undefined
+      ? `${it.state}: ${it.problem}`
+      : it.state === 'proven'
+        ? `${it.state}, ${comparedText(it.compared)}`
+        : it.state,
   ]);
   const head = ['backup', 'age', 'tier', 'shards', 'keys', 'size', 'encrypted with', 'proven'];
   return [`Backups of ${deployment} in ${target}`, ...columns([head, ...rows], { width, indent: 2 })];
@@ -87,13 +107,23 @@ export function takenView(manifest: BackupManifest): string[] {
   ];
 }
 
-export function provenView(deployment: string, { backup, result, shards }: BackupVerdict): string {
+export function provenView(deployment: string, verdict: BackupVerdict): string {
+  const { backup, result, shards } = verdict;
   const keys = shards.reduce((sum, it) => sum + it.keys, 0).toLocaleString('en');
   const what = `Backup ${backup} of ${deployment}`;
   if (result === 'restored')
-    return `${what} is proven: ${keys} keys of ${shardsText(shards.length)}, each loaded by a server of its release.`;
+    return `${what} is proven: ${keys} keys of ${shardsText(shards.length)}, each loaded by a server of its release; ${comparedSentence(verdict)}.`;
   const without = shards.filter(({ restoredBy }) => restoredBy === undefined).map(({ shard }) => shard);
   return `${what} was read whole, ${keys} keys. No server of its release is here that could load ${without.join(', ')}: npm run setup, or platform.servers.`;
+}
+
+function comparedSentence(verdict: BackupVerdict): string {
+  const { compared } = comparedIn(verdict);
+  if (!compared) return 'keys were counted';
+  const { keys, values } = compared;
+  return values === keys
+    ? `${values.toLocaleString('en')} values and expiries compared with the backup, 0 different`
+    : `${keys.toLocaleString('en')} keys looked for, ${values.toLocaleString('en')} values and expiries compared with the backup, 0 different`;
 }
 
 export function provenPointView(deployment: string, { point, shards }: PointVerdict): string[] {
