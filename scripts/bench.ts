@@ -6,6 +6,7 @@ import { followBench } from './bench/follow/command.js';
 import { handoverBench } from './bench/handover/command.js';
 import { restoreBench } from './bench/restore/command.js';
 import { upgradeBench } from './bench/upgrade/command.js';
+import { verifyBench } from './bench/verify/command.js';
 import { columns } from './rollout/views/columns.js';
 
 const benches: Readonly<Record<string, Bench>> = {
@@ -14,6 +15,7 @@ const benches: Readonly<Record<string, Bench>> = {
   handover: handoverBench,
   restore: restoreBench,
   upgrade: upgradeBench,
+  verify: verifyBench,
 };
 
 const help = `npm run bench NAME [-- OPTIONS]     measures on real servers of this machine, on loopback
@@ -23,6 +25,7 @@ const help = `npm run bench NAME [-- OPTIONS]     measures on real servers of th
   handover   what clients see of a primary's handover, ours beside what people do by hand
   restore    how fast a backup's snapshots go into a cluster, beside redis-cli --pipe and the servers' own loading
   upgrade    how long a whole upgrade takes, beside the bare restarts and loads of its nodes
+  verify     how fast a restored server is compared with its backup, beside DUMP on both ends
 
 npm run bench NAME -- --help tells the options. How to read them: docs/benchmarks.md`;
 
