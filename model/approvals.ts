@@ -1,6 +1,7 @@
 import type { ApprovalPolicy } from './deployment.js';
 import { nearest } from './nearest.js';
-import type { ApprovalAnswer, ApprovalRecord, Instant } from './operation.js';
+import type { ApprovalAnswer, ApprovalRecord, ApproveInput, Instant } from './operation.js';
+import { judgeSignature, type Signing } from './signed-answer.js';
 import { fail, pass, type Verdict } from './verdict.js';
 
 /** The questions of one operation and who may answer them. Plain data: it lives in a workflow. */
@@ -9,6 +10,8 @@ export interface ApprovalDesk {
   startedBy: string;
   /** Who holds which role, from the deployment's policy. */
   roles: Readonly<Record<string, readonly string[]>>;
+  /** Whose signatures count; absent until the policy is known. */
+  signing?: Signing;
   /** Every asking, oldest first; one that expired stays, as the record of it. */
   records: readonly ApprovalRecord[];
   /** By approval name: what its policy adds to the record. */
@@ -30,12 +33,8 @@ export interface AskInput {
   askedBy?: string;
 }
 
-export interface AnswerInput {
-  by: string;
+export interface AnswerInput extends ApproveInput {
   decision: ApprovalAnswer['decision'];
-  /** May be left out while just one question is open. */
-  approval?: string;
-  comment?: string;
   now: Instant;
 }
 
@@ -114,6 +113,7 @@ export function ask(desk: ApprovalDesk, { approval, question, policy, now, asked
         expiresAt: later(now, policy.expires),
         state: 'open',
         answers: [],
+        ...(desk.signing?.required ? { signed: true } : {}),
       },
     ],
   };
@@ -145,10 +145,14 @@ export function expire(desk: ApprovalDesk, now: Instant): ApprovalDesk {
  * desk then?). The same answer twice is one answer: a client that got no reply asks again.
  */
 export function answer(desk: ApprovalDesk, input: AnswerInput): ApprovalDesk | Refused {
-  const { by, decision, comment, now } = input;
+  const { by, decision, askedAt, comment, signature, now } = input;
   const current = expire(desk, now);
   const record = find(current, input);
   if ('refused' in record) return record;
+  if (askedAt !== undefined && Date.parse(askedAt) !== Date.parse(record.askedAt))
+    return {
+      refused: `this answers '${record.approval}' as it was asked at ${askedAt}, and it was asked anew at ${record.askedAt}: answer that`,
+    };
 
   const before = record.answers.find((it) => it.by === by);
   if (before)
@@ -168,7 +172,12 @@ export function answer(desk: ApprovalDesk, input: AnswerInput): ApprovalDesk | R
       refused: `${by} ${desk.rules[record.approval]?.askedBy === undefined ? 'started this operation' : 'asked for this'} and doesn't count for '${record.approval}' (selfApproval is off); ${whoMay(current, record)}`,
     };
 
-  const answers = [...record.answers, { by, role, decision, at: now, ...(comment === undefined ? {} : { comment }) }];
+  const said = { by, decision, ...(comment === undefined ? {} : { comment }) };
+  const { approval, askedAt: asked } = record;
+  const judged = judgeSignature(desk.signing, { approval, askedAt: asked, ...said }, signature);
+  if ('refused' in judged) return judged;
+
+  const answers = [...record.answers, { ...said, role, at: now, ...judged }];
   const approved = answers.filter((it) => it.decision === 'approve').length >= record.quorum;
   const state = decision === 'reject' ? 'rejected' : approved ? 'approved' : 'open';
   return {

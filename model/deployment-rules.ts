@@ -1,7 +1,8 @@
-import { deploymentSchema, type ApprovalPolicy, type Deployment } from './deployment.js';
+import { approvalQuestions, deploymentSchema, type ApprovalPolicy, type Deployment } from './deployment.js';
 import { isEveryYear, type Freeze } from './freeze.js';
 import { gateNames, reservedGates } from './gates/names.js';
 import { nearest } from './nearest.js';
+import { peopleRules, signatureRules } from './people-rules.js';
 import { timeOfDayMs, type MaintenanceWindow } from './windows.js';
 
 export type Path = readonly (string | number)[];
@@ -18,7 +19,9 @@ export interface Problem {
 
 const shape = deploymentSchema.shape;
 const policyShape = shape.policy.unwrap().shape;
-const approvalShape = policyShape.approvals.unwrap().shape;
+const approvalsSchema = policyShape.approvals.unwrap();
+const approvalShape = approvalsSchema.shape;
+const signingShape = approvalsSchema.pick({ signed: true, chatKeys: true });
 
 /**
  * Rules between fields. Each reads only the part of the file that it needs, and stays silent while that part does not
@@ -38,12 +41,19 @@ export function rulesBetweenFields(file: unknown): Problem[] {
   const checks = shape.checks.safeParse(part(file, 'checks'));
   const hooks = shape.hooks.safeParse(part(file, 'hooks'));
   const target = shape.backup.shape.target.safeParse(part(part(file, 'backup'), 'target'));
-  const approvals = Object.entries(approvalShape).flatMap(([name, schema]) => {
-    const approval = schema.safeParse(part(part(policy, 'approvals'), name));
-    return roles.success && approval.success && approval.data ? approvalRules(name, approval.data, roles.data) : [];
+  const people = policyShape.people.safeParse(part(policy, 'people'));
+  const asked = part(policy, 'approvals');
+  const signing = signingShape.safeParse({ signed: part(asked, 'signed'), chatKeys: part(asked, 'chatKeys') });
+  const approvals = approvalQuestions.flatMap((name) => {
+    const approval = approvalShape[name].safeParse(part(asked, name));
+    if (!roles.success || !approval.success || !approval.data) return [];
+    const found = approvalRules(name, approval.data, roles.data);
+    if (found.length > 0 || !people.success || !signing.success) return found;
+    return signatureRules(name, approval.data, { roles: roles.data, people: people.data, approvals: signing.data });
   });
   return [
     ...approvals,
+    ...(roles.success && people.success ? peopleRules(people.data ?? {}, roles.data) : []),
     ...(gates.success ? queryRules(gates.data) : []),
     ...(windows.success ? windowRules(windows.data) : []),
     ...(freeze.success ? freezeRules(freeze.data) : []),

@@ -4,6 +4,7 @@ import { drillPolicy } from './drill-policy.js';
 import { backupRetention, backupSchedule, objectLock } from './backup-policy.js';
 import { isDay } from './freeze.js';
 import { hooks } from './hooks.js';
+import { people, publicKey } from './people.js';
 import { deadline, duration, size, timezone } from './quantities.js';
 import { validationPolicy } from './validation/policy.js';
 import { weekdays } from './windows.js';
@@ -106,6 +107,9 @@ const approval = z.strictObject({
   ),
   selfApproval: z.boolean().default(false).describe('Does the person who started the upgrade count?'),
 });
+
+/** What an upgrade or a fallback may ask people. */
+export const approvalQuestions = ['start', 'handover', 'finalize', 'restore'] as const;
 
 const handoverApproval = approval.extend({
   per: z.enum(['upgrade', 'shard']).default('upgrade').describe('Ask once, before the first handover, or before each.'),
@@ -234,8 +238,19 @@ const policy = z.strictObject({
     .record(name, z.array(z.string().min(1)).min(1))
     .default({})
     .describe('Who holds which role: engineering: [ana, ben].'),
+  people: people.optional().describe('What else is known of those whom roles name, by the same names.'),
   approvals: z
     .strictObject({
+      signed: z
+        .boolean()
+        .default(false)
+        .describe('Answers count only where they are signed, so that whoever reaches Temporal can’t give them for others.'),
+      chatKeys: z
+        .array(publicKey)
+        .optional()
+        .describe(
+          'Public keys of `rollout approvals`: what it signs counts for whoever pressed the button. Left out, people’s own keys alone count.',
+        ),
       start: approval.optional().describe('Before anything is changed.'),
       handover: handoverApproval.optional().describe('Before a primary is handed over.'),
       finalize: approval.optional().describe('After the soak, before the upgrade is ended.'),

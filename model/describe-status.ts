@@ -113,14 +113,17 @@ function together(waiting: readonly Waiting[]): Wait[] {
 function describeWait(wait: Wait, { deployment, approvals }: OperationStatus): string[] {
   const { kind, name, shards, reason, since, clears, command } = wait;
   const where = shards.length === 0 ? '' : ` (${shards.join(', ')})`;
+  const record = kind === 'approval' ? approvals.findLast((it) => it.approval === name) : undefined;
   const lines = [
     `**Waiting** for ${kind}${kind === 'pause' ? ' to end' : ` **${name}**`}${where} since ${formatMoment(since)}: ${reason}`,
-    `Goes on when ${clears}.${kind === 'approval' ? answersTo(approvals.findLast((it) => it.approval === name)) : ''}`,
+    `Goes on when ${clears}.${answersTo(record)}`,
   ];
   const signal = signalFor(wait);
   if (!signal) return lines;
-  const input = JSON.stringify(signal.input).replace(/":"/g, '": "').replace(/","/g, '", "');
   const code = (text: string): string => `\`\`\`sh\n${text}\n\`\`\``;
+  // Nobody signs by hand.
+  if (record?.signed) return [...lines, code(command)];
+  const input = JSON.stringify(signal.input).replace(/":"/g, '": "').replace(/","/g, '", "');
   // Broken into lines that the page has room for.
   const temporal = [
     `temporal workflow signal --workflow-id ${operationId(deployment)}`,

@@ -178,7 +178,16 @@ export const controlInput = z.strictObject({ by, reason: z.string().optional().d
 export const approveInput = z.strictObject({
   by,
   approval: z.string().min(1).optional().describe('Which question; may be left out when just one is open.'),
+  askedAt: z.iso
+    .datetime('expected when the question was asked, as status has it')
+    .optional()
+    .describe('For the question as it was asked then; refused once it is asked anew.'),
   comment: z.string().optional().describe('Goes on record.'),
+  signature: z
+    .string()
+    .regex(/^[0-9a-f]{128}$/, 'expected 128 hexadecimal digits, as `rollout approve --key` sends them')
+    .optional()
+    .describe('Where policy.approvals.signed asks for it: Ed25519, of the answer and of the question as it was asked.'),
 });
 export const overrideInput = z.strictObject({
   by,

@@ -67,6 +67,18 @@ export interface ApprovalAnswer {
   decision: 'approve' | 'reject';
   at: Instant;
   comment?: string;
+  /** Of one that was signed, and found to be by that key. */
+  signed?: SignedAnswer;
+}
+
+/** Kept with the answer, so that whoever reads the record later can check it again. */
+export interface SignedAnswer {
+  /** `ed25519:` and the public key in hex. */
+  key: string;
+  /** Hex. */
+  signature: string;
+  /** Where it is not the person's own key: who recognised the person. */
+  recognisedBy?: 'chat';
 }
 
 /** A question to people: asked, answered by a quorum, rejected, or expired and asked anew. */
@@ -80,6 +92,8 @@ export interface ApprovalRecord {
   expiresAt: Instant;
   state: 'open' | 'approved' | 'rejected' | 'expired';
   answers: ApprovalAnswer[];
+  /** Only answers that are signed count. */
+  signed?: true;
 }
 
 /** What an operation waits for, and the command that goes on. */
@@ -153,6 +167,8 @@ export interface OperationStatus {
   deployment: string;
   operation: WorkflowType;
   workflowId: string;
+  /** Run id in Temporal, of the first run where it was continued: what a signed answer names. */
+  run?: string;
   from: string;
   to: string;
   /** Releases to go through before `to`, one after the other; absent where one step does. */
@@ -202,8 +218,12 @@ export interface ControlInput {
 export interface ApproveInput {
   by: string;
   /** Which question; may be left out when just one is open. */
-  approval?: string;
-  comment?: string;
+  approval?: string | undefined;
+  /** When the question was asked that is meant: an answer to one that has expired is not for the next. */
+  askedAt?: Instant | undefined;
+  comment?: string | undefined;
+  /** Hex; of what `statementToSign` makes of it. */
+  signature?: string | undefined;
 }
 export interface OverrideInput {
   by: string;

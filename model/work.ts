@@ -371,7 +371,7 @@ export interface RestoreBeginning {
   /** Of the backup; keys as its manifest counts them. */
   shards: { shard: string; keys: number; bytes: number; release?: string }[];
   targets: RestoreTarget[];
-  policy: Pick<Policy, 'approvals' | 'roles'>;
+  policy: Pick<Policy, 'approvals' | 'roles' | 'people'>;
   searchable: boolean;
 }
 

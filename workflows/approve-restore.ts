@@ -8,6 +8,7 @@ import {
   type Restorable,
   type RestoreSaid,
 } from '../model/restore.js';
+import { rolesThatCanAnswer } from '../model/signed-answer.js';
 import type { FallbackAssessment } from '../model/work.js';
 import { stopped } from './failure.js';
 import type { Run } from './run.js';
@@ -48,9 +49,8 @@ export async function mayGoBack(
       notWithoutLoss,
       `To have them restored all the same: rollout fallback ${deployment} --restore --reason "…"; it asks for the approval 'restore' first, and nothing is touched before. ${others}`,
     );
-  const { roles } = found.policy;
   const policy = restoreApproval(found.policy);
-  const mayBe = mayReachQuorum('restore', policy, startedBy, roles);
+  const mayBe = mayReachQuorum('restore', policy, startedBy, rolesThatCanAnswer(found.policy));
   if (mayBe.state !== 'pass')
     throw refuse(
       `Nobody could approve that shards are restored, and nothing was done: ${mayBe.reason}.`,

@@ -1,10 +1,12 @@
 import { mayReachQuorum } from '../model/approvals.js';
+import { approvalQuestions } from '../model/deployment.js';
 import { plannedClass } from '../model/fallback-class.js';
 import { withoutWayBack } from '../model/fallback-steps.js';
 import { blockersOf } from '../model/plan.js';
 import { backlogReach } from '../model/planning/backlog.js';
 import { planWay } from '../model/planning/plan-way.js';
 import { satisfies } from '../model/release.js';
+import { rolesThatCanAnswer } from '../model/signed-answer.js';
 import type { Assessment, FallbackAssessment } from '../model/work.js';
 import { expectEarlierEnded } from './earlier.js';
 import { stopped } from './failure.js';
@@ -135,11 +137,12 @@ async function bringBack(run: Run, away: string[]): Promise<boolean> {
 }
 
 /** A question that nobody can answer would hold an upgrade for ever. */
-function expectDecidable(run: Run, { policy: { approvals, roles } }: Assessment): void {
-  for (const [name, asked] of Object.entries(approvals)) {
+function expectDecidable(run: Run, { policy }: Assessment): void {
+  for (const name of approvalQuestions) {
+    const asked = policy.approvals[name];
     // Of a fallback's alone, and of who asks for that.
     if (asked === undefined || name === 'restore') continue;
-    const verdict = mayReachQuorum(name, asked, run.status.startedBy, roles);
+    const verdict = mayReachQuorum(name, asked, run.status.startedBy, rolesThatCanAnswer(policy));
     if (verdict.state !== 'pass') throw stopped(`${verdict.reason}: ${verdict.clears}`, undefined, 'BadInput');
   }
 }

@@ -85,6 +85,7 @@ export class Operation {
       deployment: input.deployment,
       operation: type,
       workflowId: info.workflowId,
+      run: info.firstExecutionRunId,
       from: '',
       to: input.to ?? '',
       ...(input.via === undefined || input.via.length === 0 ? {} : { via: input.via }),

@@ -1,4 +1,4 @@
-import { CancellationScope } from '@temporalio/workflow';
+import { CancellationScope, workflowInfo } from '@temporalio/workflow';
 import type { z } from 'zod';
 import {
   answer,
@@ -13,6 +13,7 @@ import {
 import type { ApprovalPolicy, Policy } from '../model/deployment.js';
 import type { controlSchemas } from '../model/inputs.js';
 import { familySignals } from '../model/names.js';
+import { signingOf } from '../model/signed-answer.js';
 import type { Answered, Asked } from './definitions.js';
 import { Aborted } from './failure.js';
 import type { Family } from './family.js';
@@ -37,8 +38,10 @@ export class Questions {
     this.#desk = openDesk(operation.status.startedBy, {});
   }
 
-  set policy({ roles }: Pick<Policy, 'roles'>) {
-    this.#desk = { ...this.#desk, roles };
+  set policy(policy: Pick<Policy, 'roles' | 'approvals' | 'people'>) {
+    const { deployment, workflowId } = this.operation.status;
+    const signing = signingOf(policy, { deployment, workflowId, run: workflowInfo().firstExecutionRunId });
+    this.#desk = { ...this.#desk, roles: policy.roles, signing };
   }
 
   get roles(): ApprovalDesk['roles'] {
@@ -73,7 +76,7 @@ export class Questions {
         reason: question,
         since: operation.now(),
         clears: `${policy.quorum} of ${policy.roles.join(' or ')} approve${policy.quorum === 1 ? 's' : ''}`,
-        command: `rollout approve ${operation.status.deployment} --approval ${name}`,
+        command: `rollout approve ${operation.status.deployment} --approval ${name}${this.#desk.signing?.required ? ' --key file:PATH' : ''}`,
         ...(shard === undefined ? {} : { shard }),
       },
       () => this.#answers.has(name),
@@ -88,18 +91,12 @@ export class Questions {
   }
 
   /** What becomes of somebody's answer. */
-  answer({ by, approval, comment }: z.output<typeof controlSchemas.approve>, decision: 'approve' | 'reject'): Outcome {
+  answer(given: z.output<typeof controlSchemas.approve>, decision: 'approve' | 'reject'): Outcome {
     if (!this.family.isRoot) return { refused: `questions are answered at ${this.family.rootId}` };
     const { operation } = this;
-    const given = {
-      by,
-      decision,
-      now: operation.now(),
-      ...(approval === undefined ? {} : { approval }),
-      ...(comment === undefined ? {} : { comment }),
-    };
+    const { by, approval, comment } = given;
     const name = approval ?? (openRecords(this.#desk)[0] ?? this.#desk.records.at(-1))?.approval ?? '';
-    const desk = answer(this.#desk, given);
+    const desk = answer(this.#desk, { ...given, decision, now: operation.now() });
     if (isRefused(desk)) return desk;
     const { aborted } = operation;
     // Whoever repeats an answer for want of a reply gets it all the same.

@@ -40,6 +40,9 @@ export function gatesSection({ status }: ReportData): Markup {
   ]);
 }
 
+/** As much of a key as tells it from others. */
+const shortKey = (key: string): string => `${key.slice(0, 'ed25519:'.length + 16)}…`;
+
 const stateSign = { open: 'wait', approved: 'good', rejected: 'bad', expired: 'caution' } as const;
 
 /** Every question with its answers, then every gate that a person overrode. */
@@ -66,11 +69,17 @@ export function approvalsSection({ status }: ReportData): Markup {
         answers.length === 0
           ? html`<span class="muted">none</span>`
           : answers.map(
-              ({ by, role, decision, at, comment }) =>
+              ({ by, role, decision, at, comment, signed }) =>
                 html`<p class="answer">
                   <strong>${by}</strong> (${role}) ${decision === 'approve' ? 'approved' : 'rejected'} ${when(at)},
                   after
-                  ${formatDuration(Date.parse(at) - Date.parse(askedAt))}${comment !== undefined && html`<br />“${comment}”`}
+                  ${formatDuration(Date.parse(at) - Date.parse(askedAt))}${
+                    signed &&
+                    html`<br /><span class="muted"
+                        >signed${signed.recognisedBy === 'chat' && ' by rollout approvals'}, key</span
+                      >
+                      <code>${shortKey(signed.key)}</code>`
+                  }${comment !== undefined && html`<br />“${comment}”`}
                 </p>`,
             ),
       ]),

@@ -12,6 +12,7 @@ import { doctorCommand } from './commands/doctor.js';
 import { drillCommand, drillsCommand } from './commands/drill.js';
 import { fallbackCommand } from './commands/fallback.js';
 import { initCommand } from './commands/init.js';
+import { keyCommand } from './commands/key.js';
 import { planCommand } from './commands/plan.js';
 import { restoreCommand } from './commands/restore.js';
 import { reportCommand } from './commands/report.js';
@@ -45,6 +46,7 @@ export function rolloutProgram(): Command {
     restoreCommand(),
     archiveCommand(),
     workerCommand(),
+    keyCommand(),
     doctorCommand(),
     completionCommand(program),
   ];
@@ -75,6 +77,7 @@ Environment:
   ROLLOUT_DEPLOYMENTS   folder of the deployment files (default: deployments)
   ROLLOUT_METRICS       host:port where Prometheus finds a worker’s metrics (default: nowhere)
   ROLLOUT_AS            who you are, where --as is not given
+  ROLLOUT_KEY           key that answers are signed with, where --key is not given: env:NAME or file:PATH
   ROLLOUT_DEBUG=1       show where an error comes from
   TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_PROFILE, TEMPORAL_API_KEY, TEMPORAL_TLS*
                         where Temporal is, as for the \`temporal\` command

@@ -1,6 +1,8 @@
 import { Option, type Command } from 'commander';
+import { readSigningKey, signAnswer } from '../../../integrations/signing-key.js';
 import { controlSchemas, inputProblems } from '../../../model/inputs.js';
 import type { ControlName } from '../../../model/names.js';
+import type { OperationStatus } from '../../../model/operation.js';
 import type { TemporalAccess } from '../../../workers/client.js';
 import { command, shared } from '../command.js';
 import { Complaint } from '../complaint.js';
@@ -15,6 +17,7 @@ interface ControlOptions {
   reason?: string;
   gate?: string;
   shard?: string;
+  key?: string;
   signal?: true;
   json?: true;
 }
@@ -24,6 +27,8 @@ export const ANSWER_WITHIN = 8000;
 
 const approval = () => new Option('--approval <name>', 'which question: start, handover, handover:shard-2, finalize');
 const comment = () => new Option('--comment <text>', 'goes on record');
+const key = () =>
+  new Option('--key <reference>', 'sign it with this key: env:NAME or file:PATH (default: ROLLOUT_KEY, else unsigned)');
 const reason = () => new Option('--reason <text>', 'goes on record, and is shown to the others');
 
 /** All but `fallback`, which needs no operation that runs. */
@@ -38,16 +43,17 @@ const texts: Record<
     description:
       'Approves what an operation asks. --approval may be left out when just one question is open. Whether you may, ' +
       'policy.roles and policy.approvals of the deployment file say.',
-    options: [approval(), comment()],
+    options: [approval(), comment(), key()],
     examples: [
       ['rollout approve orders --approval handover', 'as yourself'],
+      ['rollout approve orders --key file:/home/ana/rollout.key', 'signed'],
       ['rollout approve orders --as ana --comment "checked the canary"', 'the only open question'],
     ],
   },
   reject: {
     summary: 'answer an open question with no',
     description: 'Rejects what an operation asks: it stops where it is, safely, and says how to go on.',
-    options: [approval(), comment()],
+    options: [approval(), comment(), key()],
     examples: [['rollout reject orders --approval handover --comment "not on a Friday"', 'stops before the handover']],
   },
   pause: {
@@ -105,21 +111,29 @@ async function control(name: Steering, deployment: string, given: ControlOptions
   };
   const parsed = controlSchemas[name].safeParse(input);
   if (!parsed.success) throw new Complaint('usage', `${name} can't be sent:\n${inputProblems(parsed.error, input)}`);
+  const key = name === 'approve' || name === 'reject' ? (given.key ?? process.env['ROLLOUT_KEY']) : undefined;
+  const signer = key === undefined || key === '' ? undefined : await readSigningKey(key);
   await withTemporal(async (temporal) => {
+    const said =
+      signer && (name === 'approve' || name === 'reject')
+        ? await running(temporal, workflowId, async (handle) =>
+            signAnswer(await handle.query<OperationStatus>('status'), input, name, signer),
+          )
+        : parsed.data;
     if (given.signal) {
-      await running(temporal, workflowId, (handle) => handle.signal(name, parsed.data));
-      if (given.json) printJson({ workflowId, signal: name, input: parsed.data, delivered: true });
+      await running(temporal, workflowId, (handle) => handle.signal(name, said));
+      if (given.json) printJson({ workflowId, signal: name, input: said, delivered: true });
       else print([`Delivered to ${workflowId}. Whether it was taken is seen with: rollout status ${deployment}`]);
       return;
     }
     const answer = await running(temporal, workflowId, (handle) =>
       temporal.connection.withDeadline(Date.now() + ANSWER_WITHIN, () =>
-        handle.executeUpdate<string, [unknown]>(name, { args: [parsed.data] }),
+        handle.executeUpdate<string, [unknown]>(name, { args: [said] }),
       ),
     ).catch(async (error: unknown) => {
       throw await refusal(error, name, temporal);
     });
-    if (given.json) printJson({ workflowId, update: name, input: parsed.data, answer });
+    if (given.json) printJson({ workflowId, update: name, input: said, answer });
     else print(answer);
   });
 }

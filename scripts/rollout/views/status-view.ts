@@ -204,8 +204,8 @@ function approvalsView({ approvals }: OperationStatus, { width }: ViewOptions): 
     '',
     ...approvals.flatMap(({ approval, state, roles, quorum, answers, expiresAt }) => {
       const given = answers.map(
-        ({ by, role, decision, comment }) =>
-          `${decision === 'approve' ? 'approved' : 'rejected'} by ${by} (${role})${comment === undefined ? '' : ` “${comment}”`}`,
+        ({ by, role, decision, comment, signed }) =>
+          `${decision === 'approve' ? 'approved' : 'rejected'} by ${by} (${role}${signed ? ', signed' : ''})${comment === undefined ? '' : ` “${comment}”`}`,
       );
       const wanted =
         state === 'open'

@@ -69,7 +69,7 @@ test('once it is restored, that is said in the place of what was asked, and of t
 
 test('where the policy says nothing, one person decides, and not the one who asks', () => {
   const roles = { engineering: ['ana'], operations: ['ben'] };
-  const policy = restoreApproval({ approvals: {}, roles });
+  const policy = restoreApproval({ approvals: { signed: false }, roles });
   expect(policy).toMatchObject({ roles: ['engineering', 'operations'], quorum: 1, selfApproval: false });
   const now = '2026-11-29T10:00:00.000Z';
   // Olu started the upgrade; it is Ana who wants it taken back.

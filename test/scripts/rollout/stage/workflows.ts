@@ -7,7 +7,7 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { ApprovalRecord, OperationStatus, TimelineEntry } from '../../../../model/operation.js';
+import type { ApprovalRecord, ApproveInput, OperationStatus, TimelineEntry } from '../../../../model/operation.js';
 import type { FallbackInput, UpgradeInput } from '../../../../model/inputs.js';
 import { shardId, type WorkflowType } from '../../../../model/names.js';
 import type { OperationRecord } from '../../../../model/report.js';
@@ -49,7 +49,7 @@ export async function upgrade(input: UpgradeInput): Promise<OperationStatus> {
   let by = '';
   const question = approval();
   status.approvals.push(question);
-  const validator = ({ approval, by }: { approval?: string; by: string }): void => {
+  const validator = ({ approval, by }: ApproveInput): void => {
     if (approval !== undefined && approval !== 'handover')
       throw ApplicationFailure.nonRetryable(`nothing asks for '${approval}': open are handover`);
     if (by !== 'ana') throw ApplicationFailure.nonRetryable(`${by} is not in engineering, which is asked: ana`);
