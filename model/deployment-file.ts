@@ -171,7 +171,10 @@ function locate(document: Document.Parsed, { path, expected, suggestion, key }: 
   );
 }
 
-const secrets = new Set<Path[number]>(['password', 'token', 'accessKeyId', 'secretAccessKey', 'encryption']);
+const secrets = new Set<Path[number]>([
+  ...['password', 'token', 'accessKeyId', 'secretAccessKey', 'encryption'],
+  ...['secret', 'signingSecret', 'appToken', 'routingKey', 'webhook'],
+]);
 const isSecret = (path: Path): boolean => path.some((step) => secrets.has(step));
 
 /** An address may carry a password. */

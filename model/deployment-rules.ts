@@ -2,6 +2,7 @@ import { approvalQuestions, deploymentSchema, type ApprovalPolicy, type Deployme
 import { isEveryYear, type Freeze } from './freeze.js';
 import { gateNames, reservedGates } from './gates/names.js';
 import { nearest } from './nearest.js';
+import { notifyRules } from './notify-rules.js';
 import { peopleRules, signatureRules } from './people-rules.js';
 import { timeOfDayMs, type MaintenanceWindow } from './windows.js';
 
@@ -36,6 +37,7 @@ export function rulesBetweenFields(file: unknown): Problem[] {
   const windows = policyShape.windows.safeParse(part(policy, 'windows'));
   const freeze = policyShape.freeze.safeParse(part(policy, 'freeze'));
   const fallbackWhen = policyShape.fallbackWhen.safeParse(part(policy, 'fallbackWhen'));
+  const notify = shape.notify.safeParse(part(file, 'notify'));
   const seeds = shape.seeds.safeParse(part(file, 'seeds'));
   const tls = shape.tls.safeParse(part(file, 'tls'));
   const checks = shape.checks.safeParse(part(file, 'checks'));
@@ -54,6 +56,7 @@ export function rulesBetweenFields(file: unknown): Problem[] {
   return [
     ...approvals,
     ...(roles.success && people.success ? peopleRules(people.data ?? {}, roles.data) : []),
+    ...(roles.success && notify.success ? notifyRules(notify.data, roles.data) : []),
     ...(gates.success ? queryRules(gates.data) : []),
     ...(windows.success ? windowRules(windows.data) : []),
     ...(freeze.success ? freezeRules(freeze.data) : []),

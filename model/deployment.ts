@@ -4,8 +4,10 @@ import { drillPolicy } from './drill-policy.js';
 import { backupRetention, backupSchedule, objectLock } from './backup-policy.js';
 import { isDay } from './freeze.js';
 import { hooks } from './hooks.js';
+import { notify } from './notify-policy.js';
 import { people, publicKey } from './people.js';
 import { deadline, duration, size, timezone } from './quantities.js';
+import { secretReference } from './secret-reference.js';
 import { validationPolicy } from './validation/policy.js';
 import { weekdays } from './windows.js';
 
@@ -19,12 +21,6 @@ export const address = z
     /^(\[[0-9a-fA-F:]+\]|[^\s:]+):([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])$/,
     'expected host:port with a port from 1 to 65535, for example 10.0.0.4:6379',
   );
-
-/** Where a secret lies; never the secret itself. Resolved in activities, at the last moment. */
-export const secretReference = z
-  .string()
-  .regex(/^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$/, 'expected env:NAME or file:PATH, never the secret itself')
-  .describe('Where a secret lies: env:NAME or file:PATH. Never the secret itself.');
 
 const credentials = z.strictObject({
   username: z.string().min(1).optional().describe('ACL user (6.0 and newer); leave out for requirepass.'),
@@ -244,7 +240,9 @@ const policy = z.strictObject({
       signed: z
         .boolean()
         .default(false)
-        .describe('Answers count only where they are signed, so that whoever reaches Temporal can’t give them for others.'),
+        .describe(
+          'Answers count only where they are signed, so that whoever reaches Temporal can’t give them for others.',
+        ),
       chatKeys: z
         .array(publicKey)
         .optional()
@@ -397,6 +395,7 @@ export const deploymentSchema = z.strictObject({
   hooks: hooks.describe('What of yours is done at named points of an upgrade, once at each.'),
   drill: drillPolicy.prefault({}).describe('What `rollout drill` rehearses.'),
   audit: audit.prefault({}).describe('How the audit trail is kept, in the target of the backups.'),
+  notify: notify.prefault({}).describe('Whom `rollout approvals` tells what, and where answers come from.'),
   policy: policy.prefault({}).describe('How carefully, and with whose consent.'),
 });
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { controlNames } from '../../model/names.js';
 import { Complaint } from './complaint.js';
+import { approvalsCommand } from './commands/approvals.js';
 import { auditCommand } from './commands/audit.js';
 import { archiveCommand } from './commands/archive.js';
 import { backupCommand } from './commands/backup.js';
@@ -46,6 +47,7 @@ export function rolloutProgram(): Command {
     restoreCommand(),
     archiveCommand(),
     workerCommand(),
+    approvalsCommand(),
     keyCommand(),
     doctorCommand(),
     completionCommand(program),

@@ -1,0 +1,16 @@
+import type { Policy } from '../deployment.js';
+import type { ApprovalRecord, OperationStatus } from '../operation.js';
+import { rolesThatCanAnswer } from '../signed-answer.js';
+
+/** Who may still approve a question, by the deployment file as it is now; the operation itself has the last word. */
+export function approverNames(
+  { approval, roles, answers }: ApprovalRecord,
+  policy: Pick<Policy, 'roles' | 'approvals' | 'people'>,
+  { startedBy }: Pick<OperationStatus, 'startedBy'>,
+): string[] {
+  const question = (approval.split(':')[0] ?? approval) as 'start' | 'handover' | 'finalize' | 'restore';
+  const own = policy.approvals[question]?.selfApproval === true;
+  const able = rolesThatCanAnswer(policy);
+  const people = new Set(roles.flatMap((role) => able[role] ?? []));
+  return [...people].filter((it) => (own || it !== startedBy) && answers.every(({ by }) => by !== it));
+}
