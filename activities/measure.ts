@@ -10,6 +10,7 @@ import { readCounters } from '../redis/counters.js';
 import { poll } from '../redis/roles.js';
 import { contextFor, heartbeating, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
+import { RECENT } from './observe.js';
 import { PROBE_REPORT, wholeCluster } from './probe.js';
 import { runCheck } from './run-check.js';
 
@@ -25,7 +26,7 @@ export function validationActivities(dependencies: Dependencies): ValidationActi
       heartbeating(async () => {
         const context = await contextFor(dependencies, input);
         const primaries = (await wholeCluster(context)).map(({ primary }) => primary.address);
-        await probeUntil(context, 0);
+        await probeRuns(context);
         const before = await readCounters(context.endpoint, primaries);
         const from = Date.now();
         await sleep(input.ms, undefined, { signal: context.signal });
@@ -46,6 +47,17 @@ export function validationActivities(dependencies: Dependencies): ValidationActi
         return runCheck(check, { endpoint, nodes, signal, ...(tls ? { tls } : {}) });
       }),
   };
+}
+
+/** Waits until the probe runs, which is started at the same time, or again where its worker has died. */
+async function probeRuns({ deployment, folder, signal }: Context): Promise<void> {
+  if (!deployment.policy.probe.enabled) return;
+  const begun = Date.now();
+  const lastSign = async (): Promise<number> => {
+    const text = await readFile(join(folder, RECENT), 'utf8').catch(() => '{}');
+    return (JSON.parse(text) as { at?: number }).at ?? 0;
+  };
+  await poll(lastSign, (at) => at >= begun, { everyMs: 100, withinMs: PROBE_PATIENCE_MS, signal });
 }
 
 /** What the probe has written down, which it does every few seconds, waiting until it is of that instant (Unix ms). */
