@@ -48,10 +48,11 @@ async function run(args: string[], tell: (line: string) => void): Promise<Outcom
     summary: { at: new Date().toISOString(), machine: machine(), release, valueBytes, rows, medians },
     tables: [
       [
-        ['METHOD', 'KEYS', 'RUNS', 'TIME: MEDIAN', 'KEYS/S', 'ROLLOUT IS', 'PEAK MEMORY'],
+        ['METHOD', 'KEYS', 'RUNS', 'TIME: MEDIAN', 'KEYS/S', 'ROLLOUT IS', 'PROCESSOR A KEY', 'PEAK MEMORY'],
         ...medians.map((it) => [
           ...[it.method, it.keys.toLocaleString('en'), String(it.runs), `${it.ms} ms`],
           ...[it.keysPerSecond.toLocaleString('en'), it.ratio === undefined ? '' : `${it.ratio} × as fast`],
+          it.processorMicros === undefined ? '' : `${it.processorMicros} µs`,
           it.peakMb === undefined ? '' : `${it.peakMb} MB`,
         ]),
       ],

@@ -13,7 +13,7 @@ import { Sandbox, until, type SandboxNode } from '../../sandbox/cluster.js';
 import { peakRssBytes } from '../../sandbox/peak-memory.js';
 import { holding } from '../bench.js';
 import { serverOf } from '../by-hand.js';
-import type { VerifyDone, VerifyInput } from './verify-process.js';
+import type { Processor, VerifyDone, VerifyInput } from './verify-process.js';
 
 export const methods = ['rollout', 'dump', 'redis-cli'] as const;
 
@@ -22,7 +22,8 @@ export interface VerifyRow {
   keys: number;
   ms: number;
   keysPerSecond: number;
-  /** Of the process; of redis-cli's two it is not measured. */
+  /** Of the process, µs of processor a key; of redis-cli's two neither is measured. */
+  processorMicros?: number;
   peakMb?: number;
 }
 
@@ -122,7 +123,10 @@ async function seal(sandbox: Sandbox, node: SandboxNode): Promise<{ deployment: 
   return { deployment, backup };
 }
 
-async function inProcess(input: VerifyInput, keys: number): Promise<{ ms: number; peakMb: number }> {
+async function inProcess(
+  input: VerifyInput,
+  keys: number,
+): Promise<Required<Pick<VerifyRow, 'ms' | 'peakMb' | 'processorMicros'>>> {
   const { file, execArgv } = await programOf(verifyProcess);
   const running = fork(file, [JSON.stringify(input)], {
     execArgv,
@@ -138,7 +142,7 @@ async function inProcess(input: VerifyInput, keys: number): Promise<{ ms: number
   await said();
   const begun = performance.now();
   running.send('go');
-  const { compared, different } = (await said()) as VerifyDone;
+  const { compared, different, processorMs } = (await said()) as VerifyDone & Processor;
   const ms = Math.round(performance.now() - begun);
   const peakMb = Math.round(peakRssBytes(running.pid ?? 0) / MB);
   const gone = once(running, 'exit');
@@ -146,7 +150,7 @@ async function inProcess(input: VerifyInput, keys: number): Promise<{ ms: number
   await gone;
   if (compared !== keys || different !== 0)
     throw new Error(`expected ${keys} keys that are the same, found ${compared}, of which ${different} differ`);
-  return { ms, peakMb };
+  return { ms, peakMb, processorMicros: Math.round((processorMs / keys) * 10_000) / 10 };
 }
 
 /** Names from --scan, then DUMP of each from both, side by side, and cmp. */
@@ -156,13 +160,13 @@ async function byCli(
   [source, restored]: [SandboxNode, SandboxNode],
   keys: number,
 ): Promise<{ ms: number }> {
-  const ask = ({ port }: SandboxNode): string => `'${cli}' -h 127.0.0.1 -p ${port}`;
+  const ask = ({ port }: SandboxNode): string => `'${cli}' -h 127.0.0.1 -p ${port} --no-raw`;
   const line = [
-    `cd '${sandbox.root}'`,
-    `${ask(source)} --scan | sed 's/^/DUMP /' > commands`,
-    `${ask(source)} < commands > a & ${ask(restored)} < commands > b & wait`,
-    `cmp a b && wc -l < a && rm a b commands`,
-  ].join(' && ');
+    `set -e; cd '${sandbox.root}'`,
+    `${ask(source)} --raw --scan | sed 's/^/DUMP /' > commands`,
+    `${ask(source)} < commands > a & ${ask(restored)} < commands > b; wait`,
+    `cmp a b; wc -l < a; rm a b commands`,
+  ].join('\n');
   const begun = performance.now();
   const running = spawn('bash', ['-c', line], { stdio: ['ignore', 'pipe', 'inherit'] });
   let said = '';

@@ -12,6 +12,10 @@ export interface VerifyDone {
   different: number;
 }
 
+export interface Processor {
+  processorMs: number;
+}
+
 const AT_ONCE = 500;
 
 /** As the activity does it (activities/prove-backup.ts), once its server has loaded the backup. */
@@ -55,6 +59,9 @@ const input = JSON.parse(process.argv[2] ?? '{}') as VerifyInput;
 process.once('disconnect', () => process.exit(1));
 process.send?.('ready');
 await new Promise((go) => process.once('message', go));
-process.send?.((await (input.method === 'rollout' ? rollout(input) : dump(input))) satisfies VerifyDone);
+const before = process.cpuUsage();
+const done = await (input.method === 'rollout' ? rollout(input) : dump(input));
+const { user, system } = process.cpuUsage(before);
+process.send?.({ ...done, processorMs: (user + system) / 1000 } satisfies VerifyDone & Processor);
 await new Promise((end) => process.once('message', end));
 process.exit(0);
