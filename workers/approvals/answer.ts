@@ -37,11 +37,13 @@ const ANSWER_WITHIN_MS = 8000;
  * as it is now: the operation knows the file as it was when it began.
  *
  * @param recognised was the person recognised by us, so that our key may sign?
+ * @param deliveryId of what carried it: the same where that is sent twice, and another where the person tries again
  */
 export async function giveAnswer(
   { client, connection, deployments, key }: AnswerContext,
   answer: AnswerFromChat,
   recognised: boolean,
+  deliveryId: string,
 ): Promise<Answered> {
   const { deployment, run, approval, askedAt, decision, by, comment, signature } = answer;
   const { policy } = await loadDeployment(deployment, deployments);
@@ -58,8 +60,11 @@ export async function giveAnswer(
   const handle = client.workflow.getHandle(workflowId, undefined, { firstExecutionRunId: run });
   try {
     const done = await connection.withDeadline(Date.now() + ANSWER_WITHIN_MS, () =>
-      // The same press sent twice is one update.
-      handle.executeUpdate<string, [unknown]>(decision, { args: args as [unknown], updateId: idOf(answer) }),
+      // Sent twice it is one update. Tried again it is another: Temporal would repeat what it was refused with before.
+      handle.executeUpdate<string, [unknown]>(decision, {
+        args: args as [unknown],
+        updateId: idOf(answer, deliveryId),
+      }),
     );
     return { done };
   } catch (error) {
@@ -74,7 +79,7 @@ export async function giveAnswer(
   }
 }
 
-const idOf = (answer: AnswerFromChat): string =>
+const idOf = (answer: AnswerFromChat, deliveryId: string): string =>
   createHash('sha256')
-    .update(JSON.stringify(answer, Object.keys(answer).sort()))
+    .update(JSON.stringify([deliveryId, answer]))
     .digest('hex');

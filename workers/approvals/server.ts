@@ -1,6 +1,7 @@
 import { serve, type ServerType } from '@hono/node-server';
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { HTTPException } from 'hono/http-exception';
 import { z } from 'zod';
 import { listDeployments, loadDeployment } from '../../integrations/deployment-files.js';
 import { isFromSlack, parseJson } from '../../integrations/notify/slack-interaction.js';
@@ -69,11 +70,13 @@ export function approvalsServer(context: ServerContext): Hono {
       ...(signature === undefined ? {} : { signature }),
     };
     // It was not us who recognised the person: where answers are to be signed, it brings the person's signature.
-    const outcome = await giveAnswer(context, answer, false);
+    const outcome = await giveAnswer(context, answer, false, c.req.header('webhook-id') ?? '');
     return c.json(outcome, 'done' in outcome ? 200 : 'refused' in outcome ? 409 : 503);
   });
 
   app.onError((error, c) => {
+    // What is too large, or no request at all.
+    if (error instanceof HTTPException) return error.getResponse();
     context.warn(`${c.req.method} ${c.req.path}: ${error.message}`);
     return c.json({ error: 'it could not be taken just now' }, 503);
   });

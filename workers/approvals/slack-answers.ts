@@ -55,7 +55,8 @@ export class SlackAnswers {
     const person = personOf(user, await client.member(user), policy);
     if ('refused' in person) return person;
     const answer = { deployment, run, approval, askedAt, decision, by: person.by };
-    return giveAnswer(this.context, { ...answer, ...(comment === undefined ? {} : { comment }) }, true);
+    const words = comment === undefined ? answer : { ...answer, comment };
+    return giveAnswer(this.context, words, true, pressed.pressId);
   }
 }
 
