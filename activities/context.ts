@@ -9,6 +9,7 @@ import type {
   Activities,
   ArchiveActivities,
   BackupActivities,
+  DrillActivities,
   NodePlace,
   Order,
   RestoreActivities,
@@ -88,7 +89,8 @@ const firstLooks: readonly string[] = [
   'beginRestore',
   'resolvePoint',
   'beginArchive',
-] satisfies (keyof (Activities & ArchiveActivities & BackupActivities & RestoreActivities))[];
+  'planDrill',
+] satisfies (keyof (Activities & ArchiveActivities & BackupActivities & DrillActivities & RestoreActivities))[];
 
 /** For another try. */
 export const unreadable = (error: unknown): unknown =>

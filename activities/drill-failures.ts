@@ -1,12 +1,10 @@
 import type { SealedShard } from '../model/backup-manifest.js';
 import type { DrillStep } from '../model/drill.js';
+import { VOTERS } from '../model/drill-part.js';
 import { formatDuration } from '../model/duration.js';
 import { parseClusterNodes } from '../redis/cluster-nodes.js';
 import { tagsFor } from '../redis/probe/slot.js';
 import type { ScratchCluster } from './scratch-cluster.js';
-
-/** Primaries that have to agree before one of them is failed over from: with fewer nobody is elected. */
-const VOTERS = 3;
 
 type Tried = Omit<DrillStep, 'name' | 'tookMs'>;
 
@@ -45,6 +43,7 @@ export async function primaryDies(
   return {
     result: 'passed',
     found: `called failed after ${formatDuration(detected)}, written to again after ${formatDuration(detected + promoted)}`,
+    measured: { detectedMs: detected, writableMs: detected + promoted },
   };
 }
 
@@ -65,8 +64,10 @@ export async function shardIsLost(
   await Promise.all(nodes.map((node) => cluster.begin(node)));
   await cluster.formed();
   const keys = await load();
+  const servedMs = Math.round(performance.now() - begun);
   return {
     result: 'passed',
-    found: `${keys.toLocaleString('en')} keys served again after ${formatDuration(Math.round(performance.now() - begun))}`,
+    found: `${keys.toLocaleString('en')} keys served again after ${formatDuration(servedMs)}`,
+    measured: { servedMs },
   };
 }

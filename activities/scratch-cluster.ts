@@ -3,6 +3,7 @@ import { access, constants, mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ScratchShard } from '../model/drill-part.js';
 import { RolloutError } from '../model/failures.js';
 import { atLeast } from '../model/release.js';
 import type { SlotRange } from '../model/topology.js';
@@ -17,6 +18,16 @@ import { freeClusterPort, ScratchProcess } from './scratch-process.js';
 const FORMED_MS = 60_000;
 const MEMORY = '/dev/shm';
 
+/** Where the nodes' folders lie, and whether there are replicas: one of before 6.0 writes what its primary sends into a file first. */
+export async function scratchPlace(release: string): Promise<{ parent: string; replicas: boolean; byFile: boolean }> {
+  const inMemory = await access(MEMORY, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+  const byFile = !atLeast(release, 6, 0);
+  return { parent: inMemory ? MEMORY : tmpdir(), replicas: inMemory || !byFile, byFile };
+}
+
 export interface ScratchNode {
   shard: string;
   role: 'primary' | 'replica';
@@ -28,14 +39,14 @@ export interface ScratchClusterOptions {
   /** Path of the server, and what it is. */
   program: string;
   release: string;
-  shards: readonly { shard: string; slots: readonly SlotRange[] }[];
+  shards: readonly ScratchShard[];
   /** cluster-node-timeout, ms. */
   nodeTimeout: number;
   signal: AbortSignal;
 }
 
 /**
- * A cluster of this machine that is thrown away: a primary and a replica a shard, on loopback, with a password of its own.
+ * A cluster of this machine that is thrown away: a primary a shard, and a replica where that has data, on loopback, with a password of its own.
  * Nothing of its data comes to a disk, and it ends with this process, however that ends.
  */
 export class ScratchCluster implements AsyncDisposable {
@@ -56,13 +67,8 @@ export class ScratchCluster implements AsyncDisposable {
   /** @throws RolloutError StartFailed, with the end of a node's log */
   static async start(options: ScratchClusterOptions): Promise<ScratchCluster> {
     const { shards, release } = options;
-    const inMemory = await access(MEMORY, constants.W_OK).then(
-      () => true,
-      () => false,
-    );
-    const home = await scratchHome(inMemory ? MEMORY : tmpdir());
-    // A replica of before 6.0 writes what its primary sends into a file first.
-    const replicas = inMemory || atLeast(release, 6, 0);
+    const { parent, replicas } = await scratchPlace(release);
+    const home = await scratchHome(parent);
     const nodes: (ScratchNode & { port: number; slots: readonly SlotRange[]; replicaOf?: number })[] = [];
     const add = async (shard: string, slots: readonly SlotRange[], replicaOf?: number): Promise<number> => {
       const port = await freeClusterPort(new Set(nodes.map((it) => it.port)));
@@ -71,9 +77,9 @@ export class ScratchCluster implements AsyncDisposable {
       nodes.push({ ...node, ...(replicaOf === undefined ? {} : { replicaOf }) });
       return port;
     };
-    for (const { shard, slots } of shards) {
+    for (const { shard, slots, alone } of shards) {
       const primary = await add(shard, slots);
-      if (replicas) await add(shard, slots, primary);
+      if (replicas && !alone) await add(shard, slots, primary);
     }
     const files = clusterFiles(nodes, release);
     const cluster = new ScratchCluster(nodes, home, options, randomBytes(16).toString('hex'));

@@ -12,9 +12,8 @@ import { feed } from '../redis/replication/feed.js';
 import { Durations } from '../redis/replication/durations.js';
 import { openSnapshot } from '../redis/snapshot.js';
 import { archivedStream } from './archived-stream.js';
-import { oldestFirst } from './assess-fallback.js';
 import { scratchServer, type ScratchServer } from './scratch-server.js';
-import { serverFor } from './server-for.js';
+import { serverForAll } from './server-for.js';
 
 /** Longest that the scratch server may apply nothing, though it was sent something, ms. */
 const STUCK_MS = 60_000;
@@ -69,20 +68,19 @@ export async function* snapshotAt(input: SnapshotAt): AsyncGenerator<Buffer, voi
   yield* snapshot.chunks();
 }
 
+/** Of the snapshot and of what the archive has behind it: who plays it back is to know all of it. */
+export const releasesUpTo = async (input: SnapshotAt): Promise<string[]> =>
+  releasesOf(input.shard, input.offset === input.shard.offset ? [] : await segmentsUpTo(input));
+
+const releasesOf = ({ release }: SealedShard, segments: readonly Segment[]): string[] =>
+  [release, ...segments.map((it) => it.release)].filter((it) => it !== undefined);
+
 /** A scratch server that is what the shard was at the offset. To look at. */
 export async function serverAt(input: SnapshotAt): Promise<ScratchServer & { release: string }> {
   const { backups, keys, backup, shard, offset, signal, onProgress } = input;
   const segments = await segmentsUpTo(input);
-  // What the newest of them propagates, an older one would drop without a word; and it loads what an older one saved.
-  const releases = [shard.release, ...segments.map(({ release }) => release)].filter((it) => it !== undefined);
-  const newest = oldestFirst(releases).at(-1);
-  const found = await serverFor(newest, input.servers);
-  if (!found)
-    throw new RolloutError(
-      'MissingServer',
-      `no server of ${newest ?? 'an unknown release'} is here, which ${shard.shard} is to be played back with`,
-    );
-  const { release, program } = found;
+  const releases = releasesOf(shard, segments);
+  const { release, program } = await serverForAll(releases, input.servers, `to play ${shard.shard} back with`);
   const password = randomBytes(16).toString('hex');
   let applied = 0;
   async function* stream(): AsyncGenerator<Buffer, void, void> {

@@ -1,5 +1,5 @@
 import type { Deployment } from '../model/deployment.js';
-import { drillObject, drillRecord, drillsPrefix, type DrillRecord } from '../model/drill.js';
+import { drillObject, drillRecord, drillsPrefix, type DrillRecord, type ListedDrill } from '../model/drill.js';
 import { RolloutError } from '../model/failures.js';
 import { backupTarget, type BackupTarget } from './backup-target.js';
 import { getDocument, putDocument } from './documents.js';
@@ -25,17 +25,22 @@ export class DrillRecords {
     await putDocument(this.target, drillObject(this.deployment, record.drill), record);
   }
 
+  /** Removes all but the newest; what the store has locked stays until it has not. @param most that are kept */
+  async keepNewest(most: number): Promise<void> {
+    for (const object of (await this.#objects()).slice(most))
+      if ((await this.target.lockedUntil(object)) === undefined) await this.target.remove(object);
+  }
+
   /**
    * The newest first; of one that can't be read, why.
    *
    * @param most that are read
    * @throws RolloutError Unreachable, Unauthorized
    */
-  async newest(most: number): Promise<(DrillRecord | { drill: string; problem: string })[]> {
+  async newest(most: number): Promise<ListedDrill[]> {
     const prefix = drillsPrefix(this.deployment);
-    const objects = (await this.target.list(prefix)).filter((it) => it.endsWith('.json')).reverse();
     return Promise.all(
-      objects.slice(0, most).map(async (object) => {
+      (await this.#objects()).slice(0, most).map(async (object) => {
         try {
           return await getDocument(this.target, object, drillRecord);
         } catch (error) {
@@ -44,5 +49,11 @@ export class DrillRecords {
         }
       }),
     );
+  }
+
+  /** The newest first: they are named as they were begun. */
+  async #objects(): Promise<string[]> {
+    const objects = await this.target.list(drillsPrefix(this.deployment));
+    return objects.filter((it) => it.endsWith('.json')).reverse();
   }
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { backupTiers } from './backup-tiers.js';
-import { deadline, duration, timezone } from './quantities.js';
-import { weekdays } from './windows.js';
+import { deadline } from './quantities.js';
+import { scheduleFields } from './schedule-fields.js';
 
 const every = (fallback: number, what: string) =>
   z
@@ -18,29 +18,20 @@ export const backupSchedule = z.strictObject({
     .min(1)
     .default([...backupTiers])
     .describe('Which backups are taken: hourly, daily, weekly, monthly.'),
-  at: z
-    .string('expected a time of day such as 02:00')
-    .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'expected a time of day such as 02:00')
+  at: scheduleFields.at
     .default('02:00')
     .describe(
       'When the daily, weekly and monthly one is taken, on the clocks of timezone; the hourly ones at its minute.',
     ),
-  weekday: z
-    .enum(weekdays)
+  weekday: scheduleFields.weekday
     .default('sun')
     .describe('The day of the weekly one, which is taken in place of the daily one.'),
-  monthday: z
-    .number('expected a day from 1 to 28')
-    .int('expected a day from 1 to 28')
-    .min(1, 'expected a day from 1 to 28')
-    .max(28, 'expected a day from 1 to 28')
+  monthday: scheduleFields.monthday
     .default(1)
     .describe('The day of the monthly one, which is taken in place of the daily or weekly one.'),
-  timezone: timezone.default('UTC').describe('Whose clocks: Europe/Berlin, America/New_York, UTC.'),
-  jitter: duration('5m').describe('Begun up to so much later, at random, so that not all deployments do it at once.'),
-  catchUp: deadline('1h').describe(
-    'One that was missed, Temporal being away, is still taken if it is not later than this.',
-  ),
+  timezone: scheduleFields.timezone,
+  jitter: scheduleFields.jitter,
+  catchUp: scheduleFields.catchUp,
   prove: z
     .strictObject({
       hourly: every(0, 'hourly'),

@@ -33,11 +33,15 @@ export const failures = {
   NoSpace: { retry: true, next: 'Make room on the disk that the message names; what was asked for is tried again.' },
   NoMemory: {
     retry: true,
-    next: 'Free memory on the machine that the message names, or start without standbys; what was asked for is tried again.',
+    next: 'Free memory on the machine that the message names, or ask for less of it (no standbys; a drill of a part); what was asked for is tried again.',
   },
   TargetFull: {
     retry: false,
     next: 'Raise maxmemory of the named node, or restore less (--keys, --slots). Started again, the restore writes all of it again.',
+  },
+  DrillFailed: {
+    retry: false,
+    next: 'Read what was found, step by step: `rollout drills`. No node of the deployment was touched.',
   },
   StandbyLost: {
     retry: false,

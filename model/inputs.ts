@@ -165,11 +165,38 @@ export const restoreInput = z
   });
 export type RestoreInput = z.output<typeof restoreInput>;
 
+const oneOf = (it: object, ...fields: string[]): boolean =>
+  fields.filter((field) => (it as Record<string, unknown>)[field] !== undefined).length <= 1;
+
 /** Input of the `drDrill` workflow. */
-const drDrillInput = z.strictObject({
+export const drDrillInput = z
+  .strictObject({
+    deployment,
+    backup: backup.describe(
+      'Id of the backup, as `rollout backups` lists it. Nothing named: the newest moment that the archive or a backup has.',
+    ),
+    ...pointFields,
+    at: z
+      .union([z.literal('now'), pointFields.at.unwrap()], 'expected now, or an instant such as 2026-11-29T23:14:00Z')
+      .optional()
+      .describe('The point in time: now (as far as the archive reaches), or an instant such as 2026-11-29T23:14:00Z.'),
+    shards: z.array(shard).min(1).optional().describe('Only these shards of the backup: ["shard-1", "shard-4"]'),
+    slots: z.array(slotRange).min(1).optional().describe('Only keys of these slots: ["0-5460", "8000"]'),
+    sample: z
+      .int('expected a whole number')
+      .min(1, 'expected 1 or more')
+      .optional()
+      .describe('Only so many shards, in turns: those that were restored the longest ago.'),
+    startedBy: startedBy.describe('Who asked for it; goes into the record.'),
+  })
+  .refine(isOnePoint, ONE_POINT)
+  .refine((it) => oneOf(it, 'shards', 'slots', 'sample'), 'expected one of shards, slots and sample');
+export type DrDrillInput = z.output<typeof drDrillInput>;
+
+/** Input of the `scheduledDrill` workflow. */
+const scheduledDrillInput = z.strictObject({
   deployment,
-  backup,
-  startedBy: startedBy.describe('Who asked for it; goes into the record.'),
+  startedBy: startedBy.default('schedule').describe('Who asked for it; goes into the record.'),
 });
 
 const by = z.string().min(1).describe('Who: as policy.roles of the deployment file name them.');
@@ -215,6 +242,7 @@ export const workflowSchemas = {
   restore: restoreInput,
   archive: archiveInput,
   drDrill: drDrillInput,
+  scheduledDrill: scheduledDrillInput,
 } as const;
 
 /** Of each signal, and of the update of its name. */

@@ -16,6 +16,7 @@ export const workflowTypes = [
   'restore',
   'archive',
   'drDrill',
+  'scheduledDrill',
 ] as const;
 export type WorkflowType = (typeof workflowTypes)[number];
 
@@ -44,7 +45,11 @@ export const backupScheduleId = (deployment: string, tier: BackupTier): string =
 /** A dry run of a restore: it changes nothing and holds no lock. The restore itself has the operation's id. */
 export const restorePlanWorkflowId = (deployment: string): string => `${operationId(deployment)}/restore-plan`;
 
+/** It holds no lock; under its id one at a time is held. */
 export const drillWorkflowId = (deployment: string): string => `${operationId(deployment)}/drill`;
+
+/** Of a Temporal Schedule; the runs that it starts have the time behind it. */
+export const drillScheduleId = (deployment: string): string => `${drillWorkflowId(deployment)}/scheduled`;
 
 /** Signals that steer, and updates of the same name that answer. */
 export const controlNames = ['approve', 'reject', 'pause', 'resume', 'abort', 'override', 'fallback'] as const;

@@ -1,5 +1,5 @@
 import type { AuditHead } from './audit/entry.js';
-import type { RestoreProgress } from './backup-restore.js';
+import type { RestoreForecast, RestoreOf, RestoreProgress, RestoreResult } from './backup-restore.js';
 import type { Policy } from './deployment.js';
 import type { FallbackOutlook } from './fallback-class.js';
 import type { ComparedKeys } from './follow-state.js';
@@ -199,6 +199,8 @@ export interface OperationStatus {
   named?: string[];
   /** How far the restore of a backup is. */
   restoring?: RestoreProgress;
+  /** What a restore is about, what was foreseen of it, and what came of it: each once it is known. */
+  restore?: { of: RestoreOf; forecast?: RestoreForecast; result?: RestoreResult };
   /** Folder with probe, ledger, verification and report, on the worker's machine. */
   artefacts: string;
   /** Each part of it with its verdict, in the order in which they came. */

@@ -33,9 +33,19 @@ export const optionalDeadline = () => {
     .optional();
 };
 
+const SIZE = /^\d+(\.\d+)?\s*(B|kB|MB|GB|TB)$/;
+const expectedSize = 'expected a size such as 512kB, 64MB or 2GB';
+
 /** `64MB` in the file; bytes in the code. */
-export const size = (fallback: string) =>
-  quantity(fallback, /^\d+(\.\d+)?\s*(B|kB|MB|GB|TB)$/, parseSize, 'expected a size such as 512kB, 64MB or 2GB');
+export const size = (fallback: string) => quantity(fallback, SIZE, parseSize, expectedSize);
+
+/** As `size`, where nothing is a value of its own. */
+export const optionalSize = () =>
+  z
+    .string(expectedSize)
+    .regex(SIZE, expectedSize)
+    .transform((text) => parseSize(text) ?? Number.NaN)
+    .optional();
 
 export const timezone = z
   .string('expected the name of a time zone such as Europe/Berlin or UTC')

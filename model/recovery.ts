@@ -88,6 +88,34 @@ export function windowsOf(backups: readonly BackupManifest[], segments: readonly
   });
 }
 
+/** How far a deployment could be brought back now, with what lies in its target. */
+export interface Reach {
+  /** Up to then: of every shard, what had arrived at the archive, or what its backup has. Unix ms. */
+  at: number;
+  by: 'archive' | 'backup';
+}
+
+/** @param now Unix ms, as of when it is asked. @returns undefined where there is no backup */
+export function reachOf(
+  { backups, segments }: { backups: readonly BackupManifest[]; segments: readonly Segment[] },
+  now: number,
+): Reach | undefined {
+  const reaches = [
+    ...windowsOf(backups, segments).flatMap(({ from, to }): Reach[] =>
+      from <= now ? [{ at: Math.min(to, now), by: 'archive' }] : [],
+    ),
+    ...backups.map((it): Reach => ({ at: Math.min(firstCut(it), now), by: 'backup' })),
+  ];
+  return reaches.reduce<Reach | undefined>(
+    (best, it) => (best === undefined || it.at > best.at ? it : best),
+    undefined,
+  );
+}
+
+/** When the first of its shards was cut, Unix ms. */
+export const firstCut = ({ shards }: Pick<BackupManifest, 'shards'>): number =>
+  Math.min(...shards.map(({ cutAt }) => Date.parse(cutAt)));
+
 function refusal(reasons: readonly string[], windows: readonly Window[], ms: number | undefined): string {
   if (reasons.length === 0) return 'there is no backup to begin from: take one (rollout backup)';
   const why = `no backup leads there (${reasons.slice(0, 3).join('; ')}${reasons.length > 3 ? '; …' : ''})`;

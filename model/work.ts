@@ -12,7 +12,8 @@ import type {
 import type { AuditHead } from './audit/entry.js';
 import type { BackupManifest, BackupVerdict, ProvenShard, SealedShard } from './backup-manifest.js';
 import type { CheckResult } from './checks.js';
-import type { DrillRecord } from './drill.js';
+import type { DrillRecord, RecoveryPointFound } from './drill.js';
+import type { DrillPart, PartAsked } from './drill-part.js';
 import type {
   ComparedShard,
   RemovedOthers,
@@ -375,10 +376,32 @@ export interface RestoreBeginning {
   searchable: boolean;
 }
 
+/** What a drill is asked to restore; all of the newest that can be had where nothing is named. */
+export interface DrillAsked extends PartAsked {
+  backup?: string | undefined;
+  /** `now`: as far as the archive reaches. */
+  point?: PointAsked | 'now' | undefined;
+}
+
+/** What a drill restores, and how far the deployment could be brought back when it was asked. */
+export interface DrillPlan {
+  backup: string;
+  point?: RecoveryPoint;
+  part?: DrillPart;
+  /** How many are restored. */
+  shards: number;
+  recoveryPoint: RecoveryPointFound;
+  searchable: boolean;
+}
+
 export interface DrillActivities {
+  /** Finds what is to be restored. */
+  planDrill(input: Order & DrillAsked): Promise<DrillPlan>;
   /** Restores a backup into a cluster that ends with this, and puts it to what the deployment file asks for. */
   rehearseRecovery(
-    input: Order & { drill: string; backup: string; startedBy: string; startedAt: string },
+    input: Order & { drill: string; backup: string; startedBy: string; startedAt: string } & Partial<
+        Pick<DrillPlan, 'point' | 'part' | 'recoveryPoint'>
+      >,
   ): Promise<DrillRecord>;
   recordDrill(input: Order & { record: DrillRecord }): Promise<void>;
 }

@@ -57,6 +57,7 @@ const depth = {
   restore: 8,
   archive: 9,
   drDrill: 10,
+  scheduledDrill: 11,
 } as const;
 
 /** Everybody's entries by time; what the root also wrote down for a child is told once. */

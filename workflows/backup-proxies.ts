@@ -2,7 +2,7 @@ import { proxyActivities } from '@temporalio/workflow';
 import type { BackupActivities, DrillActivities } from '../model/work.js';
 
 /** Nothing was begun: who asked for it is told soon. */
-export const first = proxyActivities<BackupActivities>({
+export const first = proxyActivities<BackupActivities & Pick<DrillActivities, 'planDrill'>>({
   startToCloseTimeout: '5 min',
   heartbeatTimeout: '10 s',
   retry: { initialInterval: '1 s', maximumAttempts: 3 },

@@ -4,6 +4,7 @@ export { upgradeShard } from './upgrade-shard.js';
 export { fallback } from './fallback.js';
 export { backup } from './backup.js';
 export { drDrill } from './dr-drill.js';
+export { scheduledDrill } from './scheduled-drill.js';
 export { verifyBackup } from './verify-backup.js';
 export { scheduledBackup } from './scheduled-backup.js';
 export { pruneBackups } from './prune-backups.js';

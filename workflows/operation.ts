@@ -23,7 +23,7 @@ const READABLE_PAUSE_MS = 30_000;
 
 type SearchName = keyof typeof searchAttributes;
 const searchKeys = Object.keys(searchAttributes) as SearchName[];
-const keyword = Object.fromEntries(
+export const keyword = Object.fromEntries(
   searchKeys.map((name) => [name, defineSearchAttributeKey(searchAttributes[name], SearchAttributeType.KEYWORD)]),
 ) as Record<SearchName, ReturnType<typeof defineSearchAttributeKey<'KEYWORD'>>>;
 

@@ -54,6 +54,7 @@ export async function restore(raw: unknown): Promise<Ended<RestoreResult> | Rest
     Object.assign(run.status, { from: found.shards[0]?.release ?? 'an unknown release', to: releases[0] ?? '' });
     run.audit.begin();
     const of = ofThe(found, input);
+    run.status.restore = { of };
     const show = (doing: RestoreProgress['doing'], done: Record<string, number>): void => {
       const keysOf = (shard: string): number =>
         meant[shard] ?? found.shards.find((it) => it.shard === shard)?.keys ?? 0;
@@ -66,6 +67,7 @@ export async function restore(raw: unknown): Promise<Ended<RestoreResult> | Rest
     show('reading', {});
     run.phase('assessing', `reading ${sourceText(of, deployment)} whole, before anything is written`);
     const forecast = await forecastOf(order, input, found, of);
+    run.status.restore.forecast = forecast;
     for (const { shard, selected } of forecast.shards) meant[shard] = selected;
     for (const line of forecastText(forecast)) run.note('note', line);
     await agree(run, input, forecast, found.policy.approvals.restore);
@@ -140,6 +142,7 @@ export async function restore(raw: unknown): Promise<Ended<RestoreResult> | Rest
       ...{ ...of, deployment, existing, restored, compared, written, liveWriters },
       ...(exactly ? { removed } : {}),
     };
+    run.status.restore.result = result;
     expectAsInBackup(result);
     run.concluded = resultText(result).join('\n');
     return input.confirm === undefined ? result : { ...result, confirmedBy: startedBy };

@@ -2,7 +2,7 @@ import type { TimelineEntry } from '../operation.js';
 import { formatDuration } from '../duration.js';
 import { nameEntry } from './cause-of.js';
 import { html, type Content, type Markup } from './html.js';
-import { clock, countOf } from './quantities.js';
+import { clock, countOf, day } from './quantities.js';
 import { isWait, isWork, nameOf, type Span } from './spans.js';
 import { place, ticksOf, type TimeScale } from './time-scale.js';
 
@@ -60,7 +60,8 @@ export function axis(scale: TimeScale): Markup {
       >`,
   );
   const height = scale.folds.length > 0 ? 36 : 20;
-  const label = `Time axis, UTC, ${clock(scale.from)} to ${clock(scale.to)}${
+  const edge = (at: number): string => (day(scale.from) === day(scale.to) ? clock(at) : `${day(at)}, ${clock(at)}`);
+  const label = `Time axis, UTC, ${edge(scale.from)} to ${edge(scale.to)}${
     scale.folds.length > 0 ? `; ${countOf(scale.folds.length, 'long wait is', 'long waits are')} drawn narrower` : ''
   }`;
   return row(

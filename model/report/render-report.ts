@@ -1,20 +1,20 @@
 import type { ReportData } from '../report.js';
 import { configurationSection, versionsSection } from './before-and-after.js';
 import { clientCharts, gapSentence, latencyAxis, type LatencyAxis } from './client-charts.js';
-import { embedJson, html, Markup, type Content } from './html.js';
+import { html, type Content, type Markup } from './html.js';
 import { fallbackSection } from './fallback-section.js';
 import { nodeLanes, shardLane, shardStaircase } from './node-lanes.js';
+import { contentsOf, pageOf } from './page.js';
 import { approvalsSection, auditSection, gatesSection, section } from './people-and-gates.js';
 import { axis } from './plot.js';
 import { proofSection } from './proof.js';
 import { count, latency } from './quantities.js';
+import { renderRestore } from './render-restore.js';
 import { reportVerdict } from './report-verdict.js';
 import { backupsSection, resyncsSection } from './resyncs-and-backups.js';
 import { retriesSection } from './retries.js';
-import { script, scriptHash } from './script.js';
 import { scaleFor, shardViews, worstFirst, type ShardView } from './shard-view.js';
 import { spansOf } from './spans.js';
-import { style } from './style.js';
 import { keyFigures, verdictSection } from './summary.js';
 import { sign, table } from './table.js';
 import { thinSeconds } from './thin-seconds.js';
@@ -33,6 +33,7 @@ const fewShards = 6;
  */
 export function renderPage(data: ReportData): Markup {
   const { status } = data;
+  if (status.operation === 'restore') return renderRestore(data);
   const [from, to] = extentOf(data);
   const spans = spansOf(data.timeline, to);
   const whole = scaleFor(spans, from, to);
@@ -57,96 +58,66 @@ export function renderPage(data: ReportData): Markup {
         (view, i) => () => foldedShard(view, scales.get(view.shard) ?? whole, axisOfLatency, usual, i === 0),
       );
 
-  const page = html`<html lang="en">
-    <head>
-      <meta charset="utf-8" />
-      <meta name="viewport" content="width=device-width, initial-scale=1" />
-      <meta
-        http-equiv="Content-Security-Policy"
-        content="default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${scriptHash}'; base-uri 'none'; form-action 'none'"
-      />
-      <meta name="color-scheme" content="light dark" />
-      ${running && html`<meta http-equiv="refresh" content="5" />`}
-      <title>${status.deployment}: ${verdict.label}</title>
-      ${styleElement}
-    </head>
-    <body>
-      <header class="page-head">
-        <span class="product">redis-rollout</span> <span>${status.deployment}</span> <span>${status.operation}</span>
-      </header>
-      <main>
-        ${verdictSection(data, verdict)} ${keyFigures(data, totals, spans)} ${contents}
-        ${section('timeline', 'Timeline', [
-          legend(moves),
-          html`<div class="chart" data-scale="${scaleData(whole)}">
-            ${axis(whole)}${operationLane(spans, whole)}${
-              few
-                ? views.map(
-                    (view) => html`<div class="shard-group">${shardLane(view, whole)}${nodeLanes(view, whole)}</div>`,
-                  )
-                : shardStaircase(views, whole)
-            }
-          </div>`,
-        ])}
-        ${section('clients', 'What clients saw', [
-          views.every((view) => view.series.length === 0)
-            ? html`<p class="empty">The probe was off: nothing is known of clients.</p>`
-            : html`<p>
-                  Per second, on a logarithmic scale, the same for all: the band reaches to the slowest operation, the
-                  dashed line is the 99th percentile, the solid line the median. Behind them stand the steps of the
-                  shard; a node is down where the band is darker, and a vertical line is a ${moves}.
-                </p>
-                ${(data.probe?.notes ?? []).map((note) => html`<p>${note}</p>`)} ${shardTable(views)}`,
-          charts,
-        ])}
-        ${phasesSection(data)} ${validationSection(data)} ${gatesSection(data)} ${approvalsSection(data)}
-        ${versionsSection(data)} ${configurationSection(data)} ${proofSection(data)} ${fallbackSection(data)}
-        ${resyncsSection(data)} ${backupsSection(data)} ${retriesSection(data)} ${auditSection(data)}
-      </main>
-      <footer>
-        <p>
-          All times are UTC. Latencies count from the moment an operation was due, so that a stall can’t hide. What a
-          figure means and how it was measured: <code>docs/understanding-the-report.md</code>. The data of this page is
-          in its <code>script#report-data</code>; all of it, with <code>report.json</code>, in
-          <code>${status.artefacts}</code>.
-        </p>
-      </footer>
-      <script type="application/json" id="report-data">
-        ${() => embedJson({ ...thinned, thinnedTo: columns })}
-      </script>
-      ${scriptElement}
-    </body>
-  </html>`;
-  return new Markup(['<!doctype html>\n', () => page, '\n']);
+  return pageOf({
+    title: `${status.deployment}: ${verdict.label}`,
+    head: [status.deployment, status.operation],
+    running,
+    main: html`
+      ${verdictSection(data, verdict)} ${keyFigures(data, totals, spans)} ${contents}
+      ${section('timeline', 'Timeline', [
+        legend(moves),
+        html`<div class="chart" data-scale="${scaleData(whole)}">
+          ${axis(whole)}${operationLane(spans, whole)}${
+            few
+              ? views.map(
+                  (view) => html`<div class="shard-group">${shardLane(view, whole)}${nodeLanes(view, whole)}</div>`,
+                )
+              : shardStaircase(views, whole)
+          }
+        </div>`,
+      ])}
+      ${section('clients', 'What clients saw', [
+        views.every((view) => view.series.length === 0)
+          ? html`<p class="empty">The probe was off: nothing is known of clients.</p>`
+          : html`<p>
+                Per second, on a logarithmic scale, the same for all: the band reaches to the slowest operation, the
+                dashed line is the 99th percentile, the solid line the median. Behind them stand the steps of the shard;
+                a node is down where the band is darker, and a vertical line is a ${moves}.
+              </p>
+              ${(data.probe?.notes ?? []).map((note) => html`<p>${note}</p>`)} ${shardTable(views)}`,
+        charts,
+      ])}
+      ${phasesSection(data)} ${validationSection(data)} ${gatesSection(data)} ${approvalsSection(data)}
+      ${versionsSection(data)} ${configurationSection(data)} ${proofSection(data)} ${fallbackSection(data)}
+      ${resyncsSection(data)} ${backupsSection(data)} ${retriesSection(data)} ${auditSection(data)}
+    `,
+    footer: html`All times are UTC. Latencies count from the moment an operation was due, so that a stall can’t hide.
+      What a figure means and how it was measured: <code>docs/understanding-the-report.md</code>. The data of this page
+      is in its <code>script#report-data</code>; all of it, with <code>report.json</code>, in
+      <code>${status.artefacts}</code>.`,
+    data: () => ({ ...thinned, thinnedTo: columns }),
+  });
 }
 
 /** The page as one string. */
 export const renderReport = (data: ReportData): string => renderPage(data).text;
 
-// Not in the template: formatting the source must not change a byte of what the policy's hash covers.
-const scriptElement = new Markup([`<script>${script}</script>`]);
-const styleElement = new Markup([`<style>${style}</style>`]);
-
-const contents = html`<nav aria-label="Contents">
-  <ul>
-    ${[
-      ['timeline', 'Timeline'],
-      ['clients', 'Clients'],
-      ['phases', 'Phases'],
-      ['validation', 'Before and after'],
-      ['gates', 'Gates'],
-      ['approvals', 'Approvals'],
-      ['versions', 'Versions'],
-      ['configuration', 'Configuration'],
-      ['proof', 'Ledger and verification'],
-      ['fallback', 'Fallback'],
-      ['resyncs', 'Resyncs'],
-      ['backups', 'Backups'],
-      ['retries', 'Retries'],
-      ['audit', 'Audit'],
-    ].map(([id, name]) => html`<li><a href="#${id}">${name}</a></li>`)}
-  </ul>
-</nav>`;
+const contents = contentsOf([
+  ['timeline', 'Timeline'],
+  ['clients', 'Clients'],
+  ['phases', 'Phases'],
+  ['validation', 'Before and after'],
+  ['gates', 'Gates'],
+  ['approvals', 'Approvals'],
+  ['versions', 'Versions'],
+  ['configuration', 'Configuration'],
+  ['proof', 'Ledger and verification'],
+  ['fallback', 'Fallback'],
+  ['resyncs', 'Resyncs'],
+  ['backups', 'Backups'],
+  ['retries', 'Retries'],
+  ['audit', 'Audit'],
+]);
 
 /** From the first to the last time that anything is known of, Unix ms. */
 function extentOf({ status, generatedAt, probe }: ReportData): [number, number] {

@@ -224,7 +224,7 @@ function withoutCommand(statement: string): string {
     .join('\n');
 }
 
-function nextCommands({ status, next }: ReportData): ReportVerdict['next'] {
+export function nextCommands({ status, next }: ReportData): ReportVerdict['next'] {
   const waiting = status.waiting.map(({ reason, clears, command }) => ({
     why: `${reason}; clears when ${clears}`,
     command,

@@ -120,6 +120,14 @@ svg text { font-size: 11px; fill: var(--muted); font-variant-numeric: tabular-nu
 .annotation text { fill: var(--ink); paint-order: stroke; stroke: var(--page); stroke-width: 4px; stroke-linejoin: round; }
 .annotation .strong { font-weight: 600; }
 
+.trend-row { margin-top: .8rem; }
+.trend .curve { stroke: var(--accent); stroke-width: 1.4; }
+.objective { stroke: var(--move); stroke-width: 1.5; stroke-dasharray: 6 4; }
+.point circle { fill: var(--accent); stroke: var(--page); stroke-width: 1.5; }
+.point.part circle { fill: var(--page); stroke: var(--accent); }
+.point .stroked { fill: none; stroke: var(--bad); stroke-width: 2; }
+.step text { fill: var(--ink); }
+
 table { width: 100%; border-collapse: collapse; margin: .6rem 0 1.4rem; font-size: .93rem; }
 caption { text-align: left; color: var(--muted); font-size: .87rem; padding-bottom: .45rem; }
 th { text-align: left; font-weight: 500; font-size: .87rem; color: var(--muted); vertical-align: bottom; }

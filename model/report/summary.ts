@@ -1,14 +1,15 @@
 import { formatDuration, formatSize } from '../duration.js';
 import type { ReportData } from '../report.js';
 import { causeAmong, isProbesOwn, nameEntry } from './cause-of.js';
+import { figuresSection, unknownFigure, type Figure } from './figures.js';
 import { html, type Content, type Markup } from './html.js';
 import { clock, count, countOf, fromTo, latency, moment } from './quantities.js';
 import { reached, unmeantFull, type ReportVerdict } from './report-verdict.js';
 import type { Span } from './spans.js';
 import type { Totals, WorstGap } from './totals.js';
 
-/** The first thing that is seen: how it went, in one sentence, and what goes on. */
-export function verdictSection({ status, generatedAt }: ReportData, verdict: ReportVerdict): Markup {
+/** The first thing that is seen: how it went, in one sentence, and what goes on. @param provenance whose report it is */
+export function verdictBlock(verdict: ReportVerdict, provenance: Content): Markup {
   return html`<section class="verdict ${verdict.tone}" aria-labelledby="verdict">
     <p class="verdict-label">${verdict.label}</p>
     <h1 id="verdict">${verdict.sentence}</h1>
@@ -30,21 +31,18 @@ export function verdictSection({ status, generatedAt }: ReportData, verdict: Rep
         )}
       </dl>`
     }
-    <p class="provenance">
-      Started by ${status.startedBy},
-      ${moment(status.startedAt)}${status.endedAt !== undefined && html`; ended ${moment(status.endedAt)}`}. Workflow
-      <code>${status.workflowId}</code>. Report of
-      ${moment(generatedAt)}${status.result === undefined && ', renewed every 5 s'}.
-    </p>
+    <p class="provenance">${provenance}</p>
   </section> `;
 }
 
-interface Figure {
-  name: string;
-  value: string;
-  note?: Content;
-  tone?: 'good' | 'bad' | 'unknown';
-}
+export const verdictSection = ({ status, generatedAt }: ReportData, verdict: ReportVerdict): Markup =>
+  verdictBlock(
+    verdict,
+    html`Started by ${status.startedBy},
+      ${moment(status.startedAt)}${status.endedAt !== undefined && html`; ended ${moment(status.endedAt)}`}. Workflow
+      <code>${status.workflowId}</code>. Report of
+      ${moment(generatedAt)}${status.result === undefined && ', renewed every 5 s'}.`,
+  );
 
 /** `55 ms`, `38 ms to 108 ms`. */
 function rangeOf(ms: readonly number[]): string {
@@ -70,14 +68,13 @@ function nodesDone(data: ReportData): Figure {
 /** The figures that are asked for first; what was not measured is said so. */
 export function keyFigures(data: ReportData, totals: Totals, spans: readonly Span[]): Markup {
   const { status, backups, handovers, cutovers = [] } = data;
-  const unknown = (name: string, why: string): Figure => ({ name, value: 'not measured', note: why, tone: 'unknown' });
   const cause = (gap: WorstGap): Content => {
     const near = spans.filter(({ entry }) => entry.shard === undefined || entry.shard === gap.shard);
     const entry = causeAmong(gap, near);
     return `${gap.shard}, ${clock(gap.at)}${entry ? `, during ${nameEntry(entry)}` : ''}${isProbesOwn(gap, data.probe?.stalls) ? '; the probe’s own process stood still' : ''}`;
   };
   const gap = (name: string, worst: WorstGap | undefined): Figure =>
-    worst ? { name, value: latency(worst.ms), note: cause(worst) } : unknown(name, 'the probe was off');
+    worst ? { name, value: latency(worst.ms), note: cause(worst) } : unknownFigure(name, 'the probe was off');
   const pauses = handovers.map((h) => h.ms);
   const measured = cutovers.filter(({ already }) => !already).map(({ gapMs }) => gapMs);
   const figures: Figure[] = [
@@ -88,7 +85,7 @@ export function keyFigures(data: ReportData, totals: Totals, spans: readonly Spa
     },
     nodesDone(data),
     totals.operations === undefined || totals.failed === undefined
-      ? unknown('Client operations', 'the probe was off')
+      ? unknownFigure('Client operations', 'the probe was off')
       : {
           name: 'Client operations',
           value: count(totals.operations),
@@ -98,7 +95,7 @@ export function keyFigures(data: ReportData, totals: Totals, spans: readonly Spa
     gap('Longest write gap', totals.writeGap),
     gap('Longest read gap', totals.readGap),
     totals.acknowledged === undefined || totals.lost === undefined
-      ? unknown('Acknowledged writes', data.probe ? 'the ledger is not read back yet' : 'the probe was off')
+      ? unknownFigure('Acknowledged writes', data.probe ? 'the ledger is not read back yet' : 'the probe was off')
       : {
           name: 'Acknowledged writes',
           value: count(totals.acknowledged),
@@ -106,7 +103,7 @@ export function keyFigures(data: ReportData, totals: Totals, spans: readonly Spa
           tone: totals.lost === 0 ? 'good' : 'bad',
         },
     totals.keys === undefined || totals.different === undefined
-      ? unknown('Keys compared', 'primaries and replicas were not compared')
+      ? unknownFigure('Keys compared', 'primaries and replicas were not compared')
       : {
           name: 'Keys compared',
           value: count(totals.keys),
@@ -148,14 +145,9 @@ export function keyFigures(data: ReportData, totals: Totals, spans: readonly Spa
             )}, verified`,
     },
   ];
-  return html`<section aria-labelledby="figures">
-    <h2 id="figures">Key figures</h2>
-    <dl class="figures">
-      ${figures.map(
-        ({ name, value, note, tone }) =>
-          html`<div${tone !== undefined && html` class="${tone}"`}><dt>${name}</dt><dd><span class="value">${value}</span><span class="note">${note}</span></dd></div>`,
-      )}
-    </dl>
-    ${totals.resolutionMs !== undefined && html`<p class="remark">The probe sends its operations on a fixed schedule, ${latency(totals.resolutionMs)} apart for each client and shard: a gap up to about that long is no interruption.</p>`}
-  </section> `;
+  return figuresSection(
+    figures,
+    totals.resolutionMs !== undefined &&
+      `The probe sends its operations on a fixed schedule, ${latency(totals.resolutionMs)} apart for each client and shard: a gap up to about that long is no interruption.`,
+  );
 }

@@ -20,6 +20,7 @@ export interface TimeScale extends Stretch {
   folds: Fold[];
 }
 
+const DAY_MS = 86_400_000;
 const foldedWidth = 0.05;
 
 /** Scale from `from` to `to`; stretches that no `busy` interval touches are folded where they would crowd out the rest. */
@@ -92,7 +93,7 @@ export function ticksOf(scale: TimeScale): Tick[] {
   const open = 1 - scale.folds.reduce((sum, fold) => sum + fold.width, 0);
   const folded = scale.folds.reduce((sum, fold) => sum + fold.to - fold.from, 0);
   const perTick = ((scale.to - scale.from - folded) / open) * apart;
-  const step = steps.find((s) => s >= perTick) ?? Math.ceil(perTick / 86_400_000) * 86_400_000;
+  const step = steps.find((s) => s >= perTick) ?? Math.ceil(perTick / DAY_MS) * DAY_MS;
   const ticks: Tick[] = [];
   for (let i = 1; i < scale.knots.length; i++) {
     const [a, b] = [scale.knots[i - 1], scale.knots[i]];
@@ -100,7 +101,8 @@ export function ticksOf(scale: TimeScale): Tick[] {
     for (let at = Math.ceil(a.at / step) * step; at <= b.at; at += step) {
       const x = place(scale, at);
       const time = step >= 60_000 ? clock(at).slice(0, 5) : clock(at);
-      if (x - (ticks.at(-1)?.x ?? -1) >= apart) ticks.push({ x, text: overDays ? `${day(at)} ${time}` : time });
+      const text = !overDays ? time : step >= DAY_MS ? day(at) : `${day(at)} ${time}`;
+      if (x - (ticks.at(-1)?.x ?? -1) >= apart) ticks.push({ x, text });
     }
   }
   return ticks;

@@ -54,8 +54,12 @@ const patterns: Record<string, Markup> = {
   </svg>`,
 };
 
-/** Patterns that the hatched bars use, and what each mark means. @param moves what a vertical line is */
-export const legend = (moves: string): Markup =>
+/**
+ * Patterns that the hatched bars use, and what each mark means.
+ *
+ * @param moves what a vertical line is; left out where there are no nodes to be seen
+ */
+export const legend = (moves?: string): Markup =>
   html`<svg width="0" height="0" class="patterns" aria-hidden="true" focusable="false">
       <defs>
         <pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
@@ -67,8 +71,9 @@ export const legend = (moves: string): Markup =>
       </defs>
     </svg>
     <ul class="legend" aria-label="Marks of the timeline">
-      ${swatch('work', 'a step')} ${swatch('swap', 'the node is down')} ${swatch('wait', 'a gate or a soak')}
-      ${swatch('people', 'waits for people')} ${swatch('handover', moves)}
-      ${swatch('fold', 'a long wait, drawn narrower')} ${swatch('person', 'a person stepped in')}
-      ${swatch('primary', 'primary, before and after its upgrade')} ${swatch('replica', 'replica, before and after')}
+      ${swatch('work', 'a step')} ${moves !== undefined && swatch('swap', 'the node is down')}
+      ${swatch('wait', moves === undefined ? 'a pause' : 'a gate or a soak')} ${swatch('people', 'waits for people')}
+      ${moves !== undefined && swatch('handover', moves)} ${swatch('fold', 'a long wait, drawn narrower')}
+      ${swatch('person', 'a person stepped in')}
+      ${moves !== undefined && [swatch('primary', 'primary, before and after its upgrade'), ' ', swatch('replica', 'replica, before and after')]}
     </ul>`;

@@ -1,5 +1,4 @@
-import { readFile, stat, statfs } from 'node:fs/promises';
-import { freemem, totalmem } from 'node:os';
+import { readFile, stat } from 'node:fs/promises';
 import type { ProcessPlatform } from '../../model/deployment.js';
 import { RolloutError } from '../../model/failures.js';
 import type { Platform, PlatformNode, PlatformState } from '../platform.js';
@@ -9,6 +8,7 @@ import { fenced } from './fence.js';
 import { bringFileIn, dropKept, keepFiles, labelPath, restoreFiles, setFilesAside } from './kept.js';
 import { logTail } from './log.js';
 import { executableOf } from './processes.js';
+import { diskAt, memoryHere } from './room.js';
 import { findServers } from './servers.js';
 import { startServer, writeConfiguration } from './start.js';
 import { findProcess, readStarted } from './started.js';
@@ -70,14 +70,10 @@ export function processPlatform(options: ProcessPlatform): Platform {
     },
     async resources(node) {
       await mustBeHere(node);
-      const disk = await statfs(node.home);
-      // A limit of the container holds for the servers that the worker starts, too; unlimited reads as a huge number.
-      const limit = process.constrainedMemory();
+      const [disk, memory] = [await diskAt(node.home), memoryHere()];
       return {
-        diskFree: disk.bavail * disk.bsize,
-        diskTotal: disk.blocks * disk.bsize,
-        memoryFree: Math.min(freemem(), process.availableMemory()),
-        memoryTotal: limit > 0 ? Math.min(totalmem(), limit) : totalmem(),
+        ...{ diskFree: disk.free, diskTotal: disk.total },
+        ...{ memoryFree: memory.free, memoryTotal: memory.total },
       };
     },
     async releases() {

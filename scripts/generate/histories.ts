@@ -15,6 +15,7 @@ import {
   backupScheduleId,
   archiveWorkflowId,
   backupWorkflowId,
+  drillScheduleId,
   drillWorkflowId,
   operationId,
   restorePlanWorkflowId,
@@ -43,6 +44,7 @@ const people = { engineering: ['ana', 'ben'], operations: ['olu'] };
 const BACKED_UP = 'backed-up';
 const BROUGHT_BACK = 'brought-back';
 const ARCHIVED = 'archived';
+const DRILLED = 'drilled';
 
 const { History: HistoryMessage } = proto.temporal.api.history.v1;
 type History = proto.temporal.api.history.v1.IHistory;
@@ -155,7 +157,7 @@ const scenes: readonly Scene[] = [
  * @throws Error naming the scenes that there are, where one is asked for that is none
  */
 export async function recordHistories(names: readonly string[], tell: (line: string) => void): Promise<string[]> {
-  const known = [...scenes.map(({ name }) => name), BACKED_UP, BROUGHT_BACK, ARCHIVED];
+  const known = [...scenes.map(({ name }) => name), BACKED_UP, BROUGHT_BACK, ARCHIVED, DRILLED];
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined) throw new Error(`${unknown} is no scene: expected ${known.join(', ')}`);
   const isChosen = (name: string): boolean => names.length === 0 || names.includes(name);
@@ -198,7 +200,6 @@ export async function recordHistories(names: readonly string[], tell: (line: str
       keep(BACKED_UP, [
         ['backup', await playBackup(access.client, 'backup', backupWorkflowId(NAME))],
         ['verify-backup', await playBackup(access.client, 'verifyBackup', verifyBackupWorkflowId(NAME))],
-        ['drill', await playBackup(access.client, 'drDrill', drillWorkflowId(NAME))],
         ...(await playSchedule(access.client)),
       ]);
     }
@@ -210,6 +211,15 @@ export async function recordHistories(names: readonly string[], tell: (line: str
       keep(BROUGHT_BACK, [
         ['dry-run', await playBackup(access.client, 'restore', restorePlanWorkflowId(NAME), { dryRun: true })],
         ['restore', await playBackup(access.client, 'restore', operationId(NAME), how)],
+      ]);
+    }
+    if (isChosen(DRILLED)) {
+      tell(DRILLED);
+      await writeFile(join(deployments, `${NAME}.yaml`), JSON.stringify(deployment(cluster, root, {})));
+      await playBackup(access.client, 'backup', backupWorkflowId(NAME));
+      keep(DRILLED, [
+        ['drill', await playBackup(access.client, 'drDrill', drillWorkflowId(NAME), { sample: 2 })],
+        ['scheduled-drill', await playBackup(access.client, 'scheduledDrill', `${drillScheduleId(NAME)}-recorded`)],
       ]);
     }
     if (isChosen(ARCHIVED)) {
@@ -271,7 +281,7 @@ async function play(
 
 async function playBackup(
   { workflow }: Client,
-  type: 'backup' | 'verifyBackup' | 'restore' | 'drDrill',
+  type: 'backup' | 'verifyBackup' | 'restore' | 'drDrill' | 'scheduledDrill',
   workflowId: string,
   more: object = {},
 ): Promise<History> {

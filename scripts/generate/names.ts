@@ -7,6 +7,7 @@ import {
   archiveWorkflowId,
   backupWorkflowId,
   controlNames,
+  drillScheduleId,
   drillWorkflowId,
   familySignals,
   operationId,
@@ -73,6 +74,10 @@ const workflows: Record<WorkflowType, { id: string; what: string }> = {
     id: drillWorkflowId('<deployment>'),
     what: 'rehearses a disaster on a cluster that is thrown away, and records what recovery took; holds no lock',
   },
+  scheduledDrill: {
+    id: `${drillScheduleId('<deployment>')}-<time>`,
+    what: 'what a schedule starts: `drDrill` as a child with its usual id; fails where the drill did',
+  },
 };
 const controls: Record<ControlName, string> = {
   approve: 'answers an open question with yes',
@@ -92,7 +97,7 @@ const queries: Record<(typeof queryNames)[number], string> = {
 const attributes: Record<keyof typeof searchAttributes, string> = {
   deployment: 'name of the deployment',
   operation: 'type of the workflow',
-  phase: 'the phase of `status`, for example `awaiting approval`',
+  phase: 'the phase of `status`, for example `awaiting approval`; of a drill `rehearsing`, `passed` or `failed`',
   from: 'the oldest release that ran at the start',
   to: 'the exact release that it goes to',
   blockedOn:

@@ -30,6 +30,7 @@ const exits: Partial<Record<FailureType, Exit>> = {
   Unauthorized: 'unreachable',
   MissingPermission: 'unreachable',
   Stopped: 'stopped',
+  DrillFailed: 'stopped',
   StandbyLost: 'stopped',
   Lost: 'stopped',
 };

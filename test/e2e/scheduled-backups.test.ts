@@ -16,7 +16,7 @@ import { Sandbox, until } from '../../scripts/sandbox/cluster.js';
 import { S3Server } from '../../scripts/sandbox/s3-server.js';
 import type { Stage } from '../../scripts/sandbox/stage.js';
 import type { WorkerFault } from '../../scripts/sandbox/worker-faults.js';
-import { alignSchedules } from '../../workers/backup-schedules.js';
+import { alignSchedules } from '../../workers/schedules.js';
 import type { ScheduledBackupResult } from '../../workflows/scheduled-backup.js';
 import { inBucket, openBackupStage } from './stage/backups.js';
 import { Dataset } from './stage/dataset.js';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { objectiveStep, passed, trendOf, type DrillStep } from '../../model/drill.js';
+import { drillsProblem, objectiveStep, passed, trendOf, type DrillRecord, type DrillStep } from '../../model/drill.js';
 
 const step = (name: string, result: DrillStep['result']): DrillStep => ({ name, result, tookMs: 1, found: '' });
 const drill = (ms: number | undefined, ok = true) => ({
@@ -55,5 +55,29 @@ describe('the trend', () => {
   test('says nothing of one alone, nor of none', () => {
     expect(trendOf([drill(100)])).toEqual({ drills: 1, failed: 0, recoveryTimeMs: 100 });
     expect(trendOf([])).toEqual({ drills: 0, failed: 0 });
+  });
+});
+
+describe('somebody has to look', () => {
+  const now = Date.parse('2026-11-30T04:00:00Z');
+  const held = (daysAgo: number, ...failed: string[]): DrillRecord =>
+    ({
+      startedAt: new Date(now - daysAgo * 86_400_000).toISOString(),
+      passed: failed.length === 0,
+      steps: [step('restore', 'passed'), ...failed.map((name) => step(name, 'failed'))],
+    }) as DrillRecord;
+  const week = { now, everyMs: 7 * 86_400_000 };
+  test('where none was held, the newest failed, or can’t be read', () => {
+    expect(drillsProblem([], week)).toBe('no drill was held');
+    expect(drillsProblem([held(1, 'verify', 'check cart'), held(8)], week)).toContain('failed: verify, check cart');
+    expect(drillsProblem([{ drill: 'one', problem: 'it is cut' }, held(8)], week)).toContain('it is cut');
+  });
+  test('where two are missing, and not before', () => {
+    expect(drillsProblem([held(14)], week)).toBeUndefined();
+    expect(drillsProblem([held(14.1)], week)).toContain('14 d');
+    expect(drillsProblem([held(400)], { now })).toBeUndefined();
+  });
+  test('but not where one failed before the newest', () => {
+    expect(drillsProblem([held(1), held(8, 'verify')], week)).toBeUndefined();
   });
 });

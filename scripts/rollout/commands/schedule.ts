@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander';
 import { loadDeployment } from '../../../integrations/deployment-files.js';
-import type { ScheduleState } from '../../../workers/backup-schedules.js';
+import type { ScheduleState } from '../../../workers/schedules.js';
 import type { TemporalAccess } from '../../../workers/client.js';
 import { command, shared } from '../command.js';
 import { Complaint } from '../complaint.js';
@@ -24,23 +24,23 @@ export function scheduleCommand(): Command {
   const one = (name: string, what: string): Option =>
     new Option(`--${name}`, what).conflicts(others.filter((it) => it !== name));
   return command('schedule', {
-    summary: 'have backups taken by themselves, as the deployment file says',
+    summary: 'have backups taken and drills held by themselves, as the deployment file says',
     description:
-      'Brings the Temporal Schedules of a deployment in line with backup.schedule of its file: hourly, daily, weekly and ' +
-      'monthly backups. Run it again whenever the file has changed; it says what it did, when the next ones are due, and ' +
+      'Brings the Temporal Schedules of a deployment in line with backup.schedule of its file (hourly, daily, weekly and ' +
+      'monthly backups) and drill.schedule. Run it again whenever the file has changed; it says what it did, when the next ones are due, and ' +
       'what became of the last. A schedule that is paused stays paused.',
     examples: [
       ['rollout schedule orders', 'create, change and remove, until it is as the file has it'],
       ['rollout schedule orders --list', 'look, and change nothing'],
-      ['rollout schedule orders --pause --reason "store is moved"', 'take none until --resume'],
-      ['rollout schedule orders --remove', 'end it; backups stay'],
+      ['rollout schedule orders --pause --reason "store is moved"', 'begin nothing until --resume'],
+      ['rollout schedule orders --remove', 'end it; backups and records of drills stay'],
     ],
   })
     .argument('<deployment>', 'name of the deployment')
     .addOption(one('list', 'show what there is, and change nothing'))
-    .addOption(one('remove', 'remove the schedules; backups stay'))
-    .addOption(one('pause', 'take no backups until --resume'))
-    .addOption(one('resume', 'go on taking them'))
+    .addOption(one('remove', 'remove the schedules; backups and records of drills stay'))
+    .addOption(one('pause', 'begin nothing until --resume'))
+    .addOption(one('resume', 'go on with them'))
     .option('--reason <text>', 'why; kept with a paused schedule')
     .addOption(shared.as())
     .action(schedule);
@@ -49,7 +49,7 @@ export function scheduleCommand(): Command {
 async function schedule(name: string, options: ScheduleCommandOptions): Promise<void> {
   const deployment = await loadDeployment(name);
   const { alignSchedules, pauseSchedules, readSchedules, removeSchedules } =
-    await import('../../../workers/backup-schedules.js');
+    await import('../../../workers/schedules.js');
   await withTemporal(async (temporal) => {
     const { schedule: client } = temporal.client;
     const act = async (): Promise<ScheduleState[]> => {
@@ -62,9 +62,11 @@ async function schedule(name: string, options: ScheduleCommandOptions): Promise<
     };
     const seen = await Promise.all((await act()).map((it) => withOutcome(temporal, it)));
     if (seen.length === 0 && !options.list && !options.remove)
-      throw new Complaint('usage', `${name} has no schedules, and its file has no backup.schedule`, [
-        'Add it (docs/backups.md): `schedule: {}` below backup has every default.',
-      ]);
+      throw new Complaint(
+        'usage',
+        `${name} has no schedules, and its file has neither backup.schedule nor drill.schedule`,
+        ['Add one (docs/backups.md, docs/drills.md): `schedule: {}` below backup or drill has every default.'],
+      );
     if (options.json) printJson({ deployment: name, schedules: seen });
     else print(schedulesView(seen, { deployment: name, now: Date.now(), width: widthOf(process.stdout) }));
   });

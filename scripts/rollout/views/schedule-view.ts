@@ -1,5 +1,5 @@
 import { formatDuration, formatMoment } from '../../../model/duration.js';
-import type { ScheduleState } from '../../../workers/backup-schedules.js';
+import type { ScheduleState } from '../../../workers/schedules.js';
 import { columns } from './columns.js';
 
 /** A schedule with what became of its last run: `completed`, `failed`, `running`, … */
@@ -9,17 +9,17 @@ export function schedulesView(
   schedules: readonly SeenSchedule[],
   { deployment, now, width }: { deployment: string; now: number; width: number },
 ): string[] {
-  if (schedules.length === 0) return [`No backups of ${deployment} are scheduled.`, `See: rollout schedule --help`];
+  if (schedules.length === 0) return [`Nothing of ${deployment} is scheduled.`, `See: rollout schedule --help`];
   const rows = schedules.map((it) => [
-    it.tier,
+    it.kind === 'drill' ? 'drill' : `${it.kind} backup`,
     it.when ?? 'not in the file',
     it.next === undefined ? '' : `in ${formatDuration(Math.max(0, Date.parse(it.next) - now))}`,
     it.last === undefined ? 'never' : `${formatMoment(it.last.at)} ${it.last.status ?? ''}`.trimEnd(),
     notes(it),
   ]);
   return [
-    `Backups of ${deployment}, by schedule`,
-    ...columns([['tier', 'when', 'next', 'last', ''], ...rows], { width, indent: 2 }),
+    `Schedules of ${deployment}`,
+    ...columns([['of', 'when', 'next', 'last', ''], ...rows], { width, indent: 2 }),
   ];
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { DeploymentFile } from '../../../model/deployment.js';
-import { backupScheduleId } from '../../../model/names.js';
+import { backupScheduleId, drillScheduleId } from '../../../model/names.js';
 import { startTemporal, type TemporalServer } from '../../../scripts/setup/temporal.js';
 import { rollout } from './stage/cli.js';
 
@@ -27,15 +27,17 @@ afterAll(async () => {
 });
 
 type Schedule = NonNullable<DeploymentFile['backup']['schedule']>;
-async function deploy(schedule?: Schedule): Promise<void> {
+type Drill = NonNullable<DeploymentFile['drill']>;
+async function deploy(schedule?: Schedule, drill?: Drill): Promise<void> {
   const file: DeploymentFile = {
     ...{ name: 'orders', topology: 'cluster', seeds: ['127.0.0.1:7001'], platform: { kind: 'process' } },
     backup: { directory: join(root, 'backups'), ...(schedule === undefined ? {} : { schedule }) },
+    ...(drill === undefined ? {} : { drill }),
   };
   await writeFile(join(root, 'deployments', 'orders.yaml'), JSON.stringify(file));
 }
 interface Answer {
-  schedules: { tier: string; change: string; when?: string; paused: boolean; note?: string; next?: string }[];
+  schedules: { kind: string; change: string; when?: string; paused: boolean; note?: string; next?: string }[];
 }
 const env = (): Record<string, string> => ({
   TEMPORAL_ADDRESS: temporal.address,
@@ -44,7 +46,7 @@ const env = (): Record<string, string> => ({
 async function schedule(...options: string[]): Promise<Record<string, string>> {
   const { code, stdout, stderr } = await rollout(['schedule', 'orders', '--json', ...options], { env: env() });
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-  return Object.fromEntries((JSON.parse(stdout) as Answer).schedules.map(({ tier, change }) => [tier, change]));
+  return Object.fromEntries((JSON.parse(stdout) as Answer).schedules.map(({ kind, change }) => [kind, change]));
 }
 const read = (tier: 'hourly' | 'daily' | 'monthly') =>
   client.schedule.getHandle(backupScheduleId('orders', tier)).describe();
@@ -53,7 +55,7 @@ test('it is as the file says, however often it is asked for, and whoever changed
   await deploy();
   const without = await rollout(['schedule', 'orders'], { env: env() });
   expect(without.code).toBe(2);
-  expect(without.stderr).toContain('its file has no backup.schedule');
+  expect(without.stderr).toContain('its file has neither backup.schedule nor drill.schedule');
 
   await deploy({ at: '23:30', timezone: 'Europe/Berlin', weekday: 'mon' });
   expect(await schedule()).toEqual({ hourly: 'created', daily: 'created', weekly: 'created', monthly: 'created' });
@@ -97,7 +99,7 @@ test('it is as the file says, however often it is asked for, and whoever changed
 
   const shown = await rollout(['schedule', 'orders', '--list'], { env: env() });
   expect(shown.stdout).toMatch(
-    /daily +every day at 23:30 Europe\/Berlin +never +paused; paused by ana: the store is moved/,
+    /daily backup +every day at 23:30 Europe\/Berlin +never +paused; paused by ana: the store is moved/,
   );
   expect(await schedule('--resume', '--as', 'ben')).toEqual({ daily: 'resumed', monthly: 'resumed' });
   expect(await schedule('--remove')).toEqual({ daily: 'removed', monthly: 'removed' });
@@ -105,6 +107,30 @@ test('it is as the file says, however often it is asked for, and whoever changed
   const both = await rollout(['schedule', 'orders', '--list', '--remove'], { env: env() });
   expect([both.code, both.stderr]).toEqual([2, expect.stringContaining("'--list' cannot be used with")]);
 }, 300_000);
+
+test('drills are scheduled beside the backups, and go with their part of the file', async () => {
+  const spring = { every: 'week' as const, weekday: 'sat' as const, at: '03:15', timezone: 'Europe/Berlin' };
+  await deploy({ tiers: ['daily'] }, { schedule: { ...spring, jitter: '20m', catchUp: '6h' } });
+  expect(await schedule()).toEqual({ daily: 'created', drill: 'created' });
+  expect(await schedule()).toEqual({ daily: 'none', drill: 'none' });
+  const { spec, policies, action } = await client.schedule.getHandle(drillScheduleId('orders')).describe();
+  expect(policies).toMatchObject({ overlap: 'SKIP', catchupWindow: 6 * 3_600_000 });
+  expect(spec).toMatchObject({ jitter: 20 * 60_000, timezone: 'Europe/Berlin' });
+  expect(action).toMatchObject({
+    ...{ workflowType: 'scheduledDrill', workflowId: 'redis/orders/drill/scheduled' },
+    args: [{ deployment: 'orders', startedBy: 'schedule' }],
+  });
+  const shown = await rollout(['schedule', 'orders', '--list'], { env: env() });
+  expect(shown.stdout).toMatch(/drill +every sat at 03:15 Europe\/Berlin +in \d/);
+
+  await deploy(undefined, { schedule: { ...spring, every: 'month' } });
+  expect(await schedule()).toEqual({ daily: 'removed', drill: 'changed' });
+  await deploy(undefined, {});
+  expect(await schedule()).toEqual({ drill: 'removed' });
+  await deploy(undefined, { schedule: { at: '4 am' } });
+  const { code, stderr } = await rollout(['schedule', 'orders'], { env: env() });
+  expect([code, stderr]).toEqual([2, expect.stringContaining('drill.schedule.at')]);
+}, 120_000);
 
 test('a schedule that can’t be kept is named, field by field', async () => {
   await deploy({ at: '25:00', timezone: 'Mars', monthday: 31, tiers: [] });

@@ -7,15 +7,20 @@ import type {
   ScheduleOptions,
   ScheduleUpdateOptions,
 } from '@temporalio/client';
-import { tierTimes, type CalendarTimes, type TierTimes } from '../model/backup-schedules.js';
-import { backupTiers, type BackupTier } from '../model/backup-tiers.js';
 import type { Deployment } from '../model/deployment.js';
-import { backupScheduleId, searchAttributes, TASK_QUEUE, type WorkflowType } from '../model/names.js';
+import { searchAttributes, TASK_QUEUE } from '../model/names.js';
+import {
+  scheduleIds,
+  wantedSchedules,
+  type CalendarTimes,
+  type ScheduleKind,
+  type WantedSchedule,
+} from '../model/schedules.js';
 
 /** What a schedule is like, and what is done to bring it in line with the deployment file. */
 export interface ScheduleState {
   id: string;
-  tier: BackupTier;
+  kind: ScheduleKind;
   /** What was done; `none` where it is as the file has it. */
   change: 'created' | 'changed' | 'removed' | 'paused' | 'resumed' | 'none';
   /** When, for people; absent where the file does not have it. */
@@ -33,41 +38,34 @@ export interface ScheduleState {
 }
 
 type Action = ScheduleOptions['action'];
-const TYPE: WorkflowType = 'scheduledBackup';
 
 /** Creates, changes and removes until Temporal has what the deployment file says. A schedule that is paused stays so. */
 export async function alignSchedules(client: ScheduleClient, deployment: Deployment): Promise<ScheduleState[]> {
-  const wanted = wantedTimes(deployment);
-  return eachTier(client, deployment, async (tier, handle, found) => {
-    const times = wanted.find((it) => it.tier === tier);
-    if (!times) {
+  return each(client, deployment, async ({ kind, handle, found, wanted }) => {
+    if (!wanted) {
       if (!found) return undefined;
       await handle.delete();
-      return { ...stateOf(found, tier), change: 'removed' };
+      return { ...stateOf(found, kind), change: 'removed' };
     }
-    const options = optionsFor(deployment, times);
-    if (!found) await withAttributes(deployment, options, (it) => client.create(it));
-    else if (!sameAs(found, options, delaysOf(deployment)))
-      await withAttributes(deployment, options, (it) => update(handle, it));
-    else return { ...stateOf(found, tier, times), change: 'none' };
-    return { ...stateOf(await handle.describe(), tier, times), change: found ? 'changed' : 'created' };
+    const options = optionsFor(handle.scheduleId, wanted);
+    if (!found) await withAttributes(deployment, wanted, options, (it) => client.create(it));
+    else if (!sameAs(found, options, wanted))
+      await withAttributes(deployment, wanted, options, (it) => update(handle, it));
+    else return { ...stateOf(found, kind, wanted), change: 'none' };
+    return { ...stateOf(await handle.describe(), kind, wanted), change: found ? 'changed' : 'created' };
   });
 }
 
 /** What there is, whatever the file says. */
 export function readSchedules(client: ScheduleClient, deployment: Deployment): Promise<ScheduleState[]> {
-  const wanted = wantedTimes(deployment);
-  return eachTier(client, deployment, (tier, _, found) => {
-    const times = wanted.find((it) => it.tier === tier);
-    return Promise.resolve(found && stateOf(found, tier, times));
-  });
+  return each(client, deployment, ({ kind, found, wanted }) => Promise.resolve(found && stateOf(found, kind, wanted)));
 }
 
 export function removeSchedules(client: ScheduleClient, deployment: Deployment): Promise<ScheduleState[]> {
-  return eachTier(client, deployment, async (tier, handle, found) => {
+  return each(client, deployment, async ({ kind, handle, found }) => {
     if (!found) return undefined;
     await handle.delete();
-    return { ...stateOf(found, tier), change: 'removed' };
+    return { ...stateOf(found, kind), change: 'removed' };
   });
 }
 
@@ -77,34 +75,37 @@ export function pauseSchedules(
   deployment: Deployment,
   { pause, note }: { pause: boolean; note: string },
 ): Promise<ScheduleState[]> {
-  return eachTier(client, deployment, async (tier, handle, found) => {
+  return each(client, deployment, async ({ kind, handle, found }) => {
     if (!found) return undefined;
     const change = found.state.paused === pause ? 'none' : pause ? 'paused' : 'resumed';
     if (change !== 'none') await (pause ? handle.pause(note) : handle.unpause(note));
-    return { ...stateOf(await handle.describe(), tier), change };
+    return { ...stateOf(await handle.describe(), kind), change };
   });
 }
 
-const wantedTimes = ({ backup }: Deployment): TierTimes[] => (backup.schedule ? tierTimes(backup.schedule) : []);
+/** A schedule as Temporal has it, where it does, and as the file wants it, where it does. */
+interface Known {
+  kind: ScheduleKind;
+  handle: ScheduleHandle;
+  found: ScheduleDescription | undefined;
+  wanted: WantedSchedule | undefined;
+}
 
-async function eachTier(
+async function each(
   client: ScheduleClient,
-  { name }: Deployment,
-  act: (
-    tier: BackupTier,
-    handle: ScheduleHandle,
-    found: ScheduleDescription | undefined,
-  ) => Promise<ScheduleState | undefined>,
+  deployment: Deployment,
+  act: (known: Known) => Promise<ScheduleState | undefined>,
 ): Promise<ScheduleState[]> {
   const { ScheduleNotFoundError } = await import('@temporalio/client');
+  const all = wantedSchedules(deployment);
   const states: ScheduleState[] = [];
-  for (const tier of backupTiers) {
-    const handle = client.getHandle(backupScheduleId(name, tier));
+  for (const [kind, id] of scheduleIds(deployment.name)) {
+    const handle = client.getHandle(id);
     const found = await handle.describe().catch((error: unknown) => {
       if (error instanceof ScheduleNotFoundError) return undefined;
       throw error;
     });
-    const state = await act(tier, handle, found);
+    const state = await act({ kind, handle, found, wanted: all.find((it) => it.kind === kind) });
     if (state) states.push(state);
   }
   return states;
@@ -112,32 +113,22 @@ async function eachTier(
 
 /** Temporal takes no less. */
 const LEAST_CATCH_UP_MS = 10_000;
-/** How late one may begin, ms. */
-const delaysOf = ({ backup: { schedule } }: Deployment): { jitter: number; catchUp: number } => ({
-  ...{ jitter: schedule?.jitter ?? 0, catchUp: Math.max(schedule?.catchUp ?? 0, LEAST_CATCH_UP_MS) },
-});
+const catchUpOf = ({ catchUp }: WantedSchedule): number => Math.max(catchUp, LEAST_CATCH_UP_MS);
 
-function optionsFor(deployment: Deployment, { tier, at, skip, text }: TierTimes): ScheduleOptions {
-  const { name, backup } = deployment;
-  const { jitter, catchUp } = delaysOf(deployment);
-  const scheduleId = backupScheduleId(name, tier);
+function optionsFor(scheduleId: string, wanted: WantedSchedule): ScheduleOptions {
+  const { at, skip, jitter, timezone, type, input, summary } = wanted;
   return {
     scheduleId,
-    spec: {
-      calendars: [calendarOf(at)],
-      skip: skip.map(calendarOf),
-      jitter,
-      timezone: backup.schedule?.timezone ?? 'UTC',
-    },
+    spec: { calendars: [calendarOf(at)], skip: skip.map(calendarOf), jitter, timezone },
     // One that takes longer than its interval is not followed by a queue of others.
-    policies: { overlap: 'SKIP', catchupWindow: catchUp },
+    policies: { overlap: 'SKIP', catchupWindow: catchUpOf(wanted) },
     action: {
       type: 'startWorkflow',
-      workflowType: TYPE,
+      workflowType: type,
       workflowId: scheduleId,
       taskQueue: TASK_QUEUE,
-      args: [{ deployment: name, tier, startedBy: 'schedule' }],
-      staticSummary: `${name}: a ${tier} backup, ${text}`,
+      args: [input],
+      staticSummary: summary,
     },
   };
 }
@@ -157,7 +148,7 @@ const calendarOf = ({ minute, hour, dayOfMonth, dayOfWeek }: CalendarTimes): Cal
 function sameAs(
   { spec, policies, action }: ScheduleDescription,
   wanted: ScheduleOptions,
-  { jitter, catchUp }: { jitter: number; catchUp: number },
+  asked: WantedSchedule,
 ): boolean {
   const times = (calendars: readonly CalendarSpec[] = []) =>
     calendars.map(({ second, minute, hour, dayOfMonth, month, year, dayOfWeek }) =>
@@ -175,10 +166,10 @@ function sameAs(
     {
       ...{ at: times(wanted.spec.calendars), skip: times(wanted.spec.skip), intervals: [] },
       ...{ from: undefined, to: undefined },
-      ...{ jitter, timezone: wanted.spec.timezone },
-      ...{ overlap: wanted.policies?.overlap, catchUp },
-      ...{ type: TYPE, id: wanted.action.workflowId, queue: wanted.action.taskQueue, args: wanted.action.args },
-      summary: wanted.action.staticSummary,
+      ...{ jitter: asked.jitter, timezone: asked.timezone },
+      ...{ overlap: wanted.policies?.overlap, catchUp: catchUpOf(asked) },
+      ...{ type: asked.type, id: wanted.action.workflowId, queue: TASK_QUEUE, args: [asked.input] },
+      summary: asked.summary,
     },
   );
 }
@@ -194,6 +185,7 @@ const update = (handle: ScheduleHandle, { spec, action, policies }: ScheduleOpti
 /** Searched for as other workflows are, where this Temporal has our search attributes. */
 async function withAttributes(
   { name }: Deployment,
+  { type }: WantedSchedule,
   options: ScheduleOptions,
   act: (options: ScheduleOptions) => Promise<unknown>,
 ): Promise<void> {
@@ -201,7 +193,7 @@ async function withAttributes(
   const keyword = (attribute: string) => defineSearchAttributeKey(attribute, SearchAttributeType.KEYWORD);
   const typedSearchAttributes = [
     { key: keyword(searchAttributes.deployment), value: name },
-    { key: keyword(searchAttributes.operation), value: TYPE },
+    { key: keyword(searchAttributes.operation), value: type },
   ];
   const action: Action = { ...options.action, typedSearchAttributes };
   try {
@@ -214,12 +206,12 @@ async function withAttributes(
 
 function stateOf(
   { scheduleId: id, state, info }: ScheduleDescription,
-  tier: BackupTier,
-  times?: TierTimes,
+  kind: ScheduleKind,
+  wanted?: WantedSchedule,
 ): ScheduleState {
   const [next, last] = [info.nextActionTimes[0], info.recentActions.at(-1)];
   return {
-    ...{ id, tier, change: 'none', ...(times ? { when: times.text } : {}), paused: state.paused },
+    ...{ id, kind, change: 'none', ...(wanted ? { when: wanted.text } : {}), paused: state.paused },
     ...(state.note === undefined || state.note === '' ? {} : { note: state.note }),
     ...(next === undefined || state.paused ? {} : { next: next.toISOString() }),
     ...(last === undefined
