@@ -2,22 +2,26 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { checksOf } from '../model/checks.js';
-import type { ProbeReport, ProbeSecond } from '../model/evidence.js';
+import type { ProbeRecent } from '../model/evidence.js';
 import { allNodes } from '../model/topology.js';
-import { measured, type ClientLatency, type Measurement } from '../model/validation/measurement.js';
+import { measured, type Measurement } from '../model/validation/measurement.js';
 import type { ValidationActivities } from '../model/work.js';
 import { readCounters } from '../redis/counters.js';
 import { poll } from '../redis/roles.js';
 import { contextFor, heartbeating, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
 import { RECENT } from './observe.js';
-import { PROBE_REPORT, wholeCluster } from './probe.js';
+import { wholeCluster } from './probe.js';
 import { runCheck } from './run-check.js';
 
-/** Seconds that the probe has to have measured for it to say anything. */
-const LEAST_SECONDS = 3;
-/** How long the probe may take to be started, or to write down what it saw, ms. */
+/** How long the probe may take to be started, ms. */
 const PROBE_PATIENCE_MS = 20_000;
+
+interface Recent {
+  /** Unix ms. */
+  at: number;
+  recent: ProbeRecent[];
+}
 
 export function validationActivities(dependencies: Dependencies): ValidationActivities {
   return {
@@ -26,13 +30,14 @@ export function validationActivities(dependencies: Dependencies): ValidationActi
       heartbeating(async () => {
         const context = await contextFor(dependencies, input);
         const primaries = (await wholeCluster(context)).map(({ primary }) => primary.address);
-        await probeRuns(context);
+        // Started at the same time, or again where its worker has died.
+        await recentFrom(context, Date.now());
         const before = await readCounters(context.endpoint, primaries);
         const from = Date.now();
         await sleep(input.ms, undefined, { signal: context.signal });
         const after = await readCounters(context.endpoint, primaries);
         const until = Date.now();
-        return measured(before, after, { from, until }, clientsBetween(await probeUntil(context, until), from, until));
+        return measured(before, after, { from, until }, clientsIn(await recentFrom(context, until)));
       }),
 
     checkApplication: (input) =>
@@ -49,46 +54,21 @@ export function validationActivities(dependencies: Dependencies): ValidationActi
   };
 }
 
-/** Waits until the probe runs, which is started at the same time, or again where its worker has died. */
-async function probeRuns({ deployment, folder, signal }: Context): Promise<void> {
-  if (!deployment.policy.probe.enabled) return;
-  const begun = Date.now();
-  const lastSign = async (): Promise<number> => {
-    const text = await readFile(join(folder, RECENT), 'utf8').catch(() => '{}');
-    return (JSON.parse(text) as { at?: number }).at ?? 0;
-  };
-  await poll(lastSign, (at) => at >= begun, { everyMs: 100, withinMs: PROBE_PATIENCE_MS, signal });
-}
-
-/** What the probe has written down, which it does every few seconds, waiting until it is of that instant (Unix ms). */
-async function probeUntil(context: Context, instant: number): Promise<ProbeReport | undefined> {
-  const { deployment, folder, signal } = context;
+/** What the probe last said of its last ten seconds, from this instant (Unix ms) on; undefined where it does not run. */
+async function recentFrom({ deployment, folder, signal }: Context, instant: number): Promise<Recent | undefined> {
   if (!deployment.policy.probe.enabled) return undefined;
-  const read = async (): Promise<ProbeReport | undefined> => {
-    const text = await readFile(join(folder, PROBE_REPORT), 'utf8').catch(() => undefined);
-    return text === undefined ? undefined : (JSON.parse(text) as ProbeReport);
+  const read = async (): Promise<Recent | undefined> => {
+    const text = await readFile(join(folder, RECENT), 'utf8').catch(() => undefined);
+    return text === undefined ? undefined : (JSON.parse(text) as Recent);
   };
-  const isOf = (report: ProbeReport | undefined): boolean =>
-    report !== undefined && Date.parse(report.endedAt) >= instant;
-  return poll(read, isOf, { everyMs: 250, withinMs: PROBE_PATIENCE_MS, signal });
+  const isNew = (found: Recent | undefined): boolean => found !== undefined && found.at >= instant;
+  const found = await poll(read, isNew, { everyMs: 100, withinMs: PROBE_PATIENCE_MS, signal });
+  return isNew(found) ? found : undefined;
 }
 
-/** What the probe saw, where it has written enough of that time down. */
-function clientsBetween(report: ProbeReport | undefined, from: number, until: number): Measurement['clients'] {
-  const { series = [] } = report ?? {};
-  const of = (operation: 'write' | 'read'): ClientLatency | undefined => {
-    const seconds = series
-      .filter((it) => it.operation === operation)
-      .flatMap((it) => it.seconds)
-      .filter(({ t, ok }) => t * 1000 >= from && (t + 1) * 1000 <= until && ok > 0);
-    return new Set(seconds.map(({ t }) => t)).size < LEAST_SECONDS ? undefined : latencyOf(seconds);
-  };
-  const [write, read] = [of('write'), of('read')];
-  return write && read ? { write, read } : undefined;
-}
-
-/** The median second of all clients and shards: one that stood still for a moment is no measure of the rest. */
-function latencyOf(seconds: readonly ProbeSecond[]): ClientLatency {
-  const median = (values: number[]): number => values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-  return { p50: median(seconds.map(({ p50 }) => p50)), p99: median(seconds.map(({ p99 }) => p99)) };
+/** The median shard: one whose clients stood still for a moment is no measure of the rest. */
+function clientsIn(found: Recent | undefined): Measurement['clients'] {
+  const all = (found?.recent ?? []).filter(({ operations }) => operations > 0).map(({ p99Ms }) => p99Ms);
+  const p99 = all.sort((a, b) => a - b)[Math.floor(all.length / 2)];
+  return p99 === undefined ? undefined : { p99 };
 }

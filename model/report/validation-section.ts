@@ -46,7 +46,7 @@ export function validationSection({ validation }: ReportData): Markup {
       html`<p>
         Measured for ${formatDuration(baseline.ms)} from ${when(baseline.from)}, before anything was
         touched${after && html`, and for ${formatDuration(after.ms)} from ${when(after.from)}, after the last node`}, on
-        every primary: what its own counters say of that time, and the probe’s median second.
+        every primary: what its own counters say of that time, and the probe’s last ten seconds at its end.
         ${notes.map((note) => html` ${note}.`)}
       </p>`,
     table({

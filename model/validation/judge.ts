@@ -6,7 +6,7 @@ import type { ValidationPolicy } from './policy.js';
 
 /** One thing that was measured before and after, and held against the policy. */
 export interface Measure {
-  /** `latency of writes`, `time of get`, … */
+  /** `throughput`, `time of get`, … */
   measure: string;
   verdict: 'met' | 'missed' | 'unknown';
   /** For people, with their unit; absent where it was not measured. */
@@ -41,16 +41,14 @@ const milliseconds = (value: number): string => `${value.toFixed(2)} ms`;
 
 /** Each measure with its verdict, those that were missed first. */
 export function judge(before: Measurement, after: Measurement, policy: ValidationPolicy): Measure[] {
-  const latency = (of: 'write' | 'read'): Compared => ({
-    measure: `latency of ${of}s, 99th percentile`,
-    ...{ before: before.clients?.[of].p99, after: after.clients?.[of].p99, shown: milliseconds },
-    limit: `${policy.latency} times what it was, or ${formatDuration(policy.leastLatency)}`,
-    holds: (was, is) => is <= Math.max(was * policy.latency, policy.leastLatency),
-    unknown: 'the probe measured nothing',
-  });
   const compared: Compared[] = [
-    latency('write'),
-    latency('read'),
+    {
+      measure: 'latency of clients, 99th percentile',
+      ...{ before: before.clients?.p99, after: after.clients?.p99, shown: milliseconds },
+      limit: `${policy.latency} times what it was, or ${formatDuration(policy.leastLatency)}`,
+      holds: (was, is) => is <= Math.max(was * policy.latency, policy.leastLatency),
+      unknown: 'the probe measured nothing',
+    },
     {
       ...{ measure: 'throughput', before: before.operationsPerSecond, after: after.operationsPerSecond },
       ...{ shown: perSecond, limit: `at least ${percent(policy.throughput)} of what it was`, unknown: '' },

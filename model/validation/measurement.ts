@@ -14,12 +14,6 @@ export interface Counters {
   cpuSeconds: number;
 }
 
-/** ms */
-export interface ClientLatency {
-  p50: number;
-  p99: number;
-}
-
 /** What a deployment's primaries did in a while, and what clients saw meanwhile. */
 export interface Measurement {
   from: Instant;
@@ -36,8 +30,8 @@ export interface Measurement {
   cores: number;
   /** Of all primaries together, but for what only operators and replication send. */
   commands: Record<string, { calls: number; usecPerCall: number }>;
-  /** Absent where the probe measured nothing meanwhile. */
-  clients?: { write: ClientLatency; read: ClientLatency };
+  /** The probe's last ten seconds at its end, ms; absent where it measured nothing. */
+  clients?: { p99: number };
   /** What could not be measured, and why. */
   notes: string[];
 }
