@@ -53,6 +53,8 @@ interface Scene {
   name: string;
   to: string;
   policy: DeploymentFile['policy'];
+  /** Of the deployment file, beside its policy. */
+  more?: Pick<DeploymentFile, 'hooks' | 'checks'>;
   /** What people do meanwhile; returns when nothing is left for them to do. */
   people: (actors: Actors) => Promise<void>;
 }
@@ -127,6 +129,16 @@ const scenes: readonly Scene[] = [
     },
   },
   {
+    name: 'hooked-and-validated',
+    to: '8.0.6',
+    policy: { parallelShards: 3, handover: 'fast' },
+    more: {
+      hooks: [{ name: 'tell', at: ['before upgrade', 'before node', 'after handover', 'ended'], command: ['true'] }],
+      checks: [{ name: 'cart', of: ['validation'], command: ['true'] }],
+    },
+    people: () => Promise.resolve(),
+  },
+  {
     name: 'taken-back',
     to: '8.2.3',
     policy: { parallelShards: 3, handover: 'fast', fallback: 'standby', soak: '1h' },
@@ -190,7 +202,10 @@ export async function recordHistories(names: readonly string[], tell: (line: str
     for (const scene of chosen) {
       tell(`${scene.name}: to ${scene.to}`);
       const deploy = (policy: DeploymentFile['policy']): Promise<void> =>
-        writeFile(join(deployments, `${NAME}.yaml`), JSON.stringify(deployment(cluster, root, policy)));
+        writeFile(
+          join(deployments, `${NAME}.yaml`),
+          JSON.stringify({ ...deployment(cluster, root, policy), ...scene.more }),
+        );
       await deploy(scene.policy);
       keep(scene.name, await play(access.client, scene, deploy));
     }

@@ -46,6 +46,7 @@ test('every workflow was recorded, in each way in which it can end', async () =>
       'aborted-at-the-handover',
       'completed-with-approvals',
       'paused-and-overridden',
+      'hooked-and-validated',
       'taken-back',
       'restored',
       'backed-up',
