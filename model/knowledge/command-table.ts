@@ -17,3 +17,8 @@ export type CommandTable = Readonly<Record<string, CommandFacts>>;
 
 /** Flags that change what a client may do. Others (`fast`, `loading`, `random`) are the server's own business. */
 export const noticedFlags: readonly string[] = ['write', 'readonly', 'denyoom', 'admin', 'noscript', 'module'];
+
+/** The least words that it takes, its own name among them; of COMMAND 5.0 says 0, which is any number. */
+export const leastWords = ({ arity }: CommandFacts): number => Math.max(1, Math.abs(arity));
+
+export const hasFlag = ({ flags = '' }: CommandFacts, flag: string): boolean => flags.split(' ').includes(flag);

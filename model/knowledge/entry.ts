@@ -27,7 +27,8 @@ const concern = z.union([
   z.strictObject({ client: pattern }),
 ]);
 
-const severities = ['blocker', 'action', 'note'] as const;
+export const severities = ['blocker', 'action', 'note'] as const;
+export type Severity = (typeof severities)[number];
 
 const knowledgeEntry = z.strictObject({
   id: z.string().regex(/^[a-z0-9-]+$/),
@@ -58,6 +59,8 @@ export const knowledgeStep = z.strictObject({
   entries: z.array(knowledgeEntry),
 });
 
+export type Concern = z.output<typeof concern>;
+export type KnowledgeEntry = z.output<typeof knowledgeEntry>;
 export type KnowledgeStep = z.output<typeof knowledgeStep>;
 
 function isPattern(text: string): boolean {
