@@ -80,11 +80,11 @@ export function measuresOf({ load, usage, throughput = {} }: BenchmarkRound): Re
   const slug = (name: string): string => name.replaceAll(' ', '-');
   return {
     ...prefixed('latency', { mean, p50, p90, p99, p999 }),
-    ...Object.assign(
-      {},
-      ...Object.entries(load.classes).map(([name, { latency }]) =>
-        prefixed(`latency.${slug(name)}`, { p50: latency.p50, p99: latency.p99 }),
-      ),
+    ...Object.fromEntries(
+      Object.entries(load.classes).flatMap(([name, { latency }]) => [
+        [`latency.${slug(name)}.p50`, latency.p50],
+        [`latency.${slug(name)}.p99`, latency.p99],
+      ]),
     ),
     rate: load.ratePerSecond,
     ...prefixed('throughput', throughput),
@@ -131,7 +131,7 @@ export function compareBenchmarks(
   const [old, fresh] = [before.map(measuresOf), after.map(measuresOf)];
   const names = new Set([
     ...targets.map(({ measure }) => measure),
-    ...Object.keys(Object.assign({}, ...old, ...fresh)),
+    ...[...old, ...fresh].flatMap((it) => Object.keys(it)),
   ]);
   const disturbed = disturbance([...before, ...after]);
   return [...names].map((measure) => {
