@@ -160,7 +160,7 @@ function shardsSection({ status }: ReportData): Markup {
       ],
       rows,
     }),
-    restore?.of?.point &&
+    restore?.of.point &&
       table({
         caption: `Where each shard was brought back to: ${restore.of.point.asked}`,
         empty: '',
