@@ -6,7 +6,11 @@ export const exitCodes = {
   },
   unexpected: { code: 1, meaning: 'Something unforeseen: run it again with ROLLOUT_DEBUG=1 and report what it says.' },
   usage: { code: 2, meaning: 'Wrong usage or bad input, or a plan with a blocker. Nothing was touched.' },
-  stopped: { code: 3, meaning: 'The operation stopped, was aborted, was taken back, or failed.' },
+  stopped: {
+    code: 3,
+    meaning:
+      'The operation stopped, was aborted, was taken back, or failed; of `drills --check`: somebody has to look.',
+  },
   refused: {
     code: 4,
     meaning: 'Refused: one is running already, none is running, or who asks may not do that now.',
