@@ -1,6 +1,7 @@
-import { createHmac } from 'node:crypto';
+import { Webhook } from 'standardwebhooks';
 import { formatDuration } from '../model/duration.js';
 import { withoutSecrets } from './own-command.js';
+import { webhookHeaders } from './webhook-headers.js';
 
 /** Of what is answered, the beginning is kept: it goes onto record. */
 const KEPT = 200;
@@ -57,7 +58,7 @@ export async function callSigned(call: SignedCall): Promise<CallEnd> {
       headers: {
         ...{ 'content-type': 'application/json', 'idempotency-key': key },
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-        ...(secret === undefined ? {} : signature({ id: key, body, secret, at: Math.floor(call.now / 1000) })),
+        ...(secret === undefined ? {} : webhookHeaders(webhookOf(secret), { id: key, at: new Date(call.now), body })),
       },
       signal: AbortSignal.any([signal, late]),
     });
@@ -71,8 +72,7 @@ export async function callSigned(call: SignedCall): Promise<CallEnd> {
   }
 }
 
-function signature({ id, body, secret, at }: { id: string; body: string; secret: string; at: number }) {
+function webhookOf(secret: string): Webhook {
   const key = secret.startsWith('whsec_') ? Buffer.from(secret.slice('whsec_'.length), 'base64') : Buffer.from(secret);
-  const signed = createHmac('sha256', key).update(`${id}.${at}.${body}`).digest('base64');
-  return { 'webhook-id': id, 'webhook-timestamp': String(at), 'webhook-signature': `v1,${signed}` };
+  return new Webhook(key, { format: 'raw' });
 }

@@ -1,6 +1,7 @@
 import { Webhook } from 'standardwebhooks';
 import type { DestinationOf } from '../../model/notify-policy.js';
 import { resolveSecret } from '../secrets.js';
+import { webhookHeaders } from '../webhook-headers.js';
 import type { Channel, Outgoing } from './channel.js';
 import { postJson } from './post-json.js';
 import { Undelivered } from './undelivered.js';
@@ -27,13 +28,8 @@ export function webhookChannel({ url, secret }: DestinationOf<'webhook'>): Chann
   return {
     async send(outgoing) {
       const body = JSON.stringify(webhookBody(outgoing));
-      const at = new Date();
-      const signature = (await webhookOf(secret)).sign(outgoing.messageId, at, body);
-      await postJson(`the webhook at ${new URL(url).host}`, url, body, {
-        'webhook-id': outgoing.messageId,
-        'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
-        'webhook-signature': signature,
-      });
+      const headers = webhookHeaders(await webhookOf(secret), { id: outgoing.messageId, at: new Date(), body });
+      await postJson(`the webhook at ${new URL(url).host}`, url, body, headers);
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { KeyType, Dialect } from '../rdb/layout.js';
+import type { ComparedShard } from '../../model/backup-restore.js';
 import { RolloutError } from '../../model/failures.js';
 import { dumpOf, readDump, versionOfType } from '../rdb/dump.js';
 import { ErrorReply, type Reply } from '../resp.js';
@@ -24,17 +25,7 @@ export interface Wanted {
 }
 
 /** What a comparison with a snapshot has found so far. */
-export interface Found {
-  /** That should be there; and those whose values were compared, and were the same. */
-  keys: number;
-  compared: number;
-  same: number;
-  different: number;
-  missing: number;
-  /** Had expired by now. */
-  expired: number;
-  examples: string[];
-}
+export type Found = Omit<ComparedShard, 'shard'>;
 
 export const foundNothing = (): Found => ({
   ...{ keys: 0, compared: 0, same: 0, different: 0, missing: 0, expired: 0, examples: [] },

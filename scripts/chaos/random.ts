@@ -1,6 +1,9 @@
+import { draws } from '../../model/random.js';
+
 /** A stream of numbers that is the same for the same words, on every machine and release of Node. */
 export class Random {
-  #state: number;
+  /** From 0 to 1, 1 excluded. */
+  readonly next: () => number;
 
   constructor(...words: readonly number[]) {
     // FNV-1a over the words, so that neighbouring runs of a seed have nothing in common.
@@ -8,16 +11,7 @@ export class Random {
     for (const word of words)
       for (const byte of [word, word >>> 8, word >>> 16, word >>> 24])
         hash = Math.imul(hash ^ (byte & 0xff), 0x01000193);
-    this.#state = hash >>> 0;
-  }
-
-  /** From 0 to 1, 1 excluded: mulberry32 (Tommy Ettinger, public domain). */
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let t = this.#state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+    this.next = draws(hash);
   }
 
   /** A whole number from `from` to `to`, both included. */

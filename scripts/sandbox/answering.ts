@@ -1,4 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { until } from './cluster.js';
 
 /** Returns it once it answers by HTTP; one that does not is thrown away. @throws Error where it ended, or takes too long */
@@ -17,4 +19,18 @@ export async function answering<Server extends AsyncDisposable & { endpoint: str
     throw error;
   }
   return server;
+}
+
+/** Ends a server of the test's own, which has nothing to put away, and waits until it is gone. */
+export async function endAtOnce(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  child.kill('SIGKILL');
+  await gone;
+}
+
+/** Every file below a folder. */
+export async function filesBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { KMS } from '@aws-crypto/client-node';
 import { LOCAL_KMS } from '../setup/local-kms.js';
 import { locate } from '../setup/search-path.js';
-import { answering } from './answering.js';
+import { answering, endAtOnce } from './answering.js';
 import { claimPort } from './ports.js';
 
 /** An AWS KMS of one's own, on loopback; its keys are thrown away at the end. */
@@ -65,11 +65,7 @@ export class KmsServer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#client.destroy();
-    if (this.child.exitCode === null && this.child.signalCode === null) {
-      const gone = new Promise<void>((resolve) => this.child.once('exit', () => resolve()));
-      this.child.kill('SIGKILL');
-      await gone;
-    }
+    await endAtOnce(this.child);
     this.giveBackPort();
     await rm(this.root, { recursive: true, force: true, maxRetries: 5 });
   }

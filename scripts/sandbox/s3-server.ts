@@ -1,12 +1,12 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { locate } from '../setup/search-path.js';
 import { VERSITYGW } from '../setup/versitygw.js';
-import { answering } from './answering.js';
+import { answering, endAtOnce, filesBelow } from './answering.js';
 import { claimPort } from './ports.js';
 
 const run = promisify(execFile);
@@ -74,17 +74,12 @@ export class S3Server implements AsyncDisposable {
   }
 
   /** Every file that it keeps, parts of unfinished uploads among them. */
-  async files(): Promise<string[]> {
-    const entries = await readdir(join(this.root, 'data'), { recursive: true, withFileTypes: true });
-    return entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+  files(): Promise<string[]> {
+    return filesBelow(join(this.root, 'data'));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.child.exitCode === null && this.child.signalCode === null) {
-      const gone = new Promise<void>((resolve) => this.child.once('exit', () => resolve()));
-      this.child.kill('SIGKILL');
-      await gone;
-    }
+    await endAtOnce(this.child);
     this.giveBackPort();
     if (this.mounted) await run('umount', ['--lazy', join(this.root, 'data')]);
     await rm(this.root, { recursive: true, force: true, maxRetries: 5 });

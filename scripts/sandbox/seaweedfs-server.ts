@@ -1,11 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { locate } from '../setup/search-path.js';
 import { WEED } from '../setup/seaweedfs.js';
-import { answering } from './answering.js';
+import { answering, endAtOnce, filesBelow } from './answering.js';
 import { claimPort } from './ports.js';
 
 const PARTS = ['master', 'volume', 'filer', 's3'] as const;
@@ -53,17 +53,12 @@ export class SeaweedfsServer implements AsyncDisposable {
   }
 
   /** Every file that it keeps. */
-  async files(): Promise<string[]> {
-    const entries = await readdir(join(this.root, 'data'), { recursive: true, withFileTypes: true });
-    return entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+  files(): Promise<string[]> {
+    return filesBelow(join(this.root, 'data'));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.child.exitCode === null && this.child.signalCode === null) {
-      const gone = new Promise<void>((resolve) => this.child.once('exit', () => resolve()));
-      this.child.kill('SIGKILL');
-      await gone;
-    }
+    await endAtOnce(this.child);
     this.giveBack();
     await rm(this.root, { recursive: true, force: true, maxRetries: 5 });
   }

@@ -1,17 +1,12 @@
-/** Numbers that follow from a seed alone (mulberry32): the same seed, the same draws. */
+import { draws } from '../../model/random.js';
+
+/** Numbers that follow from a seed alone: the same seed, the same draws. */
 export class Random {
-  #state: number;
+  /** From 0 up to 1, without 1. */
+  readonly next: () => number;
 
   constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  /** From 0 up to 1, without 1. */
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+    this.next = draws(seed);
   }
 
   /** A whole number from `least` to `most`, both included. */

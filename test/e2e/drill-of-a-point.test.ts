@@ -5,14 +5,12 @@ import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { ArchiveStore } from '../../integrations/archive-store.js';
 import { BackupStore } from '../../integrations/backup-store.js';
 import { loadDeployment } from '../../integrations/deployment-files.js';
-import type { DeploymentFile } from '../../model/deployment.js';
-import type { DrillRecord } from '../../model/drill.js';
 import { archiveWorkflowId, TASK_QUEUE } from '../../model/names.js';
 import { reachOf } from '../../model/recovery.js';
 import { Sandbox, until } from '../../scripts/sandbox/cluster.js';
 import type { Stage } from '../../scripts/sandbox/stage.js';
-import { rollout as runCli } from '../scripts/rollout/stage/cli.js';
-import { encryption, openBackupStage } from './stage/backups.js';
+import { openBackupStage } from './stage/backups.js';
+import { deployDrilled, drillAt, foundBy, rolloutAt } from './stage/drills.js';
 
 let stage: Stage;
 beforeEach(async () => {
@@ -23,25 +21,6 @@ afterEach(async () => {
   vi.unstubAllEnvs();
 });
 
-const deploy = (cluster: Sandbox, drill: DeploymentFile['drill'] = {}) =>
-  stage.deploy('orders', cluster, {
-    backup: { directory: `${stage.root}/backups`, encryption },
-    drill: { nodeTimeout: '1500ms', failures: false, ...drill },
-  });
-
-async function rollout(...words: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const at = { TEMPORAL_ADDRESS: stage.address, ROLLOUT_DEPLOYMENTS: stage.deployments };
-  return runCli(words, { env: { ...stage.environment, ...at } });
-}
-async function drill(...words: string[]): Promise<DrillRecord> {
-  const { stdout, stderr } = await rollout('drill', 'orders', '--as', 'ana', '--json', ...words);
-  if (stdout === '') throw new Error(stderr);
-  return JSON.parse(stdout) as DrillRecord;
-}
-const foundBy = ({ steps }: DrillRecord, name: string): string => {
-  const step = steps.find((it) => it.name === name);
-  return `${step?.result}: ${step?.found}`;
-};
 async function reach(): Promise<number> {
   const deployment = await loadDeployment('orders', stage.deployments);
   const backups = await (await BackupStore.open(deployment)).manifests();
@@ -51,7 +30,7 @@ async function reach(): Promise<number> {
 
 test('with an archive the newest point is restored, the recovery point is how far it reaches, and any other can be', async () => {
   await using cluster = await Sandbox.cluster({ release: '8.0', configuration: ['repl-diskless-sync-delay 0'] });
-  await deploy(cluster, { objectives: { recoveryTime: '10m', recoveryPoint: '1m' } });
+  await deployDrilled(stage, cluster, { objectives: { recoveryTime: '10m', recoveryPoint: '1m' } });
   const clients = new Cluster(cluster.nodes.map(({ port }) => ({ host: '127.0.0.1', port })));
   clients.on('error', () => undefined);
   onTestFinished(() => clients.disconnect());
@@ -71,24 +50,24 @@ test('with an archive the newest point is restored, the recovery point is how fa
   const flushed = Date.now();
   await until('so is that all was deleted', async () => (await reach()) >= flushed, 60_000);
 
-  const newest = await drill();
+  const newest = await drillAt(stage);
   expect(newest).toMatchObject({ keys: 0, passed: true, recoveryPoint: { by: 'archive', objectiveMs: 60_000 } });
   expect(Date.parse(newest.recoveryPoint.reaches ?? '')).toBeGreaterThanOrEqual(flushed);
   expect(newest.point?.shards).toHaveLength(3);
   expect(newest.memory?.neededBytes).toBeGreaterThan(0);
 
-  const back = await drill('--before', 'flushall');
+  const back = await drillAt(stage, '--before', 'flushall');
   expect(back).toMatchObject({ keys: 120, passed: true, recoveryPoint: { by: 'archive' } });
   expect(foundBy(back, 'verify')).toBe('passed: 120 keys compared with the point, 0 different');
-  expect((await drill('--at', new Date(written).toISOString())).keys).toBe(120);
-  const backup = await drill('--backup', back.backup);
+  expect((await drillAt(stage, '--at', new Date(written).toISOString())).keys).toBe(120);
+  const backup = await drillAt(stage, '--backup', back.backup);
   expect(backup).toMatchObject({ keys: 60, recoveryPoint: { by: 'backup' } });
   expect(backup.point).toBeUndefined();
   expect(backup.recoveryPoint.ms).toBeGreaterThan(back.recoveryPoint.ms);
 
-  const shown = await rollout('drills', 'orders');
+  const shown = await rolloutAt(stage, 'drills', 'orders');
   expect(shown.stdout).toContain('4 held, 0 failed.');
-  const refused = await rollout('drill', 'orders', '--at', '2001-01-01T00:00:00Z');
+  const refused = await rolloutAt(stage, 'drill', 'orders', '--at', '2001-01-01T00:00:00Z');
   expect([refused.code, refused.stderr]).toEqual([
     2,
     expect.stringContaining('The nearest that can be had: after it 20'),

@@ -5,14 +5,14 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { loadDeployment } from '../../integrations/deployment-files.js';
 import type { DeploymentFile } from '../../model/deployment.js';
 import type { DrillRecord } from '../../model/drill.js';
-import { backupWorkflowId, drillScheduleId, drillWorkflowId, TASK_QUEUE } from '../../model/names.js';
+import { drillScheduleId, drillWorkflowId, TASK_QUEUE } from '../../model/names.js';
 import { Sandbox, until } from '../../scripts/sandbox/cluster.js';
 import type { Stage } from '../../scripts/sandbox/stage.js';
 import { alignSchedules } from '../../workers/schedules.js';
 import type { ScheduledDrillResult } from '../../workflows/scheduled-drill.js';
-import { rollout } from '../scripts/rollout/stage/cli.js';
 import { encryption, failureOf, openBackupStage } from './stage/backups.js';
 import { Dataset } from './stage/dataset.js';
+import { backUp, rolloutAt } from './stage/drills.js';
 
 let stage: Stage;
 beforeEach(async () => {
@@ -23,10 +23,7 @@ afterEach(async () => {
   vi.unstubAllEnvs();
 });
 
-const drills = (...words: string[]) =>
-  rollout(['drills', 'orders', ...words], {
-    env: { ...stage.environment, TEMPORAL_ADDRESS: stage.address, ROLLOUT_DEPLOYMENTS: stage.deployments },
-  });
+const drills = (...words: string[]) => rolloutAt(stage, 'drills', 'orders', ...words);
 
 test('a schedule holds one; one that fails fails its workflow, one beside another is left out, and old records go', async () => {
   await using cluster = await Sandbox.cluster({ release: '8.0', replicasEach: 0 });
@@ -40,9 +37,7 @@ test('a schedule holds one; one that fails fails its workflow, one beside anothe
   ];
   const backup = { directory: join(stage.root, 'backups'), encryption };
   await stage.deploy('orders', cluster, { backup, checks, drill });
-  await stage.client.workflow.execute('backup', {
-    ...{ workflowId: backupWorkflowId('orders'), taskQueue: TASK_QUEUE, args: [{ deployment: 'orders' }] },
-  });
+  await backUp(stage);
   const [one] = await alignSchedules(stage.client.schedule, await loadDeployment('orders', stage.deployments));
   expect(one).toMatchObject({ kind: 'drill', change: 'created', when: 'every day at 04:00 UTC' });
   const handle = stage.client.schedule.getHandle(drillScheduleId('orders'));

@@ -3,18 +3,10 @@ import { WorkflowNotFoundError, WorkflowUpdateFailedError, type Client, type Con
 import { loadDeployment } from '../../integrations/deployment-files.js';
 import { readSigningKey } from '../../integrations/signing-key.js';
 import { operationId } from '../../model/names.js';
-import { statementToSign } from '../../model/signed-answer.js';
+import { statementToSign, type AnswerToSign } from '../../model/signed-answer.js';
 
 /** An answer from chat or from elsewhere, by somebody who was recognised there. */
-export interface AnswerFromChat {
-  deployment: string;
-  /** Of Temporal, of the first of the operation's runs: an answer to one that has ended is for no other. */
-  run: string;
-  approval: string;
-  askedAt: string;
-  decision: 'approve' | 'reject';
-  by: string;
-  comment?: string;
+export interface AnswerFromChat extends Omit<AnswerToSign, 'workflowId'> {
   /** Of the person's own, where it came with one. */
   signature?: string;
 }

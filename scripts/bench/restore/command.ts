@@ -1,5 +1,5 @@
-import { parseArgs } from 'node:util';
-import { bring, machine, whole, type Bench, type Outcome } from '../bench.js';
+import { bring, machine, untilOneFails, type Bench, type Outcome } from '../bench.js';
+import { medianRuns, readByKeys } from '../by-keys.js';
 import { measure, type Row } from './measure.js';
 
 const help = `npm run bench restore [-- OPTIONS]     a backup's snapshots into a cluster of 3 shards, beside redis-cli --pipe and the servers' own loading
@@ -21,30 +21,11 @@ Exit code: 0 measured; 1 something went wrong, 2 wrong usage.`;
 export const restoreBench: Bench = { help, run };
 
 async function run(args: string[], tell: (line: string) => void): Promise<Outcome> {
-  const { values } = parseArgs({
-    args,
-    options: {
-      release: { type: 'string', default: '8.0' },
-      keys: { type: 'string', default: '1000000' },
-      'value-bytes': { type: 'string', default: '32' },
-      runs: { type: 'string', default: '3' },
-    },
-  });
-  const { release } = values;
-  const [keys, valueBytes, runs] = [
-    whole('--keys', values.keys),
-    whole('--value-bytes', values['value-bytes']),
-    whole('--runs', values.runs),
-  ];
+  const { release, keys, valueBytes, runs } = readByKeys(args);
   await bring([release]);
   const rows: Row[] = [];
-  let ended: { failure?: unknown } = {};
-  try {
-    await measure({ release, keys, valueBytes, runs, tell }, rows);
-  } catch (failure) {
-    ended = { failure };
-  }
-  const medians = mediansOf(rows);
+  const ended = await untilOneFails([rows], (into) => measure({ release, keys, valueBytes, runs, tell }, into));
+  const medians = medianRuns(rows, ['restore', 'pipe', 'native']);
   return {
     ...ended,
     clean: true,
@@ -62,12 +43,4 @@ async function run(args: string[], tell: (line: string) => void): Promise<Outcom
       ],
     ],
   };
-}
-
-function mediansOf(rows: readonly Row[]): (Row & { runs: number })[] {
-  return (['restore', 'pipe', 'native'] as const).flatMap((method) => {
-    const own = rows.filter((row) => row.method === method).sort((a, b) => a.ms - b.ms);
-    const middle = own[Math.floor(own.length / 2)];
-    return middle ? [{ ...middle, runs: own.length }] : [];
-  });
 }

@@ -1,5 +1,5 @@
-import { parseArgs } from 'node:util';
-import { bring, machine, whole, type Bench, type Outcome } from '../bench.js';
+import { bring, machine, untilOneFails, type Bench, type Outcome } from '../bench.js';
+import { medianRuns, readByKeys } from '../by-keys.js';
 import { measure, methods, type VerifyRow } from './measure.js';
 
 const help = `npm run bench verify [-- OPTIONS]     a restored server compared with its sealed backup, beside DUMP on both ends
@@ -21,27 +21,11 @@ Exit code: 0 measured; 1 something went wrong, 2 wrong usage.`;
 export const verifyBench: Bench = { help, run };
 
 async function run(args: string[], tell: (line: string) => void): Promise<Outcome> {
-  const { values } = parseArgs({
-    args,
-    options: {
-      release: { type: 'string', default: '8.0' },
-      keys: { type: 'string', default: '1000000' },
-      'value-bytes': { type: 'string', default: '32' },
-      runs: { type: 'string', default: '3' },
-    },
-  });
-  const { release } = values;
-  const keys = whole('--keys', values.keys);
-  const [valueBytes, runs] = [whole('--value-bytes', values['value-bytes']), whole('--runs', values.runs)];
+  const { release, keys, valueBytes, runs } = readByKeys(args);
   await bring([release]);
   const rows: VerifyRow[] = [];
-  let ended: { failure?: unknown } = {};
-  try {
-    await measure({ release, keys, valueBytes, runs, tell }, rows);
-  } catch (failure) {
-    ended = { failure };
-  }
-  const medians = mediansOf(rows);
+  const ended = await untilOneFails([rows], (into) => measure({ release, keys, valueBytes, runs, tell }, into));
+  const medians = withRatio(rows);
   return {
     ...ended,
     clean: true,
@@ -62,15 +46,16 @@ async function run(args: string[], tell: (line: string) => void): Promise<Outcom
 
 type Median = VerifyRow & { runs: number; ratio?: number };
 
-/** Of each method, with how many times as fast as it ours is; memory is the most of all runs. */
-function mediansOf(rows: readonly VerifyRow[]): Median[] {
-  const all = methods.flatMap((method): Median[] => {
-    const own = rows.filter((row) => row.method === method).sort((a, b) => a.ms - b.ms);
-    const middle = own[Math.floor(own.length / 2)];
-    const peaks = own.flatMap(({ peakMb }) => peakMb ?? []);
-    const peak = peaks.length === 0 ? {} : { peakMb: Math.max(...peaks) };
-    return middle ? [{ ...middle, ...peak, runs: own.length }] : [];
+/** With how many times as fast as it ours is; memory is the most of all runs. */
+function withRatio(rows: readonly VerifyRow[]): Median[] {
+  const medians = medianRuns(rows, methods);
+  const ours = medians.find(({ method }) => method === 'rollout');
+  return medians.map((it) => {
+    const peaks = rows.flatMap(({ method, peakMb }) => (method === it.method ? (peakMb ?? []) : []));
+    return {
+      ...it,
+      ...(peaks.length === 0 ? {} : { peakMb: Math.max(...peaks) }),
+      ...(ours && it !== ours ? { ratio: Math.round((it.ms / ours.ms) * 100) / 100 } : {}),
+    };
   });
-  const ours = all.find(({ method }) => method === 'rollout');
-  return all.map((it) => (ours && it !== ours ? { ...it, ratio: Math.round((it.ms / ours.ms) * 100) / 100 } : it));
 }

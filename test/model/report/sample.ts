@@ -1,4 +1,5 @@
 import type { NodeStatus, OperationPhase, ShardStatus, TimelineEntry, Waiting } from '../../../model/operation.js';
+import { draws } from '../../../model/random.js';
 import type { ReportData } from '../../../model/report.js';
 import { samplePeople } from './sample-people.js';
 import { sampleSeries } from './sample-probe.js';
@@ -14,17 +15,6 @@ export interface SampleOptions {
   seed?: number;
 }
 
-/** Numbers that look like chance and are the same each time (mulberry32). */
-function chance(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
 const start = Date.parse('2026-11-12T09:14:03.210Z');
 const iso = (ms: number): string => new Date(Math.round(ms)).toISOString();
 const before = '5.0.6';
@@ -33,7 +23,7 @@ const after = '8.0.6';
 /** An upgrade as the workflows would have recorded it: steps, waits, handovers, and what a probe sees of them. */
 export function sampleReport(options: SampleOptions): ReportData {
   const { outcome, shards: count = 3, parallel = 1, canarySoak = 20, soak = 15, probe = true, seed = 7 } = options;
-  const random = chance(seed);
+  const random = draws(seed);
   const timeline: TimelineEntry[] = [];
   const handovers: ReportData['handovers'] = [];
   const resyncs: ReportData['resyncs'] = [];

@@ -1,17 +1,13 @@
 import { knowsSince } from '../../../model/compatibility/knows-since.js';
+import { draws } from '../../../model/random.js';
 
 export type Draw = (below: number) => number;
 type Maker = (draw: Draw, now: number) => (string | number | Buffer)[];
 
-/** The same numbers for the same seed (mulberry32), so that a failure can be run again. */
+/** The same numbers for the same seed , so that a failure can be run again. */
 export function drawing(seed: number): Draw {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
+  const next = draws(seed);
+  return (below) => (next() * 4_294_967_296) % below;
 }
 
 const kinds = ['string', 'list', 'set', 'hash', 'zset', 'stream', 'hll', 'float'] as const;
