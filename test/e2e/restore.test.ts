@@ -14,7 +14,7 @@ import { Sandbox, until } from '../../scripts/sandbox/cluster.js';
 import { S3Server } from '../../scripts/sandbox/s3-server.js';
 import type { Stage } from '../../scripts/sandbox/stage.js';
 import type { Ended } from '../../workflows/run.js';
-import { rollout as runCli } from '../scripts/rollout/stage/cli.js';
+import { rollout as runCli, rolloutOnTerminal } from '../scripts/rollout/stage/cli.js';
 import { encryption, failureOf, inBucket, openBackupStage } from './stage/backups.js';
 import { Dataset } from './stage/dataset.js';
 
@@ -309,4 +309,37 @@ test('by rollout: what would be done, what is refused, and how far it is', async
   expect(await cluster.ask(node?.address, 'GET', 'cart:7')).toBe('7');
   const status = await rollout('status', 'orders');
   expect(status.stdout).toContain('comparing 20 of 20 keys (100 %)');
+}, 180_000);
+
+test('by rollout on a terminal: it is shown what would be done, and goes on once the name is typed, and not before', async () => {
+  await using cluster = await Sandbox.cluster({ release: '7.2', primaries: 1, replicasEach: 0 });
+  const [node] = cluster.nodes;
+  for (let i = 0; i < 20; i++) await cluster.ask(node?.address, 'SET', `cart:${i}`, i);
+  await stage.deploy('orders', cluster, { backup: bucket() });
+  await takeBackup('orders');
+  await cluster.ask(node?.address, 'DEL', 'cart:7');
+  await cluster.ask(node?.address, 'SET', 'cart:8', 'changed');
+  const env = { TEMPORAL_ADDRESS: stage.address, ROLLOUT_DEPLOYMENTS: stage.deployments, ROLLOUT_AS: 'ana' };
+  const asked = /Type orders to go on/;
+
+  const left = await rolloutOnTerminal(['restore', 'orders', '--replace'], { env, type: [[asked, '\u0003']] });
+  expect(left).toMatchObject({ code: 130, screen: like('19 would be OVERWRITTEN') });
+  expect(left.screen).toContain('nothing was written');
+  expect(await cluster.ask(node?.address, 'EXISTS', 'cart:7')).toBe(0);
+
+  const typed = await rolloutOnTerminal(['restore', 'orders', '--replace'], {
+    env,
+    type: [
+      [asked, 'ordres\r'],
+      [/expected orders/, `${'\u007f'.repeat(6)}orders\r`],
+    ],
+  });
+  expect(typed).toMatchObject({ code: 0, screen: like('20 keys written') });
+  expect(await cluster.ask(node?.address, 'GET', 'cart:7')).toBe('7');
+  expect(await cluster.ask(node?.address, 'GET', 'cart:8')).toBe('8');
+
+  // It would be refused anyway: nothing is asked.
+  const refused = await rolloutOnTerminal(['restore', 'orders'], { env, type: [] });
+  expect(refused).toMatchObject({ code: 3, screen: like('Nothing was written to orders.') });
+  expect(refused.screen).not.toMatch(asked);
 }, 180_000);
