@@ -13,7 +13,7 @@ export interface Suite {
 /** Folders whose tests start no server: milliseconds each, so that a plain mistake is said first. */
 export const quickFolders: readonly string[] = ['model', 'docs'];
 
-/** Half an hour of faults more; only where it is asked for, and last. */
+/** Faults that take their time; only where they are asked for, and last. */
 const thoroughOnly: readonly string[] = ['faults'];
 
 /** A browser's tests wait for it while those of pure functions run. */
@@ -22,7 +22,7 @@ const QUICK_AT_ONCE = 2;
  * Files with servers, at once. Half of them are at the processor and half wait: for elections, for a dead worker's heartbeat, for
  * servers. So they are one suite, the slow ones first (slow-first.ts): none is left to wait for alone at the end.
  */
-const SERVERS_AT_ONCE = 4;
+const SERVERS_AT_ONCE = 3;
 /** Strict deadlines of gates are part of them. */
 const FAULTS_AT_ONCE = 2;
 

@@ -24,6 +24,7 @@ import { serversVerdict } from '../redis/rdb/servers-verdict.js';
 import { encryption, failureOf, inBucket, openBackupStage } from './stage/backups.js';
 import { Dataset } from './stage/dataset.js';
 import { Load } from './stage/load.js';
+import { usually } from '../thorough.js';
 
 const KEY = randomBytes(32).toString('base64');
 const CONFIDENTIAL = 'confidential-cart-of-ana';
@@ -111,7 +112,7 @@ const filesBelow = async (folder: string): Promise<string[]> =>
     .filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => join(parentPath, name));
 
-test.each(['5.0', '7.0', '8.0', 'valkey-9.1'])(
+test.each(usually(2, ['5.0', 'valkey-9.1', '7.0', '8.0']))(
   '%s: a cluster under writes, into a bucket and into a folder',
   async (release) => {
     await using cluster = await Sandbox.cluster({ release });

@@ -21,6 +21,7 @@ import { inBucket, openBackupStage } from './stage/backups.js';
 import { Dataset } from './stage/dataset.js';
 import { readReport } from './stage/evidence.js';
 import { expectNoOthers, expectWhole, readNodes } from './stage/nodes.js';
+import { thorough } from '../thorough.js';
 
 let s3: S3Server;
 let stage: Stage;
@@ -45,7 +46,6 @@ const more = [
   ...[kill('before'), kill('during', 'CONFIG SET'), kill('during', 'symlink')],
   ...[kill('during', 'copyFile'), kill('during', 'min-replicas-to-write')],
 ];
-const thorough = process.env['ROLLOUT_THOROUGH'] === '1';
 
 // With an append-only file, to which every server gives precedence over the backup.
 test.each([

@@ -12,6 +12,7 @@ import { Stage } from '../../scripts/sandbox/stage.js';
 import { Toxiproxy } from '../../scripts/sandbox/toxiproxy.js';
 import { RetryReader } from '../../workers/read-retries.js';
 import { expectCompleted, expectNothingLost } from '../e2e/stage/evidence.js';
+import { thorough } from '../thorough.js';
 
 // Each activity that does something at a node is held as it begins, the node is struck, and the activity let go. The fault
 // is taken away once it is noticed (the operation ended, waits for or tries again what names the node), after a while, or
@@ -282,6 +283,5 @@ export async function throughFaults(under: Undertaking): Promise<void> {
   }
 }
 
-/** ROLLOUT_THOROUGH=1: each step has each fault. */
-export const rounds = (usual: readonly number[]): readonly number[] =>
-  process.env['ROLLOUT_THOROUGH'] === '1' ? [0, 1, 2, 3, 4, 5] : usual;
+/** Each step has each fault in a thorough run. */
+export const rounds = (usual: readonly number[]): readonly number[] => (thorough ? [0, 1, 2, 3, 4, 5] : usual);

@@ -4,6 +4,7 @@ import { processesIn } from '../../../platforms/process/processes.js';
 import type { Sandbox } from '../../../scripts/sandbox/cluster.js';
 import type { Stage } from '../../../scripts/sandbox/stage.js';
 import type { WorkerFault } from '../../../scripts/sandbox/worker-faults.js';
+import { thorough } from '../../thorough.js';
 
 // The worker is killed before, in the middle of and after every activity of an upgrade and of its way back, and on the
 // retries too. The type has a new one be here from its first day on. Those of backups are killed in their own tests.
@@ -75,11 +76,12 @@ const worst: Partial<Record<Activity, readonly string[]>> = {
   returnNode: ['SHUTDOWN', 'spawn'],
 };
 
-/** ROLLOUT_THOROUGH=1 kills before each activity too, and once more in the middle: twice the time, for the same steps. */
-const thorough = process.env['ROLLOUT_THOROUGH'] === '1';
-
+/**
+ * After each that has done what it does, its reply lost, and before what it does to the world. A thorough run kills before each activity
+ * too, and at other moments: twice the time, for the same steps.
+ */
 export function killsOf(activity: Activity): WorkerFault[] {
-  const middle = worst[activity] ?? [thorough ? 10 : 2];
+  const middle = worst[activity] ?? (thorough ? [10] : []);
   const during = [...(thorough ? [2] : []), ...middle].map((at) => ({ when: 'during' as const, at }));
   const before = thorough ? [{ when: 'before' as const }] : [];
   // Each but the first befalls the retry of the one before.

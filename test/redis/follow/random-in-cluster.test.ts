@@ -3,7 +3,7 @@
  * outside of one takes. There are keys of several slots, transactions within one of them, scripts across them; and the role
  * moves there and back while two followers are at it.
  *
- * `SEED=n` draws the same commands and faults again (it stands in each test's name). ROLLOUT_THOROUGH=1 takes more pairs of
+ * `SEED=n` draws the same commands and faults again (it stands in each test's name). A thorough run takes more pairs of
  * releases, and five times as many commands.
  */
 import { test } from 'vitest';
@@ -13,21 +13,20 @@ import { Toxiproxy } from '../../../scripts/sandbox/toxiproxy.js';
 import { drawing } from '../rewrite/random-commands.js';
 import { Killable } from './killable.js';
 import { randomLoad } from './random-load.js';
-import { cut, restart, runAtRandom, seed, setBack, thorough, timeoutMs } from './random-run.js';
+import { cut, restart, runAtRandom, seed, setBack, timeoutMs } from './random-run.js';
 import { Shard, slots } from './shard.js';
+import { usually } from '../../thorough.js';
 
 const pairs: [source: string, target: string][] = [
   ['8.2.3', '6.2.14'],
   ['valkey-9.1.2', '7.2.4'],
-];
-const more: [source: string, target: string][] = [
   ['8.2.3', '5.0.6'],
   ['8.0.6', '7.4.1'],
   ['7.0.15', '5.0.6'],
 ];
 const tags = ['{a}', '{b}', '{c}'];
 
-test.each(thorough ? [...pairs, ...more] : pairs)(
+test.each(usually(1, pairs))(
   `%s → %s (SEED=${seed})`,
   async (source, target) => {
     const draw = drawing(seed);

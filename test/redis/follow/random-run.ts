@@ -11,10 +11,10 @@ import type { Draw } from '../rewrite/random-commands.js';
 import { differences, isDrained } from './followed.js';
 import type { Killable } from './killable.js';
 import type { randomLoad } from './random-load.js';
+import { thorough } from '../../thorough.js';
 
 /** Draws the same commands and faults again; their moments are never quite the same. */
 export const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
-export const thorough = process.env['ROLLOUT_THOROUGH'] === '1';
 export const timeoutMs = thorough ? 900_000 : 240_000;
 const statements = 200;
 const roundsBetween = thorough ? 10 : 2;

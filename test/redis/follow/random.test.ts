@@ -3,7 +3,7 @@
  * followers in processes of their own; they are killed, their links cut, the standby is set back. In the end both servers
  * hold the same.
  *
- * `SEED=n` draws the same commands and faults again (it stands in each test's name). ROLLOUT_THOROUGH=1 takes more pairs of
+ * `SEED=n` draws the same commands and faults again (it stands in each test's name). A thorough run takes more pairs of
  * releases, and five times as many commands.
  */
 import { test } from 'vitest';
@@ -14,21 +14,20 @@ import { drawing } from '../rewrite/random-commands.js';
 import { freezeEmpty } from './followed.js';
 import { Killable } from './killable.js';
 import { databases, randomLoad } from './random-load.js';
-import { cut, restart, runAtRandom, seed, setBack, thorough, timeoutMs } from './random-run.js';
+import { cut, restart, runAtRandom, seed, setBack, timeoutMs } from './random-run.js';
+import { usually } from '../../thorough.js';
 
 const pairs: [source: string, target: string][] = [
   ['8.2.3', '6.2.14'],
   ['valkey-9.1.2', '7.2.4'],
   ['7.0.15', '5.0.6'],
-];
-const more: [source: string, target: string][] = [
   ['8.2.3', '5.0.6'],
   ['8.2.3', '7.2.4'],
   ['valkey-9.1.2', '5.0.6'],
   ['8.0.6', '7.4.1'],
 ];
 
-test.each(thorough ? [...pairs, ...more] : pairs)(
+test.each(usually(2, pairs))(
   `%s → %s (SEED=${seed})`,
   async (source, target) => {
     const draw = drawing(seed);

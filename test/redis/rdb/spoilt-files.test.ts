@@ -2,7 +2,7 @@
  * A snapshot that was spoilt anywhere: refused, or the content that it had; and where even its checksum is right, read or
  * refused, but never a reader that hangs, or that takes the machine's memory because a byte says so.
  *
- * `SEED=n` draws the same changes again (it stands in each test's name). ROLLOUT_THOROUGH=1 takes every release, and thirty
+ * `SEED=n` draws the same changes again (it stands in each test's name). A thorough run takes every release, and thirty
  * times as many files.
  */
 import { fork } from 'node:child_process';
@@ -12,10 +12,11 @@ import { expect, test } from 'vitest';
 import { programOf } from '../../../launch/program.mjs';
 import { findServers } from '../../../platforms/process/servers.js';
 import { Sandbox } from '../../../scripts/sandbox/cluster.js';
-import { seed, thorough, timeoutMs } from '../follow/random-run.js';
+import { seed, timeoutMs } from '../follow/random-run.js';
 import { send } from '../verify/pair.js';
 import { oddValues } from './odd-values.js';
 import type { SpoiltFilesFound, SpoiltFilesInput, SpoiltFilesSaid } from './spoilt-files-process.js';
+import { thorough } from '../../thorough.js';
 
 const releases = [...(await findServers()).keys()];
 const usual = releases.filter((it) => ['5.0.6', '7.0.15', '8.2.3', 'valkey-9.1.2'].includes(it));

@@ -8,20 +8,21 @@ import { fieldsExpire, oddValues } from '../rdb/odd-values.js';
 import { contentOf, differences } from '../rewrite/content.js';
 import { send } from '../verify/pair.js';
 import { contentOfCluster, into, snapshotOf } from './loaded.js';
+import { usually } from '../../thorough.js';
 
 const pairs = [
   ['8.2.3', '6.2.14'],
+  ['5.0.6', '8.0.6'],
+  ['valkey-9.1.2', '7.2.4'],
   ['8.0.6', '8.0.6'],
   ['8.0.6', '7.2.4'],
   ['7.0.15', '5.0.6'],
-  ['5.0.6', '8.0.6'],
-  ['valkey-9.1.2', '7.2.4'],
   ['7.2.4', 'valkey-9.1.2'],
   ['valkey-9.1.2', 'valkey-9.1.2'],
   ['8.0.6', 'valkey-9.1.2'],
 ] as const;
 
-test.each(pairs)(
+test.each(usually(3, pairs))(
   '%s to %s',
   async (from, to) => {
     await using server = await Sandbox.servers(1, { release: from });
