@@ -4,12 +4,14 @@ import { isTimezone } from './windows.js';
 
 // Every message of a rule of ours says what was expected; what was found is added by deployment-file.ts, which has the
 // text of the file.
-const quantity = (fallback: string, pattern: RegExp, parse: (text: string) => number | undefined, expected: string) =>
-  z
+const quantity = (fallback: string, pattern: RegExp, parse: (text: string) => number | undefined, expected: string) => {
+  if (!pattern.test(fallback)) throw new Error(`${expected}, found the default ${fallback}`);
+  return z
     .string(expected)
     .regex(pattern, expected)
     .default(fallback)
     .transform((text) => parse(text) ?? Number.NaN);
+};
 
 const POSITIVE_DURATION = /^(?=.*[1-9])\d+(\.\d+)?\s*(ms|s|m|h|d)$/;
 

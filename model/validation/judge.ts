@@ -66,19 +66,24 @@ export function judge(before: Measurement, after: Measurement, policy: Validatio
     },
     {
       ...{
-        measure: 'memory of the primaries',
-        before: before.memoryBytes,
-        after: after.memoryBytes,
+        measure: 'memory for each key',
+        before: memoryForEachKey(before),
+        after: memoryForEachKey(after),
         shown: formatSize,
       },
-      ...{ limit: `${policy.memory} times what it was`, unknown: '' },
-      holds: (was, is) => is <= was * policy.memory,
+      limit: `${policy.memory} times what it was, or ${formatSize(policy.leastMemory)} of a primary in all`,
+      unknown: 'there are no keys',
+      holds: (was, is) => is <= was * policy.memory || after.memoryBytes <= policy.leastMemory * after.primaries,
     },
     ...commandTimes(before, after, policy),
   ];
   const severity = { missed: 0, unknown: 1, met: 2 };
   return compared.map(measureOf).sort((a, b) => severity[a.verdict] - severity[b.verdict]);
 }
+
+/** What clients add meanwhile is no fault of the release. */
+const memoryForEachKey = ({ memoryBytes, keys = 0 }: Measurement): number | undefined =>
+  keys === 0 ? undefined : memoryBytes / keys;
 
 /** Of every command that was called often enough to say anything, before and after. */
 function commandTimes(before: Measurement, after: Measurement, policy: ValidationPolicy): Compared[] {

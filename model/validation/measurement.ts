@@ -11,6 +11,8 @@ export interface Counters {
   hits: number;
   misses: number;
   memoryBytes: number;
+  /** Of all databases. */
+  keys: number;
   cpuSeconds: number;
 }
 
@@ -26,6 +28,8 @@ export interface Measurement {
   /** Share of lookups that found their key, 0 to 1; absent where there were none. */
   hitRate?: number;
   memoryBytes: number;
+  /** Of all databases; absent where an older worker measured. */
+  keys?: number;
   /** Processor time of all primaries, as cores. */
   cores: number;
   /** Of all primaries together, but for what only operators and replication send. */
@@ -57,6 +61,10 @@ export function countersOf(node: string, info: Readonly<Record<string, string>>)
     ...{ node, runId: info['run_id'] ?? '', commands, processed: number('total_commands_processed') },
     errors: errors === undefined ? undefined : Number(errors),
     ...{ hits: number('keyspace_hits'), misses: number('keyspace_misses'), memoryBytes: number('used_memory') },
+    keys: Object.entries(info).reduce(
+      (sum, [field, value]) => sum + (/^db\d+$/.test(field) ? Number(/^keys=(\d+)/.exec(value)?.[1] ?? 0) : 0),
+      0,
+    ),
     cpuSeconds: number('used_cpu_user') + number('used_cpu_sys'),
   };
 }
@@ -98,6 +106,7 @@ export function measured(
     ...(uncounted.length > 0 || processed === 0 ? {} : { errorRate: sum((it) => it.errors ?? 0) / processed }),
     ...(lookups === 0 ? {} : { hitRate: sum((it) => it.hits) / lookups }),
     memoryBytes: pairs.reduce((total, { now }) => total + now.memoryBytes, 0),
+    keys: pairs.reduce((total, { now }) => total + now.keys, 0),
     ...{ cores: (sum((it) => it.cpuSeconds) / ms) * 1000, commands, notes },
     ...(clients ? { clients } : {}),
   };

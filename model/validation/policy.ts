@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration } from '../quantities.js';
+import { duration, size } from '../quantities.js';
 
 const times = (fallback: number) => z.number().min(1).default(fallback);
 const share = (fallback: number) => z.number().min(0).max(1).default(fallback);
@@ -23,7 +23,10 @@ export const validationPolicy = z.strictObject({
   ),
   hitRate: share(0.05).describe('By how much the share of lookups that find their key may fall.'),
   errorRate: share(0.001).describe('By how much the share of commands that are answered with an error may rise.'),
-  memory: times(1.5).describe('The primaries’ memory may be so many times what it was.'),
+  memory: times(1.5).describe('The primaries’ memory, by their number of keys, may be so many times what it was.'),
+  leastMemory: size('256MB').describe(
+    'Below this no memory of a primary is too much, whatever it was: with few keys most of it is buffers.',
+  ),
 });
 
 export type ValidationPolicy = z.output<typeof validationPolicy>;

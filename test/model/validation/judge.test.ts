@@ -8,11 +8,17 @@ const policy = validationPolicy.parse({});
 const at = (second: number): number => Date.UTC(2026, 10, 30, 8, 0, second);
 const counters = (node: string, more: Partial<Counters> = {}): Counters => ({
   ...{ node, runId: `run of ${node}`, commands: {}, processed: 0, errors: 0, hits: 0, misses: 0 },
-  ...{ memoryBytes: 1024 ** 2, cpuSeconds: 0, ...more },
+  ...{ memoryBytes: 1024 ** 2, keys: 1000, cpuSeconds: 0, ...more },
 });
 const measurement = (more: Partial<Measurement> = {}): Measurement => ({
   ...{ from: '', until: '', ms: 10_000, primaries: 3, operationsPerSecond: 1000, errorRate: 0, hitRate: 0.9 },
-  ...{ memoryBytes: 1024 ** 3, cores: 1, commands: { get: { calls: 5000, usecPerCall: 90 } }, notes: [] },
+  ...{
+    memoryBytes: 1024 ** 3,
+    keys: 1_000_000,
+    cores: 1,
+    commands: { get: { calls: 5000, usecPerCall: 90 } },
+    notes: [],
+  },
   clients: { p99: 4 },
   ...more,
 });
@@ -23,6 +29,7 @@ test('what INFO tells of a server is read, operators’ own commands left out, w
   const info = {
     ...{ run_id: 'r', total_commands_processed: '500', keyspace_hits: '90', keyspace_misses: '10' },
     ...{ used_memory: '1000', used_cpu_user: '1.5', used_cpu_sys: '0.5' },
+    ...{ db0: 'keys=40,expires=3,avg_ttl=0', db7: 'keys=2,expires=0,avg_ttl=0' },
     cmdstat_get: 'calls=300,usec=600,usec_per_call=2.00,rejected_calls=0,failed_calls=0',
     cmdstat_INFO: 'calls=9,usec=900,usec_per_call=100.00',
     'cmdstat_config|get': 'calls=3,usec=30,usec_per_call=10.00',
@@ -30,7 +37,7 @@ test('what INFO tells of a server is read, operators’ own commands left out, w
   };
   expect(countersOf('10.0.0.4:6379', info)).toEqual({
     ...{ node: '10.0.0.4:6379', runId: 'r', processed: 500, errors: undefined, hits: 90, misses: 10 },
-    ...{ memoryBytes: 1000, cpuSeconds: 2 },
+    ...{ memoryBytes: 1000, keys: 42, cpuSeconds: 2 },
     commands: { get: { calls: 300, usec: 600 }, 'xgroup|create': { calls: 2, usec: 20 } },
   });
   expect(countersOf('a', { ...info, total_error_replies: '7' }).errors).toBe(7);
@@ -48,7 +55,7 @@ test('between two looks all primaries together are measured, by calls, and not b
   ];
   expect(measured(before, after, { from: at(0), until: at(10) })).toMatchObject({
     ...{ ms: 10_000, primaries: 2, operationsPerSecond: 200, errorRate: 5 / 2000, hitRate: 0.9, cores: 0.5 },
-    ...{ commands: { get: { calls: 1000, usecPerCall: 11 } }, memoryBytes: 2 * 1024 ** 2 },
+    ...{ commands: { get: { calls: 1000, usecPerCall: 11 } }, memoryBytes: 2 * 1024 ** 2, keys: 2000 },
     notes: ['the probe measured nothing meanwhile'],
   });
 });
@@ -83,7 +90,11 @@ test('each measure is missed by what is worse than the policy allows, and by not
   expect(missed(before, measurement({ operationsPerSecond: 99 }))).toEqual(['throughput']);
   expect(missed(before, measurement({ hitRate: 0.84 }))).toEqual(['hit rate']);
   expect(missed(before, measurement({ errorRate: 0.002 }))).toEqual(['error rate']);
-  expect(missed(before, measurement({ memoryBytes: 1.6 * 1024 ** 3 }))).toEqual(['memory of the primaries']);
+  const memory = (gigabytes: number, keys = 1_000_000) => measurement({ memoryBytes: gigabytes * 1024 ** 3, keys });
+  expect(missed(before, memory(1.6))).toEqual(['memory for each key']);
+  // What clients wrote meanwhile takes its memory, and next to nothing may be any number of times what it was.
+  expect(missed(before, memory(1.6, 1_500_000))).toEqual([]);
+  expect(missed(memory(0.1), memory(0.7))).toEqual([]);
 });
 
 test('what was not measured is unknown, says why, and is no success', () => {
