@@ -7,6 +7,8 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 240_000,
     include: ['test/**/*.test.ts'],
+    // Loading what is tested takes a second and more, for each file that has a process of its own.
+    isolate: false,
     // Real servers, two cores: files in parallel would only slow each other.
     fileParallelism: false,
     sequence: { sequencer: SlowFirst },

@@ -4,7 +4,7 @@ import { Progress } from './setup/progress.js';
 import { setUp } from './setup/set-up.js';
 import { addUp, closing, nothing, type Totals } from './test-run/totals.js';
 import { runChecks } from './test-run/checks.js';
-import { suites, quickFolders } from './test-run/suites.js';
+import { suites, quickFolders, thoroughFiles } from './test-run/suites.js';
 import { runVitest } from './test-run/vitest.js';
 
 const help = `npm test [-- OPTIONS] [FILTER...]     sets up what the tests need, and runs them, quick ones first
@@ -41,9 +41,10 @@ async function main(interrupted: AbortController): Promise<Totals> {
     return totals;
   }
   addUp(totals, await runChecks(signal));
+  const without = values.thorough ? [] : [thoroughFiles];
   for (const { name, folders, atOnce } of await suites(values.quick ? quickFolders : undefined, values.thorough)) {
     if (signal.aborted) break;
-    addUp(totals, await runVitest(name, folders, signal, { atOnce, secondTry }));
+    addUp(totals, await runVitest(name, folders, signal, { atOnce, without, secondTry }));
   }
   return totals;
 }

@@ -13,6 +13,9 @@ export interface Suite {
 /** Folders whose tests start no server: milliseconds each, so that a plain mistake is said first. */
 export const quickFolders: readonly string[] = ['model', 'docs'];
 
+/** Those that take a minute and more, and try in one more way what a quicker one tries; where they are asked for. */
+export const thoroughFiles = '**/*.thorough.test.ts';
+
 /** Faults that take their time; only where they are asked for, and last. */
 const thoroughOnly: readonly string[] = ['faults'];
 

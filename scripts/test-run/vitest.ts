@@ -22,16 +22,21 @@ const report = z.object({
 /**
  * Runs one suite, its output streaming by. A run that ends without a report, or ill without saying why, is a failure.
  *
+ * @param without globs of test files that are left out
  * @param secondTry files that failed are run once more, alone: what passes then is named as flaky, and counts as passed
  */
 export async function runVitest(
   name: string,
   filters: readonly string[],
   signal: AbortSignal,
-  { atOnce = 1, secondTry = false } = {},
+  {
+    atOnce = 1,
+    without = [],
+    secondTry = false,
+  }: { atOnce?: number; without?: readonly string[]; secondTry?: boolean } = {},
 ): Promise<Totals> {
   console.log(`\n== ${name}`);
-  const first = await runOnce(name, filters, signal, atOnce);
+  const first = await runOnce(name, [...filters, ...without.map((it) => `--exclude=${it}`)], signal, atOnce);
   const files = [...new Set(first.failures.flatMap(({ file }) => file ?? []))];
   if (!secondTry || files.length === 0 || signal.aborted) return first;
   console.log(`\n== ${name}, once more: ${files.join(', ')}`);

@@ -5,10 +5,11 @@ import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import proto from '@temporalio/proto';
 import { DeterminismViolationError } from '@temporalio/workflow';
-import { DefaultLogger, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { beforeAll, expect, test } from 'vitest';
 import { workflowTypes } from '../../model/names.js';
 import { bundleWorkflows } from '../../workers/bundle.js';
+import '../quiet-runtime.js';
 
 const folder = fileURLToPath(new URL('./histories/', import.meta.url));
 const names = (await readdir(folder)).sort();
@@ -21,9 +22,6 @@ interface Recorded {
   }[];
 }
 const parsed = async (name: string): Promise<Recorded> => JSON.parse(await read(name)) as Recorded;
-
-// What a replay finds is what is expected here: it is no news on the terminal.
-Runtime.install({ logger: new DefaultLogger('ERROR') });
 
 let bundle: WorkflowBundleWithSourceMap;
 beforeAll(async () => {

@@ -4,6 +4,7 @@ import { Fleet } from '../../scripts/simulation/fleet.js';
 import { simulate } from '../../scripts/simulation/simulate.js';
 import { collectReport } from '../../workers/collect-report.js';
 import { OperationReader } from '../../workers/read-operation.js';
+import { thorough } from '../thorough.js';
 
 // Both with histories that are continued soon; `npm run simulate` has them as long as they are.
 let fleet: Fleet;
@@ -12,14 +13,17 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => fleet[Symbol.asyncDispose]());
 
-test('16 small upgrades, each with faults of its own: no invariant is broken, and each is whole in the end', async () => {
-  const size = { nodes: 6, runs: 16, seed: 1, faults: 'many', parallel: 2 } as const;
+/** Of small upgrades. */
+const runs = thorough ? 16 : 6;
+
+test(`${runs} small upgrades, each with faults of its own: no invariant is broken, and each is whole in the end`, async () => {
+  const size = { nodes: 6, runs, seed: 1, faults: 'many', parallel: 2 } as const;
   const { summary, violations, upgraded } = await simulate(fleet, size, () => undefined);
   expect(violations).toEqual([]);
   expect(upgraded.filter(({ whole }) => !whole)).toEqual([]);
-  expect(summary).toMatchObject({ runs: 16, completed: 16, nodes: 6, shards: 3 });
+  expect(summary).toMatchObject({ runs, completed: runs, nodes: 6, shards: 3 });
   // Else nothing was tried: some of them stopped, said so truly, and were started again.
-  expect(summary.tries).toBeGreaterThan(16);
+  expect(summary.tries).toBeGreaterThan(runs);
 }, 300_000);
 
 test('a roll that continues as new: report, status and timeline have every shard, before and after', async () => {

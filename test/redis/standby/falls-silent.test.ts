@@ -8,6 +8,7 @@ import { until } from '../../../scripts/sandbox/cluster.js';
 import { standbyStage, type StandbyStage } from './stage.js';
 import { watched } from './watched.js';
 import { startWriting } from './writer.js';
+import { usually } from '../../thorough.js';
 
 const [hold, read, take] = ['CLIENT PAUSE+INFO', 'ASKING+HMGET+TIME', 'ASKING+EVALSHA'];
 
@@ -51,7 +52,7 @@ test.concurrent(
   120_000,
 );
 
-test.concurrent.each(['5.0.6', '7.0.15'])(
+test.concurrent.each(usually(1, ['5.0.6', '7.0.15']))(
   'a standby of %s that hangs as it is told to take the slots: its claim is void, and what it does later changes nothing',
   async (older) => {
     await using stage = await standbyStage('8.0.6', older);
@@ -79,7 +80,7 @@ test.concurrent.each(['5.0.6', '7.0.15'])(
   120_000,
 );
 
-test.concurrent.each(['5.0.6', '7.0.15'])(
+test.concurrent.each(usually(1, ['5.0.6', '7.0.15']))(
   'a standby of %s that dies just after it took the slots, and comes back: whoever is the owner then has every write',
   async (older) => {
     await using stage = await standbyStage('8.0.6', older);

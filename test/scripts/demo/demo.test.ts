@@ -1,30 +1,9 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { DisasterSummary } from '../../../scripts/demo/disaster.js';
 import type { DemoSummary } from '../../../scripts/demo/summary.js';
-
-const project = join(import.meta.dirname, '..', '..', '..');
-
-function demo(...args: string[]): Promise<{ code: number; output: string }> {
-  return new Promise((resolve) => {
-    const program = [join(project, 'scripts', 'bootstrap.mjs'), 'scripts/demo.ts', ...args];
-    const child = execFile(process.execPath, program, { cwd: project }, (error, stdout, stderr) =>
-      resolve({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, output: stdout + stderr }),
-    );
-    child.stdin?.end();
-  });
-}
-
-const listens = (address: string): Promise<boolean> =>
-  new Promise((resolve) => {
-    const [host = '', port = ''] = address.split(':');
-    const socket = connect(Number(port), host, () => resolve(true)).once('error', () => resolve(false));
-    socket.once('connect', () => socket.destroy());
-  });
+import { demo, expectGone } from './run-demo.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -80,33 +59,6 @@ test('--fallback takes it all back under an application, whose every value is wh
   // Those, and three standbys.
   await expectGone(output, 10);
 }, 400_000);
-
-test('--drill brings everything back as it was before a FLUSHALL, and leaves nothing running', async () => {
-  const file = join(folder, 'drill.json');
-  const { code, output } = await demo('--drill', '--yes', '--summary', file, '--folder', folder);
-  expect({ code, end: code === 0 ? '' : output.slice(-3000) }).toEqual({ code: 0, end: '' });
-
-  const summary = JSON.parse(await readFile(file, 'utf8')) as DisasterSummary;
-  expect(summary).toMatchObject({
-    ...{ result: 'recovered', backup: { encrypted: true, shards: 3 }, drill: { passed: true } },
-    ...{ recovery: { different: 0, lost: 0 }, orders: { refused: 0 } },
-  });
-  expect(summary.backup.bytes).toBeGreaterThan(100_000);
-  expect(summary.backup.mbPerS).toBeGreaterThan(0);
-  expect(summary.recovery.keys).toBeGreaterThan(24_000);
-  expect(summary.recovery.rtoMs).toBeGreaterThan(0);
-  expect(summary.recovery.rpoMs).toBeGreaterThan(0);
-  expect(summary.orders.acknowledged).toBeGreaterThan(500);
-  // Temporal, its UI, and the S3 server.
-  await expectGone(output, 3);
-}, 300_000);
-
-async function expectGone(output: string, atLeast: number): Promise<void> {
-  const addresses = [...new Set(output.match(/127\.0\.0\.1:\d+/g) ?? [])];
-  expect(addresses.length).toBeGreaterThanOrEqual(atLeast);
-  const still = await Promise.all(addresses.map(async (address) => ((await listens(address)) ? [address] : [])));
-  expect(still.flat()).toEqual([]);
-}
 
 test('without a terminal to ask on, and without --yes, it says so and starts nothing', async () => {
   const { code, output } = await demo('--folder', join(folder, 'none'));

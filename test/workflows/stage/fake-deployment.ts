@@ -427,7 +427,14 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
     const now = new Date().toISOString();
     return {
       ...{ from: now, until: now, ms: 1000, primaries: 1, operationsPerSecond: 1000, errorRate: 0, hitRate: 0.9 },
-      ...{ memoryBytes: 1000, keys: 10, cores: 0.1, commands: { get: { calls: 1000, usecPerCall: 200 } }, notes: [], ...next },
+      ...{
+        memoryBytes: 1000,
+        keys: 10,
+        cores: 0.1,
+        commands: { get: { calls: 1000, usecPerCall: 200 } },
+        notes: [],
+        ...next,
+      },
     };
   };
   checkApplication = async ({ check }: { check: string }): Promise<CheckResult> => {

@@ -1,6 +1,6 @@
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import proto from '@temporalio/proto';
-import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { NativeConnection, Worker } from '@temporalio/worker';
 import { FailureInterceptor } from '../../../activities/failure.js';
 import { operationId, TASK_QUEUE, type WorkflowType } from '../../../model/names.js';
 import type { Activities } from '../../../model/work.js';
@@ -8,9 +8,7 @@ import { startTemporal, type TemporalOptions, type TemporalServer } from '../../
 import { Operation } from '../../../scripts/sandbox/operation.js';
 import { CoverageOfWorkflows } from './coverage.js';
 import { FakeDeployment, type FakeOptions } from './fake-deployment.js';
-
-// Workflows that fail are what these tests are about: they are no news on the terminal.
-Runtime.install({ logger: new DefaultLogger('ERROR') });
+import '../../quiet-runtime.js';
 
 /** A real Temporal server and worker with the real workflows; only the activities are fake. */
 export class FakeStage implements AsyncDisposable {
