@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { inputProblems, workflowSchemas } from '../../../model/inputs.js';
 import { archiveWorkflowId } from '../../../model/names.js';
+import type { TemporalAccess } from '../../../workers/client.js';
 import { command, shared } from '../command.js';
 import { Complaint } from '../complaint.js';
 import { identity } from '../identity.js';
@@ -39,7 +40,7 @@ async function archive(deployment: string, { as, stop, json }: ArchiveOptions): 
   const workflowId = archiveWorkflowId(deployment);
   await withTemporal(async (temporal) => {
     if (stop) {
-      await temporal.client.workflow.getHandle(workflowId).cancel();
+      await stopArchive(temporal, deployment, workflowId);
       if (json) printJson({ workflowId, stopping: true });
       else print(`Stopping ${workflowId}: what has arrived is put into the target, and then it ends.`);
       return;
@@ -49,4 +50,23 @@ async function archive(deployment: string, { as, stop, json }: ArchiveOptions): 
     if (json) printJson({ ...started, input: input.data });
     else print(`Started ${workflowId}. How far it reaches: rollout backups ${deployment}`);
   });
+}
+
+/** @throws Complaint refused where none runs */
+async function stopArchive({ client }: TemporalAccess, deployment: string, workflowId: string): Promise<void> {
+  const { WorkflowNotFoundError } = await import('@temporalio/client');
+  const handle = client.workflow.getHandle(workflowId);
+  const isRunning = await handle.describe().then(
+    ({ status }) => status.name === 'RUNNING',
+    (error: unknown) => {
+      if (error instanceof WorkflowNotFoundError) return false;
+      throw error;
+    },
+  );
+  // Cancelling one that has ended is no error to Temporal.
+  if (!isRunning)
+    throw new Complaint('refused', `${deployment} is not archived: ${workflowId} does not run`, [
+      `How far it was archived: rollout backups ${deployment}`,
+    ]);
+  await handle.cancel();
 }
