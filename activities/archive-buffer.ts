@@ -105,6 +105,8 @@ export class ArchiveBuffer {
     );
     const { late, ...reading } = this.#reading;
     const isLate = late !== undefined && first <= late.upTo;
+    const lastLate = isLate ? records.findLast((it) => it.first <= late.upTo) : undefined;
+    const away = isLate && lastLate ? { away: { from: late.since, to: lastLate.at } } : {};
     const header: SegmentHeader = {
       ...{ format: 1, first, aligned: this.#aligned, ...reading },
       ...(isLate ? { late } : {}),
@@ -113,7 +115,7 @@ export class ArchiveBuffer {
     this.#records = rest;
     this.#bytes = offset - end;
     this.#after = end;
-    const segment = { slots, line, first, end, from: this.#from, to, replid, release };
+    const segment = { slots, line, first, end, from: this.#from, to, replid, release, ...away };
     this.#from = this.#last = to;
     return { segment, header, records };
   }

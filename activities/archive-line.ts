@@ -32,19 +32,21 @@ export async function archiveLine(
   place: LinePlace,
   { firstOnly }: { firstOnly?: ArchiveEnd } = {},
 ): Promise<ArchiveEnd> {
-  const { shard, store, keys, sources, rollBytes, rollEveryMs, onState, signal } = options;
+  const { shard, store, reopen, keys, sources, rollBytes, rollEveryMs, onState, signal } = options;
   const buffer = new ArchiveBuffer(place);
   const lastWords = new AbortController();
-  const uploads = new ArchiveUploads(store, keys, lastWords.signal);
+  const uploads = new ArchiveUploads(store, keys, lastWords.signal, reopen);
   let link: Link | undefined;
   let problem: string | undefined;
   /** When the stream last came, or was seen to have nothing more. */
   let alive = place.from;
+  /** What is held reaches so far: without a link nobody knows what came since. */
+  const asOf = (): number => (link ? Date.now() : alive);
   const roll = (): void => {
     const now = Date.now();
     const due = buffer.since !== undefined && now - buffer.since >= rollEveryMs;
     // Of a store that is slower than that, larger segments are asked, and fewer.
-    if (due && uploads.bytes === 0) uploads.add(buffer.cut(now));
+    if (due && uploads.bytes === 0) uploads.add(buffer.cut(asOf()));
   };
   const tell = (): void => {
     const since = uploads.since ?? buffer.since;
@@ -60,7 +62,7 @@ export async function archiveLine(
   };
   const timers = [setInterval(roll, Math.max(20, rollEveryMs / 5)), setInterval(tell, STATE_EVERY_MS)];
   const ended = async (): Promise<void> => {
-    uploads.add(buffer.cut(Date.now()));
+    uploads.add(buffer.cut(asOf()));
     await uploads.below(0);
   };
   const isStored = (): boolean => firstOnly !== undefined && uploads.stored !== undefined;
@@ -72,7 +74,7 @@ export async function archiveLine(
     const reading = { replid: attachment.answer.replid, release, node, role, ...(tookOver ? { tookOver } : {}) };
     const isLate = Date.now() - alive > LATE_MS && offset > buffer.point.offset;
     const late = isLate ? { late: { since: alive, upTo: offset } } : {};
-    uploads.add(buffer.from({ ...reading, ...late }, Date.now()));
+    uploads.add(buffer.from({ ...reading, ...late }, isLate ? alive : Date.now()));
     let looked: ArchiveEnd | 'better' | undefined;
     const look = setInterval(() => {
       void better(source, sources).then((found) => {

@@ -24,6 +24,8 @@ export interface ArchiveShard {
   /** As `slotsKey` writes them. */
   slots: string;
   store: ArchiveStore;
+  /** The same, with the credentials of now. */
+  reopen: () => Promise<ArchiveStore>;
   keys: SealingKeys;
   /** The shard's nodes, the best to read from first; or why there is no shard with these slots any more. */
   sources: () => Promise<ArchiveSource[] | { moved: string }>;
@@ -58,9 +60,7 @@ const PAUSE_MS = 500;
  */
 export async function archiveShard(options: ArchiveShard): Promise<ArchiveEnd> {
   const { shard, slots, store, signal } = options;
-  const newest = stretchesOf(await store.segments())
-    .filter((it) => it.slots === slots)
-    .at(-1);
+  const newest = stretchesOf(await store.segments(slots)).at(-1);
   const snapshots = await options.snapshots();
   const usable = newest !== undefined && snapshots.some((it) => runAfter([newest], it, slots) !== undefined);
   if (newest && !usable && !options.snapshotComing)

@@ -23,10 +23,12 @@ export class ArchiveUploads {
   stored: Segment | undefined;
   sealedBytes = 0;
 
+  /** @param reopen the same store, with the credentials of now */
   constructor(
-    private readonly store: ArchiveStore,
+    private store: ArchiveStore,
     private readonly keys: SealingKeys,
     private readonly signal: AbortSignal,
+    private readonly reopen: () => Promise<ArchiveStore>,
   ) {}
 
   /** Not stored yet. */
@@ -78,6 +80,8 @@ export class ArchiveUploads {
         if (!(error instanceof RolloutError) || !error.retryable || this.signal.aborted) throw error;
         this.problem = error.message;
         await sleep(Math.min(LONGEST_PAUSE_MS, 100 * 2 ** Math.min(attempt++, 10)), undefined, { signal: this.signal });
+        // Its credentials have expired, and there may be newer ones.
+        if (error.type === 'Unreadable') this.store = await this.reopen().catch(() => this.store);
       }
     }
     this.#running = false;

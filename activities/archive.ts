@@ -7,6 +7,7 @@ import { archiveShard } from './archive-shard.js';
 import { archiveSources } from './archive-sources.js';
 import { contextFor, heartbeating } from './context.js';
 import type { Dependencies } from './dependencies.js';
+import { mergeArchive } from './merge-archive.js';
 import { stillSlots } from './sealed-backup.js';
 
 /** The command streams of a deployment, into the target of its backups. */
@@ -35,6 +36,7 @@ export function archiveActivities(dependencies: Dependencies): ArchiveActivities
         return archiveShard({
           ...{ shard, slots, snapshotComing, signal },
           store: await ArchiveStore.open(deployment),
+          reopen: async () => ArchiveStore.open((await contextFor(dependencies, input)).deployment),
           keys: await backups.keys(),
           sources: () => archiveSources(context, slots),
           snapshots: async () =>
@@ -45,6 +47,17 @@ export function archiveActivities(dependencies: Dependencies): ArchiveActivities
             progress(state);
             measure(state);
           },
+        });
+      }),
+
+    mergeArchive: (input) =>
+      heartbeating(async (progress) => {
+        const { deployment, signal } = await contextFor(dependencies, input);
+        return mergeArchive({
+          archive: await ArchiveStore.open(deployment),
+          keys: await (await BackupStore.open(deployment)).keys(),
+          until: input.now - deployment.backup.archive.mergeAfter,
+          ...{ onProgress: progress, signal },
         });
       }),
   };

@@ -10,6 +10,9 @@ import type { PointAsked, RecoveryPoint } from '../model/recovery-point.js';
 import { CommandScanner } from '../redis/replication/command-scanner.js';
 import { archivedStream } from './archived-stream.js';
 
+/** At a list of segments that others change meanwhile. */
+const ATTEMPTS = 5;
+
 export interface PointSources {
   backups: BackupStore;
   archive: ArchiveStore;
@@ -26,10 +29,21 @@ export interface PointSources {
 export async function resolvePoint(asked: PointAsked, sources: PointSources): Promise<RecoveryPoint> {
   const { backups, archive } = sources;
   const manifests = await backups.manifests();
-  const segments = await archive.segments();
-  const known = { backups: manifests, segments };
-  const targetOf = await targetsOf(asked, { ...sources, segments, manifests });
-  const found = planRecovery(known, targetOf);
+  for (let attempt = 1; ; attempt++) {
+    const segments = stretchesOf(await archive.segments()).flatMap((it) => it.segments);
+    try {
+      return await pointIn(asked, { ...sources, segments, manifests });
+    } catch (error) {
+      // One that is gone may have been made part of a larger one since it was listed.
+      if (attempt === ATTEMPTS || !(await archive.lacks(error))) throw error;
+    }
+  }
+}
+
+async function pointIn(asked: PointAsked, sources: Planning): Promise<RecoveryPoint> {
+  const { manifests, segments } = sources;
+  const targetOf = await targetsOf(asked, sources);
+  const found = planRecovery({ backups: manifests, segments }, targetOf);
   if ('refused' in found) throw new RolloutError('BadInput', `${textOf(asked)} can't be had: ${found.refused}`);
   const shards: RecoveryPoint['shards'] = [];
   for (const { shard, target, segments: needed } of found.shards) {
@@ -145,26 +159,35 @@ async function exactly(
   const { begun, after: aligned } = await alignedBefore(last, { archive, keys, segments: needed });
   const after = Math.max(aligned, shard.offset);
   const scanner = new CommandScanner(after);
-  const { late } = await headerOf(last, { archive, keys });
   let at = Math.max(cutAt, begun[0]?.from ?? 0);
+  /** It stands there at the instant, if nothing was written up to and with `unless`: when that was is not known. */
+  let found: { offset: number; at: number; unless: number; refusal: RolloutError } | undefined;
   const upTo = target.kind === 'offset' ? target.offset : last.end;
-  for await (const { bytes, arrivedAt } of archivedStream({ archive, keys }, begun, { after, upTo })) {
+  for await (const { bytes, arrivedAt, late } of archivedStream({ archive, keys }, begun, { after, upTo })) {
     signal.throwIfAborted();
     const before = scanner.boundary;
-    if (target.kind === 'instant' && arrivedAt > target.ms) {
-      // Some of it was there by then, and which is not known.
-      if (late && target.ms > late.since && before < late.upTo)
-        throw new RolloutError(
-          'BadInput',
-          `${shard.shard} can't be had at ${iso(target.ms)}: nothing was archived from ${iso(late.since)} on, and what was written since came at ${iso(arrivedAt)}. The nearest that can be had: before it ${iso(late.since)}, after it ${iso(arrivedAt)}`,
-        );
-      break;
+    if (!found && target.kind === 'instant' && arrivedAt > target.ms) {
+      if (!late || target.ms <= late.since || before >= late.upTo) return { offset: before, at };
+      found = { offset: before, at, unless: late.upTo, refusal: notKnown(shard, target.ms, late.since, arrivedAt) };
     }
-    scanner.push(bytes);
-    if (scanner.boundary > before) at = arrivedAt;
+    scanner.push(bytes, ({ name, before: begins }) => {
+      if (found && begins < found.unless && !QUIET.has(name)) throw found.refusal;
+    });
+    if (!found && scanner.boundary > before) at = arrivedAt;
+    else if (found && scanner.boundary >= found.unless) return found;
   }
+  if (found) throw found.refusal;
   return { offset: scanner.boundary, at };
 }
+
+/** Commands that a primary sends though nobody writes. */
+const QUIET: ReadonlySet<string> = new Set(['PING', 'REPLCONF', 'SELECT']);
+
+const notKnown = ({ shard }: SealedShard, ms: number, since: number, arrivedAt: number): RolloutError =>
+  new RolloutError(
+    'BadInput',
+    `${shard} can't be had at ${iso(ms)}: nothing was archived from ${iso(since)} on, and what was written since came at ${iso(arrivedAt)}, so what of it was there by then is not known. The nearest that can be had: before it ${iso(since)}, after it ${iso(arrivedAt)}`,
+  );
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 

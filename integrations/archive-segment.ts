@@ -5,7 +5,7 @@ import { damaged } from './sealed.js';
 
 const count = z.number().int().min(0);
 
-/** At the beginning of a segment: what its name says and more, sealed with it. */
+/** At the beginning of a segment, or of one of those that it was made of: what the name says and more, sealed with it. */
 const segmentHeader = z.strictObject({
   format: z.literal(1),
   first: count,
@@ -46,20 +46,54 @@ const LONGEST_HEADER = 64 * 1024;
 const zip = promisify(gzip);
 
 /** Compressed: a line of JSON, the records one after the other, and a record without bytes that says where it ends. */
-export async function encodeSegment(header: SegmentHeader, records: readonly StreamRecord[]): Promise<Buffer> {
-  const pieces: Buffer[] = [Buffer.from(`${JSON.stringify(header)}\n`)];
-  let next = header.first;
-  let last = 0;
-  for (const { at, first, bytes } of records) {
+export function encodeSegment(header: SegmentHeader, records: readonly StreamRecord[]): Promise<Buffer> {
+  const writer = new SegmentWriter(header.first);
+  const pieces = [header, ...records].flatMap((part) => writer.write(part));
+  return zip(Buffer.concat([...pieces, writer.end()]), { level: 1 });
+}
+
+/**
+ * The same of several segments, one after the other as they were, not compressed yet.
+ *
+ * @throws Error where they don't begin at `first`, don't end with `end`, or a byte is missing between two of them
+ */
+export async function* encodeSeveral(
+  parts: AsyncIterable<SegmentHeader | StreamRecord>,
+  { first, end }: { first: number; end: number },
+): AsyncGenerator<Buffer, void, void> {
+  const writer = new SegmentWriter(first);
+  for await (const part of parts) yield* writer.write(part);
+  yield writer.end();
+  if (writer.next !== end + 1) throw new Error(`it ends with ${writer.next - 1}, and not with ${end}`);
+}
+
+class SegmentWriter {
+  #last = 0;
+  #begun = false;
+
+  constructor(public next: number) {}
+
+  write(part: SegmentHeader | StreamRecord): Buffer[] {
+    if (part.first !== this.next) throw new Error(`it goes on with ${part.first}, and not with ${this.next}`);
+    if (!('bytes' in part)) {
+      const before = this.#begun ? [this.end()] : [];
+      this.#begun = true;
+      return [...before, Buffer.from(`${JSON.stringify(part)}\n`)];
+    }
+    const { at, first, bytes } = part;
+    const pieces: Buffer[] = [];
     for (let from = 0; from < bytes.length; from += LONGEST_RECORD) {
       const piece = bytes.subarray(from, from + LONGEST_RECORD);
       pieces.push(head(at, first + from, piece.length), piece);
     }
-    next = first + bytes.length;
-    last = at;
+    this.next = first + bytes.length;
+    this.#last = at;
+    return pieces;
   }
-  pieces.push(head(last, next, 0));
-  return zip(Buffer.concat(pieces), { level: 1 });
+
+  end(): Buffer {
+    return head(this.#last, this.next, 0);
+  }
 }
 
 function head(at: number, first: number, length: number): Buffer {
@@ -71,7 +105,8 @@ function head(at: number, first: number, length: number): Buffer {
 }
 
 /**
- * Reads a segment that is decompressed already, and compares it with what its name says of it.
+ * Reads a segment that is decompressed already, and compares it with what its name says of it. One that was made of several
+ * has the header of each before its records.
  *
  * @throws RolloutError Damaged, naming the object, where it isn't one, has a gap, ends early or goes on
  */
@@ -80,34 +115,37 @@ export async function* decodeSegment(
   { object, first, end, replid, release }: { object: string; first: number; end: number; replid: string; release: string }, // prettier-ignore
 ): AsyncGenerator<SegmentHeader | StreamRecord, void, void> {
   let held: Buffer = Buffer.alloc(0);
-  let header: SegmentHeader | undefined;
   let next = first;
-  let ended = false;
+  /** What comes is a header, records, or nothing any more. */
+  let expected: 'header' | 'records' | 'nothing' = 'header';
   for await (const chunk of plain) {
     held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
-    if (!header) {
-      const line = held.indexOf(10);
-      if (line < 0 && held.length < LONGEST_HEADER) continue;
-      header = readHeader(held.subarray(0, Math.max(0, line)), object);
-      if (header.first !== first || header.replid !== replid || header.release !== release)
-        throw damaged(object, `it begins at ${header.first} of ${header.replid}, its name says otherwise`);
-      held = held.subarray(line + 1);
-      yield header;
-    }
-    while (held.length >= HEAD_BYTES) {
+    while (held.length > 0) {
+      if (expected === 'nothing') throw damaged(object, 'it goes on after its end');
+      if (expected === 'header') {
+        const line = held.indexOf(10);
+        if (line < 0 && held.length < LONGEST_HEADER) break;
+        const header = readHeader(held.subarray(0, Math.max(0, line)), object);
+        if (header.first !== next || header.replid !== replid || header.release !== release)
+          throw damaged(object, `it goes on at ${header.first} of ${header.replid}, its name says otherwise`);
+        held = held.subarray(line + 1);
+        expected = 'records';
+        yield header;
+        continue;
+      }
+      if (held.length < HEAD_BYTES) break;
       const [at, offset] = [Number(held.readBigUInt64BE(0)), Number(held.readBigUInt64BE(8))];
       const length = held.readUInt32BE(16);
-      if (ended) throw damaged(object, 'it goes on after its end');
       if (offset !== next || length > LONGEST_RECORD)
         throw damaged(object, `a record of it begins at ${offset}, where ${next} should come`);
       if (held.length < HEAD_BYTES + length) break;
-      if (length === 0) ended = true;
+      if (length === 0) expected = next > end ? 'nothing' : 'header';
       else yield { at, first: offset, bytes: held.subarray(HEAD_BYTES, HEAD_BYTES + length) };
       next += length;
       held = held.subarray(HEAD_BYTES + length);
     }
   }
-  if (!ended || held.length > 0) throw damaged(object, ended ? 'it goes on after its end' : 'it ends early');
+  if (expected !== 'nothing') throw damaged(object, `it ends early, at ${next - 1} of ${end}`);
   if (next !== end + 1) throw damaged(object, `it ends at ${next - 1}, its name says ${end}`);
 }
 

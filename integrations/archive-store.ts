@@ -1,8 +1,14 @@
-import { createGunzip } from 'node:zlib';
-import { archiveFolder, parseSegment, segmentObject, segmentsOf, type Segment } from '../model/archive.js';
+import { createGunzip, createGzip } from 'node:zlib';
+import { archiveFolder, parseSegment, slotsFolder, segmentObject, segmentsOf, type Segment } from '../model/archive.js';
 import type { Deployment } from '../model/deployment.js';
 import { RolloutError } from '../model/failures.js';
-import { decodeSegment, encodeSegment, type SegmentHeader, type StreamRecord } from './archive-segment.js';
+import {
+  decodeSegment,
+  encodeSegment,
+  encodeSeveral,
+  type SegmentHeader,
+  type StreamRecord,
+} from './archive-segment.js';
 import { backupTarget, type BackupTarget } from './backup-target.js';
 import { damaged, seal, unseal, type SealedAs, type SealingKeys } from './sealed.js';
 import { through } from './through.js';
@@ -24,9 +30,14 @@ export class ArchiveStore {
     return new ArchiveStore(name, await backupTarget(backup));
   }
 
-  /** Every segment, by name alone. @throws RolloutError Unreachable, Unauthorized, BadDeploymentFile */
-  async segments(): Promise<Segment[]> {
-    return segmentsOf(await this.target.list(archiveFolder(this.deployment)));
+  /**
+   * Every segment, or those of a shard's slots, by name alone.
+   *
+   * @throws RolloutError Unreachable, Unauthorized, BadDeploymentFile
+   */
+  async segments(slots?: string): Promise<Segment[]> {
+    const { deployment } = this;
+    return segmentsOf(await this.target.list(slots === undefined ? archiveFolder(deployment) : slotsFolder(deployment, slots))); // prettier-ignore
   }
 
   /** The same with their size in the target, bytes. @throws as `segments` */
@@ -75,8 +86,35 @@ export class ArchiveStore {
   }
 
   /**
-   * What it begins with, then what arrived, in order. Each piece is authentic; the segment is whole only once this has come
-   * to its end.
+   * As `put`, of what others hold, on its way.
+   *
+   * @param parts of which the first begins with the segment's first byte, and the last ends with its last
+   * @throws RolloutError as the target; whatever `parts` throws, and then nothing is there
+   */
+  async putMerged(
+    segment: Omit<Segment, 'object'>,
+    { parts, keys }: { parts: AsyncIterable<SegmentHeader | StreamRecord>; keys: SealingKeys },
+  ): Promise<Segment> {
+    const object = segmentObject(this.deployment, segment);
+    const compressed = through(encodeSeveral(parts, segment), createGzip({ level: 1 }));
+    await this.target.put(object, seal(compressed, { keys, as: this.#as(object) }));
+    return { ...segment, object };
+  }
+
+  /** Is it said of a segment, and that is not there, or no more? */
+  async lacks(error: unknown): Promise<boolean> {
+    if (!(error instanceof RolloutError) || error.type !== 'Damaged') return false;
+    return !(await this.segments()).some(({ object }) => error.message.startsWith(`${object}: `));
+  }
+
+  /** Until when nobody can remove it, as `BackupTarget.lockedUntil` says it. */
+  lockedUntil({ object }: Segment): Promise<string | undefined> {
+    return this.target.lockedUntil(object);
+  }
+
+  /**
+   * What it begins with, then what arrived, in order. One that was made of several has the beginning of each. Each piece is
+   * authentic; the segment is whole only once this has come to its end.
    *
    * @throws RolloutError Damaged, naming the object; Unreachable, Unauthorized
    */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createGunzip, createGzip } from 'node:zlib';
 import {
   backupManifest,
+  backupsPrefix,
   backupVerdict,
   begunAt,
   isWhole,
@@ -178,7 +179,8 @@ export class BackupStore {
   /** What failed backups left, long enough ago that nobody works at it. @param now Unix ms */
   async leftovers(now: number): Promise<Leftover[]> {
     const { name } = this.deployment;
-    const [objects, unfinished] = [await this.target.objects(`${name}/`), await this.target.unfinished(`${name}/`)];
+    const all = backupsPrefix(name);
+    const [objects, unfinished] = [await this.target.objects(all), await this.target.unfinished(all)];
     return leftoversOf(name, { objects, unfinished }, now);
   }
 
@@ -226,7 +228,7 @@ export class BackupStore {
   }
 
   async #objects(): Promise<{ ids: string[]; verdicts: ReadonlySet<string> }> {
-    const objects = await this.target.list(`${this.deployment.name}/`);
+    const objects = await this.target.list(backupsPrefix(this.deployment.name));
     const ids = objects.map((object) => /^[^/]+\/([^/]+)\/manifest\.json$/.exec(object)?.[1]);
     const verdicts = objects.filter((object) => object.endsWith('/verdict.json'));
     return { ids: ids.filter((id) => id !== undefined).reverse(), verdicts: new Set(verdicts) };

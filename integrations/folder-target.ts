@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, type Dirent } from 'node:fs';
 import { link, mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { RolloutError } from '../model/failures.js';
@@ -105,16 +105,28 @@ async function written(
 }
 
 async function filesBelow(folder: string, prefix: string): Promise<string[]> {
-  const within = join(folder, prefix.slice(0, prefix.lastIndexOf('/') + 1));
-  const entries = await readdir(within, { recursive: true, withFileTypes: true }).catch((error: unknown) => {
+  const from = prefix.lastIndexOf('/') + 1;
+  const within = join(folder, prefix.slice(0, from));
+  // What lies beside, such as a million segments of an archive, is not read.
+  const begun = (await entriesOf(within)).filter(({ name }) => name.startsWith(prefix.slice(from)));
+  const below = await Promise.all(
+    begun.map(async (entry) =>
+      entry.isDirectory() ? entriesOf(join(within, entry.name), { recursive: true }) : [entry],
+    ),
+  );
+  return below
+    .flat()
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => relative(folder, join(parentPath, name)).split(sep).join('/'))
+    .sort();
+}
+
+/** None where there is no such folder. */
+async function entriesOf(folder: string, { recursive = false }: { recursive?: boolean } = {}): Promise<Dirent[]> {
+  return readdir(folder, { recursive, withFileTypes: true }).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw failureOf(error, folder);
   });
-  return entries
-    .filter((entry) => entry.isFile())
-    .map(({ parentPath, name }) => relative(folder, join(parentPath, name)).split(sep).join('/'))
-    .filter((object) => object.startsWith(prefix))
-    .sort();
 }
 
 /** Undefined where it has gone since its name was read. */

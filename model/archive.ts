@@ -18,9 +18,12 @@ export interface Segment {
   replid: string;
   /** Of the primary then: what it propagates, an older server may not understand. */
   release: string;
+  /** Nobody archived in between, Unix ms: it begins with what was written then, and came at the end of it. */
+  away?: { from: number; to: number };
 }
 
 export const archiveFolder = (deployment: string): string => `${deployment}/archive/`;
+export const slotsFolder = (deployment: string, slots: string): string => `${archiveFolder(deployment)}${slots}/`;
 
 const LONGEST_SLOTS = 80;
 
@@ -46,19 +49,23 @@ const padded = (offset: number): string => String(offset).padStart(DIGITS, '0');
 /** Offsets first, of one width: segments sort as the stream goes. */
 export const segmentObject = (
   deployment: string,
-  { slots, line, first, end, from, to, replid, release }: Omit<Segment, 'object'>,
+  { slots, line, first, end, from, to, replid, release, away }: Omit<Segment, 'object'>,
 ): string =>
-  `${archiveFolder(deployment)}${slots}/${line}/${padded(first)}-${padded(end)}_${from}-${to}_${replid}_${release}.stream.gz.sealed`;
+  `${archiveFolder(deployment)}${slots}/${line}/${padded(first)}-${padded(end)}_${from}-${to}_${replid}_${release}${
+    away ? `_away-${away.from}-${away.to}` : ''
+  }.stream.gz.sealed`;
 
 const NAME =
-  /^[^/]+\/archive\/([^/]+)\/([^/]+)\/(\d{16})-(\d{16})_(\d+)-(\d+)_([0-9a-f]{40})_([a-z0-9.-]+)\.stream\.gz\.sealed$/;
+  /^[^/]+\/archive\/([^/]+)\/([^/]+)\/(\d{16})-(\d{16})_(\d+)-(\d+)_([0-9a-f]{40})_([a-z0-9.-]+)(?:_away-(\d+)-(\d+))?\.stream\.gz\.sealed$/;
 
 /** Undefined of a name that is no segment's. */
 export function parseSegment(object: string): Segment | undefined {
-  const [, slots = '', line = '', first, end, from, to, replid = '', release = ''] = NAME.exec(object) ?? [];
+  const [, slots = '', line = '', first, end, from, to, replid = '', release = '', since, back] =
+    NAME.exec(object) ?? [];
   if (first === undefined) return undefined;
   const numbers = { first: Number(first), end: Number(end), from: Number(from), to: Number(to) };
-  return { object, slots, line, ...numbers, replid, release };
+  const away = since === undefined ? {} : { away: { from: Number(since), to: Number(back) } };
+  return { object, slots, line, ...numbers, replid, release, ...away };
 }
 
 export const segmentsOf = (objects: readonly string[]): Segment[] =>
@@ -76,16 +83,37 @@ export const lastOf = ({ segments }: Pick<Stretch, 'segments'>): Segment => {
   if (!last) throw new Error('a stretch has at least one segment');
   return last;
 };
-const firstOf = ({ segments: [first] }: Pick<Stretch, 'segments'>): Segment => {
+export const firstOf = ({ segments: [first] }: Pick<Stretch, 'segments'>): Segment => {
   if (!first) throw new Error('a stretch has at least one segment');
   return first;
 };
 
 /**
  * What goes together, each line in the order of its stream. Two workers may have written the same bytes, where one of
- * them was taken for dead: segments that overlap hold the same, and one that adds nothing is left out.
+ * them was taken for dead, and those that were made into a larger one may still be there: segments that overlap hold the
+ * same, and one that adds nothing is left out.
  */
-export function stretchesOf(segments: readonly Segment[]): Stretch[] {
+export const stretchesOf = (segments: readonly Segment[]): Stretch[] => laidOut(segments).stretches;
+
+/** Segments that add nothing to one that holds all of them, in the order of the stream. */
+export interface Covered {
+  by: Segment;
+  segments: readonly Segment[];
+}
+
+export function coveredOf(segments: readonly Segment[]): Covered[] {
+  const found = new Map<Segment, Segment[]>();
+  for (const { by, segment } of laidOut(segments).covered) {
+    // Of another history the name says something of its own.
+    if (by.replid !== segment.replid || by.release !== segment.release) continue;
+    const others = found.get(by);
+    if (others) others.push(segment);
+    else found.set(by, [segment]);
+  }
+  return [...found].map(([by, covered]) => ({ by, segments: covered }));
+}
+
+function laidOut(segments: readonly Segment[]): { stretches: Stretch[]; covered: { by: Segment; segment: Segment }[] } {
   const lines = new Map<string, Segment[]>();
   for (const segment of segments) {
     const key = `${segment.slots}/${segment.line}`;
@@ -95,19 +123,24 @@ export function stretchesOf(segments: readonly Segment[]): Stretch[] {
     else lines.set(key, [segment]);
   }
   const stretches: (Stretch & { segments: Segment[] })[] = [];
+  const covered: { by: Segment; segment: Segment }[] = [];
   for (const all of lines.values()) {
-    all.sort((a, b) => a.first - b.first || b.end - a.end);
+    // By the name at last: of two that hold the same, everybody takes the same one.
+    all.sort((a, b) => a.first - b.first || b.end - a.end || (a.object < b.object ? -1 : 1));
     let current: (Stretch & { segments: Segment[] }) | undefined;
-    let end = 0;
+    let last: Segment | undefined;
     for (const segment of all) {
-      if (current && segment.end <= end) continue;
-      if (!current || segment.first > end + 1)
+      if (last && segment.end <= last.end) {
+        covered.push({ by: last, segment });
+        continue;
+      }
+      if (!current || !last || segment.first > last.end + 1)
         stretches.push((current = { slots: segment.slots, line: segment.line, segments: [] }));
-      current.segments.push(segment);
-      end = segment.end;
+      current.segments.push((last = segment));
     }
   }
-  return stretches.sort((a, b) => a.line.localeCompare(b.line) || firstOf(a).first - firstOf(b).first);
+  stretches.sort((a, b) => a.line.localeCompare(b.line) || firstOf(a).first - firstOf(b).first);
+  return { stretches, covered };
 }
 
 /** Where a snapshot stands. */
@@ -134,24 +167,6 @@ export function runAfter(
     if (at >= 0) return { ...stretch, segments: stretch.segments.slice(at) };
   }
   return undefined;
-}
-
-/** One shard's part of the archive, for people. */
-export interface Coverage {
-  slots: string;
-  /** From when until when, without a break, Unix ms; the oldest first. What lies between two of them can't be had. */
-  stretches: { line: string; from: number; to: number; first: number; end: number; segments: number }[];
-}
-
-export function coverageOf(segments: readonly Segment[]): Coverage[] {
-  const bySlots = new Map<string, Coverage>();
-  for (const stretch of stretchesOf(segments)) {
-    const coverage = bySlots.get(stretch.slots) ?? { slots: stretch.slots, stretches: [] };
-    bySlots.set(stretch.slots, coverage);
-    const [{ from, first }, { to, end }] = [firstOf(stretch), lastOf(stretch)];
-    coverage.stretches.push({ line: stretch.line, from, to, first, end, segments: stretch.segments.length });
-  }
-  return [...bySlots.values()].sort((a, b) => a.slots.localeCompare(b.slots, 'en', { numeric: true }));
 }
 
 /** How one shard's archive fares, for heartbeats and metrics. */

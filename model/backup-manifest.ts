@@ -95,6 +95,9 @@ export type ProvenShard = BackupVerdict['shards'][number];
 /** Of a backup. */
 export const BACKUP_ID = /^\d{8}T\d{6}Z-[0-9a-f]{8}$/;
 
+/** What the names of a deployment's backups begin with: their year. What else lies beside them, such as the archive, is not listed. */
+export const backupsPrefix = (deployment: string): string => `${deployment}/2`;
+
 /** When it was begun, by its id; Unix ms. */
 export const begunAt = (backup: string): number =>
   Date.parse(backup.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z.*$/, '$1-$2-$3T$4:$5:$6Z'));

@@ -318,6 +318,7 @@ const encryption = z.strictObject({
 });
 
 const archive = z.strictObject({
+  mergeAfter: deadline('2h').describe('Segments so old are made into larger ones, of an hour or 64 MB.'),
   keep: deadline('7d').describe(
     'How far back every moment can be had: what pruning keeps of the archive, with the backup that it begins from.',
   ),

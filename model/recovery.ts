@@ -1,4 +1,5 @@
 import { lastOf, runAfter, slotsKey, stretchesOf, type Segment } from './archive.js';
+import { awayIn } from './archive-coverage.js';
 import type { BackupManifest, SealedShard } from './backup-manifest.js';
 
 /** Where one shard is to be brought back to. */
@@ -19,6 +20,8 @@ export interface Window {
   backup: string;
   from: number;
   to: number;
+  /** Of a shard at least nobody archived in between: not every moment of it can be had. The first first. */
+  except?: { from: number; to: number }[];
 }
 
 /**
@@ -84,7 +87,9 @@ export function windowsOf(backups: readonly BackupManifest[], segments: readonly
     if (runs.some((run) => run === undefined)) return [];
     const from = Math.max(...shards.map(({ cutAt }) => Date.parse(cutAt)));
     const to = Math.min(...runs.map((run) => (run ? lastOf(run).to : 0)));
-    return to < from ? [] : [{ backup, from, to }];
+    if (to < from) return [];
+    const away = runs.flatMap((run) => awayIn(run?.segments ?? [])).filter((it) => it.to > from && it.from < to);
+    return [{ backup, from, to, ...(away.length === 0 ? {} : { except: joined(away) }) }];
   });
 }
 
@@ -115,6 +120,17 @@ export function reachOf(
 /** When the first of its shards was cut, Unix ms. */
 export const firstCut = ({ shards }: Pick<BackupManifest, 'shards'>): number =>
   Math.min(...shards.map(({ cutAt }) => Date.parse(cutAt)));
+
+/** Times that overlap as one. */
+function joined(times: readonly { from: number; to: number }[]): { from: number; to: number }[] {
+  const found: { from: number; to: number }[] = [];
+  for (const { from, to } of [...times].sort((a, b) => a.from - b.from)) {
+    const last = found.at(-1);
+    if (last && from <= last.to) last.to = Math.max(last.to, to);
+    else found.push({ from, to });
+  }
+  return found;
+}
 
 function refusal(reasons: readonly string[], windows: readonly Window[], ms: number | undefined): string {
   if (reasons.length === 0) return 'there is no backup to begin from: take one (rollout backup)';

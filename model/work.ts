@@ -327,12 +327,22 @@ export interface ShardToArchive {
 /** What the archive of a shard can't get over by itself; see activities/archive-shard.ts. */
 export type ArchiveEnded = { kind: 'needsSnapshot' | 'gap' | 'moved'; why: string };
 
+/** What became of small segments. */
+export interface MergedSegments {
+  segments: number;
+  into: number;
+  /** Of the stream, before compression. */
+  bytes: number;
+}
+
 /** The streams of commands behind the backups, for as long as somebody wants them archived. */
 export interface ArchiveActivities {
   /** Looks whether it can be done at all: cluster, key and target. */
   beginArchive(input: Order): Promise<{ shards: ShardToArchive[]; target: string }>;
   /** Archives a shard's stream, from where the target has it. `snapshotComing`: a backup is about to be taken. */
   archiveShard(input: Order & ShardToArchive & { snapshotComing: boolean }): Promise<ArchiveEnded>;
+  /** Makes larger segments of small ones that are some hours old. `now`: by Temporal's clock, Unix ms. */
+  mergeArchive(input: Order & { now: number }): Promise<MergedSegments>;
 }
 
 /** Backups that are loaded into a deployment that serves. */

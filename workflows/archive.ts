@@ -1,4 +1,4 @@
-import { continueAsNew, isCancellation, workflowInfo } from '@temporalio/workflow';
+import { continueAsNew, isCancellation, patched, workflowInfo } from '@temporalio/workflow';
 import { inputProblems, workflowSchemas } from '../model/inputs.js';
 import { Archiving } from './archiving.js';
 import { badInput, messageOf, stopped } from './failure.js';
@@ -18,6 +18,8 @@ export async function archive(raw: unknown): Promise<void> {
     if (isCancellation(error)) throw error;
     throw stopped(`nothing of ${deployment} is archived: ${messageOf(error)}`, error);
   }
+  // Archives that were begun before there was such a thing go on without until they continue as new.
+  if (patched('merge-archive')) archiving.merge();
   try {
     while (!workflowInfo().continueAsNewSuggested) await archiving.next();
   } finally {

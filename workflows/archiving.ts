@@ -29,7 +29,15 @@ const unending = proxyActivities<Pick<ArchiveActivities, 'archiveShard'>>({
   retry: { initialInterval: '1 s', maximumInterval: '30 s' },
 });
 
+/** What is merged is hours old, and no worse for being older. */
+const merging = proxyActivities<Pick<ArchiveActivities, 'mergeArchive'>>({
+  startToCloseTimeout: '24 h',
+  heartbeatTimeout: '10 s',
+  retry: { initialInterval: '1 s', maximumInterval: '1 min', maximumAttempts: 10 },
+});
+
 const PAUSE = '1 min';
+const MERGE_EVERY = '1 h';
 const NOTES = 10;
 
 /** The shards that are archived, and the backups that they need. */
@@ -37,6 +45,7 @@ export class Archiving {
   readonly #running = new Map<string, { shard: string; scope: CancellationScope; ended: Promise<void> }>();
   readonly #notes: string[] = [];
   readonly #order: { deployment: string; operation: string };
+  #merging: { scope: CancellationScope; ended: Promise<void> } | undefined;
   #target = '';
   /** Slots have moved: there are others to archive. */
   #stale = false;
@@ -68,11 +77,42 @@ export class Archiving {
     if (this.#wanted) await this.#tried('a backup for the archive was not taken', () => this.#takeBackup());
   }
 
+  /** Begins to make larger segments of small ones, now and every hour until the end. */
+  merge(): void {
+    const scope = new CancellationScope({ cancellable: true });
+    const ended = scope
+      .run(() => this.#keepMerging())
+      .catch((error: unknown) => {
+        if (!isCancellation(error)) throw error;
+      });
+    this.#merging = { scope, ended };
+  }
+
   async end(): Promise<void> {
     await CancellationScope.nonCancellable(async () => {
-      for (const { scope } of this.#running.values()) scope.cancel();
-      await Promise.all([...this.#running.values()].map(({ ended }) => ended));
+      const all = [...this.#running.values(), ...(this.#merging ? [this.#merging] : [])];
+      for (const { scope } of all) scope.cancel();
+      await Promise.all(all.map(({ ended }) => ended));
     });
+  }
+
+  async #keepMerging(): Promise<void> {
+    for (;;) {
+      try {
+        const input = { ...this.#order, now: Date.now() };
+        const { segments, into } = await merging.mergeArchive.executeWithOptions(
+          { summary: 'make larger segments of small ones' },
+          [input],
+        );
+        if (segments > 0) this.#note(`${segments} segments were made into ${into}`);
+      } catch (error) {
+        if (isCancellation(error)) throw error;
+        this.#note(
+          `small segments were not made into larger ones, and that is tried again in an hour: ${messageOf(error)}`,
+        );
+      }
+      await sleep(MERGE_EVERY);
+    }
   }
 
   #start(shard: ShardToArchive): void {

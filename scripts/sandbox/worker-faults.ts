@@ -4,12 +4,18 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { activityInfo, CancelledFailure, heartbeat, sleep } from '@temporalio/activity';
 import type { ActivityExecuteInput, ActivityInboundCallsInterceptor, Next } from '@temporalio/worker';
-import type { Activities, BackupActivities, DrillActivities, RestoreActivities } from '../../model/work.js';
+import type {
+  Activities,
+  ArchiveActivities,
+  BackupActivities,
+  DrillActivities,
+  RestoreActivities,
+} from '../../model/work.js';
 import { watching } from './touches.js';
 
 /** What befalls a worker at an activity. The first of several that fit befalls an attempt, so later ones befall its retries. */
 export interface WorkerFault {
-  activity: keyof (Activities & BackupActivities & DrillActivities & RestoreActivities);
+  activity: keyof (Activities & ArchiveActivities & BackupActivities & DrillActivities & RestoreActivities);
   /** `after`: all was done, and nobody hears of it. */
   when: 'before' | 'during' | 'after';
   /**

@@ -1,5 +1,6 @@
 // A recovery that stops in the middle of a transaction, a moment too late, or before another FLUSHALL than the one that was meant.
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { coverageOf } from '../../../model/archive-coverage.js';
 import { S3Server } from '../../../scripts/sandbox/s3-server.js';
 import { until } from '../../../scripts/sandbox/cluster.js';
 import { ArchiveStage, contentOf } from './stage.js';
@@ -98,6 +99,19 @@ test.each(['5.0', '8.0'])(
     );
     expect(await numbers(await point({ kind: 'before', words: ['SET', 'seven'] }))).toEqual(['0 five', '0 six']);
     expect(await numbers(await point({ kind: 'at', ms: again }))).toEqual(['0 five', '0 seven', '0 six']);
+    const [{ gaps } = { gaps: [] }] = coverageOf(await stage.archive.segments());
+    expect(gaps.map(({ from, to }) => from < meanwhile && meanwhile < to)).toEqual([true]);
+
+    // Where nothing was written meanwhile but pings, it is known: what was there before.
+    await stage.stop();
+    const idle = await passes(2500);
+    stage.begin({ snapshotComing: true });
+    await stage.stored(await stage.offset());
+    await stage.primary.call('SET', 'nine', 9);
+    await stage.stored(await stage.offset());
+    const keys = ['0 eight', '0 five', '0 seven', '0 six'];
+    expect(await numbers(await point({ kind: 'at', ms: idle }))).toEqual(keys);
+    expect(coverageOf(await stage.archive.segments())[0]?.gaps).toHaveLength(2);
   },
   120_000,
 );

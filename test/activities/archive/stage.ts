@@ -91,6 +91,7 @@ export class ArchiveStage implements AsyncDisposable {
     const stop = new AbortController();
     const ended = archiveShard({
       ...{ shard: 'shard-1', slots: SLOTS, store: this.archive, keys: this.keys },
+      reopen: () => Promise.resolve(this.archive),
       // eslint-disable-next-line @typescript-eslint/require-await -- what it stands for waits
       sources: async () => {
         if (this.moved !== undefined) return { moved: this.moved };

@@ -2,7 +2,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
-  coverageOf,
   parseSegment,
   runAfter,
   segmentObject,
@@ -11,6 +10,7 @@ import {
   stretchesOf,
   type Segment,
 } from '../../../model/archive.js';
+import { coverageOf } from '../../../model/archive-coverage.js';
 
 const [A, B] = ['a'.repeat(40), 'b'.repeat(40)];
 function segment(first: number, end: number, more: Partial<Segment> = {}): Segment {
@@ -86,18 +86,35 @@ test('what follows a snapshot is of its history, and goes on over a failover', (
   expect(run(A, 10, '0-5461')).toBeUndefined();
 });
 
-test('what is covered is told by shard and without a break', () => {
+test('what is covered is told by shard, and what can’t be had with its reason', () => {
   const later = { line: '20261130T010000Z-00000000' };
-  expect(
-    coverageOf([segment(1, 10), segment(11, 20), segment(31, 40, later), segment(1, 5, { slots: '5461-10922' })]),
-  ).toEqual([
-    {
-      slots: '0-5460',
-      stretches: [
-        { line: '20261129T231400Z-1a2b3c4d', from: 1, to: 20, first: 1, end: 20, segments: 2 },
-        { line: later.line, from: 31, to: 40, first: 31, end: 40, segments: 1 },
-      ],
-    },
-    { slots: '5461-10922', stretches: [expect.objectContaining({ first: 1, end: 5 })] },
+  const away = { from: 13, to: 16 };
+  const found = coverageOf([
+    ...[
+      segment(1, 10),
+      segment(11, 15, { away: { from: 13, to: 15 } }),
+      segment(16, 20, { away: { from: 13, to: 16 } }),
+    ],
+    ...[segment(25, 30), segment(31, 40, later), segment(61, 70, { line: `${later.line}1` })],
+    ...[segment(71, 80, { line: `${later.line}2`, replid: B, from: 75 }), segment(1, 5, { slots: '5461-10922' })],
   ]);
+  expect(found.map(({ slots }) => slots)).toEqual(['0-5460', '5461-10922']);
+  expect(found[0]?.stretches.slice(0, 2)).toEqual([
+    { line: '20261129T231400Z-1a2b3c4d', from: 1, to: 20, first: 1, end: 20, segments: 3 },
+    { line: '20261129T231400Z-1a2b3c4d', from: 25, to: 30, first: 25, end: 30, segments: 1 },
+  ]);
+  expect(found[0]?.gaps).toEqual([
+    { ...away, why: expect.stringMatching(/^nobody archived; .* --before and --offset$/) as string },
+    { from: 20, to: 25, why: 'segments are missing, with offsets 21 to 24' },
+    { from: 30, to: 31, why: 'nobody archived, and no node kept what was written' },
+    { from: 40, to: 61, why: 'nobody archived, and no node kept what was written' },
+    { from: 70, to: 75, why: 'the shard went on with another history' },
+  ]);
+  expect(found[1]?.gaps).toEqual([]);
+});
+
+test('a name says when nobody archived, and one without it is read, too', () => {
+  const one = segment(1, 10, { away: { from: 1_800_000_000_000, to: 1_800_000_009_000 } });
+  expect(one.object).toMatch(/_8\.0\.2_away-1800000000000-1800000009000\.stream\.gz\.sealed$/);
+  expect(parseSegment(one.object)).toEqual(one);
 });
