@@ -58,6 +58,8 @@ test.each(['7.0', 'valkey-9.1'])(
     });
     const dataset = await Dataset.write(cluster, 200);
     stage.keepWorker();
+    const notRunning = /orders is not archived: redis\/orders\/archive does not run/;
+    await expect(rollout('archive', 'orders', '--stop')).rejects.toThrow(notRunning);
     expect(await rollout('archive', 'orders', '--as', 'ana')).toContain('Started redis/orders/archive');
     await expect(rollout('archive', 'orders')).rejects.toThrow(/is under way/);
     await until('a backup lies in it', async () => (await windows()).length > 0, 90_000);
@@ -98,7 +100,7 @@ test.each(['7.0', 'valkey-9.1'])(
     await expect(verified('--before', 'FLUSHALL SYNC NEVER')).rejects.toThrow(/the archive has no such command/);
 
     expect(await rollout('backups', 'orders')).toMatch(
-      /Archived without a gap[^]*Every moment can be had\n {2}from 20/,
+      /Archived without a gap[^]*What can’t be had\n.*\n +0-5460 +20.*nobody archived; what was written[^]*Every moment can be had\n {2}from 20.*\n {4}but from 20.*when nobody archived/,
     );
 
     // And back it comes, among what was written since.
@@ -118,6 +120,7 @@ test.each(['7.0', 'valkey-9.1'])(
       const { status } = await stage.client.workflow.getHandle(archiveWorkflowId('orders')).describe();
       return status.name === 'CANCELLED';
     });
+    await expect(rollout('archive', 'orders', '--stop')).rejects.toThrow(notRunning);
   },
   300_000,
 );
