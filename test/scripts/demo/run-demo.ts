@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 
 const project = join(import.meta.dirname, '..', '..', '..');
 
@@ -12,6 +12,8 @@ export function demo(...args: string[]): Promise<{ code: number; output: string 
       resolve({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, output: stdout + stderr }),
     );
     child.stdin?.end();
+    // A test that has run out of time leaves it behind: it ends its servers itself.
+    onTestFinished(() => void child.kill('SIGTERM'));
   });
 }
 
