@@ -38,7 +38,8 @@ function timesOf({ windows, freeze = [] }: Calendar, now: number): Times {
   const always: Opening[] = [{ opens: now, closes: Infinity, timezone: freeze[0]?.timezone ?? 'UTC' }];
   const daysAhead = Math.ceil((until - now) / DAY_MS);
   const base = windows.length === 0 ? always : openings(windows, now, daysAhead);
-  return { open: frozen.reduce<Time[]>(without, base), frozen };
+  // What a freeze has cut short may be over.
+  return { open: frozen.reduce<Time[]>(without, base).filter(({ closes }) => closes > now), frozen };
 }
 
 /** What is left of the times beside one that is frozen. */

@@ -94,6 +94,21 @@ const anyFreeze = fc
   })
   .filter(({ from, to = '' }) => !from.endsWith('02-29') && !to.endsWith('02-29'));
 
+test('an opening that a freeze has cut short is over once the freeze begins, for what takes no time at all too', () => {
+  const calendar = {
+    windows: [nights],
+    freeze: [{ from: '2026-01-05', to: '2026-01-05', timezone: 'UTC', reason: 'a sale' }],
+  };
+  const begins = Date.UTC(2026, 0, 5);
+  expect(windowGate(calendar, begins - 1, 0).state).toBe('pass');
+  expect(windowGate(calendar, begins, 0).state).toBe('wait');
+  expect(new Date(mayBegin(calendar, begins, 0) ?? 0).toISOString()).toBe('2026-01-06T00:00:00.000Z');
+  expect(windowOutlook(calendar, begins + 30 * 60_000, 0)).toMatchObject({
+    isOpen: false,
+    opens: '2026-01-06T00:00:00.000Z',
+  });
+});
+
 test('nothing is ever begun on a frozen day, nor so that it would end in one', () => {
   fc.assert(
     fc.property(
