@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { archiveBench } from './bench/archive/command.js';
 import { backupBench } from './bench/backup/command.js';
 import { endAll, type Bench } from './bench/bench.js';
 import { followBench } from './bench/follow/command.js';
@@ -10,6 +11,7 @@ import { verifyBench } from './bench/verify/command.js';
 import { columns } from './rollout/views/columns.js';
 
 const benches: Readonly<Record<string, Bench>> = {
+  archive: archiveBench,
   backup: backupBench,
   follow: followBench,
   handover: handoverBench,
@@ -20,6 +22,7 @@ const benches: Readonly<Record<string, Bench>> = {
 
 const help = `npm run bench NAME [-- OPTIONS]     measures on real servers of this machine, on loopback
 
+  archive    how far an archive is behind a shard that is written to
   backup     how fast a shard goes into a bucket, encrypted, beside redis-cli | gzip | openssl | upload
   follow     how fast a follower takes in what a primary writes, beside a native replica
   handover   what clients see of a primary's handover, ours beside what people do by hand

@@ -3,6 +3,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { behindAt, spread } from '../../scripts/bench/archive/behind.js';
+import type { ArchiveRow } from '../../scripts/bench/archive/measure.js';
 import type { BackupRow } from '../../scripts/bench/backup/measure.js';
 import type { Row } from '../../scripts/bench/handover/rows.js';
 import { longestGap, ratiosOf, rowsOf, type Sample } from '../../scripts/bench/handover/rows.js';
@@ -67,6 +69,38 @@ test('a backup is measured beside the pipe by hand, and both put the same snapsh
   }
   expect(rows[0]?.peakMb).toBeGreaterThan(10);
 }, 300_000);
+
+test('an archive is measured under load: what is stored, how far it is behind, and its memory', async () => {
+  const { code, stdout, stderr } = await bench('archive', '--rates', '1', '--seconds', '3', '--json');
+  // 3: it was a second behind, which is the machine's business here.
+  expect({ ok: [0, 3].includes(code), end: [0, 3].includes(code) ? '' : stderr.slice(-2000) }).toEqual({ ok: true, end: '' }); // prettier-ignore
+  const { rows } = JSON.parse(stdout) as { rows: ArchiveRow[] };
+  expect(rows).toMatchObject([{ rate: 1, seconds: 3 }]);
+  for (const { streamBytes, storedBytes, segments, behindMs, peakMb } of rows) {
+    expect(streamBytes).toBeGreaterThan(1_000_000);
+    expect(storedBytes).toBeGreaterThan(0);
+    expect(storedBytes).toBeLessThan(streamBytes);
+    expect(segments).toBeGreaterThan(0);
+    expect(behindMs.median).toBeGreaterThan(0);
+    expect(behindMs.max).toBeGreaterThanOrEqual(behindMs.median);
+    expect(peakMb).toBeGreaterThan(10);
+  }
+}, 300_000);
+
+test('how far an archive is behind is told from the first byte that was not stored, never too little', () => {
+  const written = [0, 100, 200, 300, 400].map((at) => ({ at, offset: at * 10 }));
+  const stored = [
+    { at: 0, end: 0 },
+    { at: 260, end: 1500 },
+    { at: 450, end: 2000 },
+    { at: 460, end: 4000 },
+    { at: 900, end: 4000 },
+  ];
+  // Byte 1 after 0, byte 1501 after 100, byte 2001 after 200; and in the end nothing was missing.
+  expect(behindAt(written, stored)).toEqual([260, 350, 260]);
+  expect(spread([3, 1, 2])).toEqual({ median: 2, p99: 3, max: 3 });
+  expect(spread([])).toEqual({ median: 0, p99: 0, max: 0 });
+});
 
 test('wrong usage is told from what it found, and starts nothing', async () => {
   const found = await Promise.all([bench('handover', '--runs', 'many'), bench('speed'), bench('upgrade', '--fast')]);

@@ -36,7 +36,8 @@ export async function fillCompressible(cluster: Sandbox, bytes: number): Promise
   return keys;
 }
 
-function document(number: number, pool: string): string {
+/** A value, half of which others have too. */
+export function document(number: number, pool: string): string {
   const start = (number * 7919) % (pool.length - VALUE_BYTES);
   const own = pool.slice(start, start + 550);
   const text = `{"order":${number},"customer":"${own.slice(0, 50)}","state":"delivered","currency":"EUR","lines":[{"article":"${own.slice(50, 300)}","count":1,"price":1999},{"article":"${own.slice(300)}","count":2,"price":2495}],"address":{"street":"Example Street","town":"Springfield","country":"DE"}}`;
