@@ -61,10 +61,12 @@ const PAUSE_MS = 500;
 export async function archiveShard(options: ArchiveShard): Promise<ArchiveEnd> {
   const { shard, slots, store, signal } = options;
   const newest = stretchesOf(await store.segments(slots)).at(-1);
-  const snapshots = await options.snapshots();
+  let snapshots = await options.snapshots();
   const usable = newest !== undefined && snapshots.some((it) => runAfter([newest], it, slots) !== undefined);
   if (newest && !usable && !options.snapshotComing)
     return { kind: 'needsSnapshot', why: `no backup lies in what is archived of ${shard} yet` };
+  // No node kept what is written. The backup that is coming changes that, and may come to its end before anything is read here.
+  let bare = false;
   for (const since = performance.now(); ;) {
     signal.throwIfAborted();
     const patient = performance.now() - since < PATIENCE_MS;
@@ -86,12 +88,19 @@ export async function archiveShard(options: ArchiveShard): Promise<ArchiveEnd> {
         return await archiveLine(options, place);
       }
       const begun = { slots, line: lineId(Date.now(), randomBytes(4).toString('hex')), from: Date.now() };
+      if (bare) snapshots = await options.snapshots();
       const behindBackup = await goOn(snapshots.slice(0, 3));
       if (behindBackup) return await archiveLine(options, { ...begun, after: behindBackup });
-      const place: LinePlace = { ...begun, after: await positionOf(sources) };
       const why = last
         ? `what follows ${last.end} was not kept by any node`
         : `nothing of ${shard} was archived before`;
+      const { point, keeps } = await positionOf(sources);
+      bare ||= !keeps;
+      if (bare && !options.snapshotComing)
+        return { kind: 'needsSnapshot', why: `${why}, and no node keeps what is written until a backup was taken` };
+      if (!keeps || (bare && patient))
+        throw new RolloutError('NotCaughtUp', `${shard} is archived from the backup on that is being taken`);
+      const place: LinePlace = { ...begun, after: point };
       return await archiveLine(options, place, { firstOnly: { kind: 'needsSnapshot', why } });
     } catch (error) {
       signal.throwIfAborted();
@@ -107,10 +116,11 @@ export async function archiveShard(options: ArchiveShard): Promise<ArchiveEnd> {
 
 const standingOf = ({ replid, end }: { replid: string; end: number }): Standing => ({ replid, offset: end });
 
-async function positionOf(sources: readonly ArchiveSource[]): Promise<Standing> {
+/** Where the best of them is, and whether it keeps what follows: one that never had a replica does not. */
+async function positionOf(sources: readonly ArchiveSource[]): Promise<{ point: Standing; keeps: boolean }> {
   const [best] = sources;
   if (!best) throw new RolloutError('Unreachable', 'no node of the shard can be read');
   await using node = await connect(best.endpoint);
-  const { replid, offset } = await readPosition(node);
-  return { replid, offset };
+  const { replid, offset, backlog } = await readPosition(node);
+  return { point: { replid, offset }, keeps: backlog !== undefined };
 }

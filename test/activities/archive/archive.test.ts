@@ -76,6 +76,21 @@ test.each(['5.0', 'valkey-9.1'])(
   120_000,
 );
 
+test('a primary that never had a replica keeps nothing: a backup is asked for first, and all behind it is archived', async () => {
+  await using stage = await ArchiveStage.open('7.0', s3, { replicas: 0 });
+  stage.order = [0];
+  await count(stage, 0, 50);
+  stage.begin();
+  expect(await stage.ended()).toMatchObject({ kind: 'needsSnapshot', why: expect.stringMatching(/no node keeps/) as string }); // prettier-ignore
+  stage.begin({ snapshotComing: true });
+  await until('it waits for the backup', () => /backup on that is being taken/.test(stage.state?.problem ?? ''));
+  const snapshot = await stage.backUp();
+  await count(stage, 0, 50);
+  await stage.stored(await stage.offset());
+  expect(await archived(stage, snapshot)).toEqual(numbers(50));
+  expect(await stage.stretches()).toHaveLength(1);
+});
+
 test('a store that is away: no more than so much is held, and nothing is missing once it is back', async () => {
   await using toxiproxy = await Toxiproxy.start();
   const proxy = await toxiproxy.proxy('s3', s3.address);
