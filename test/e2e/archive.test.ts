@@ -12,6 +12,7 @@ import { Sandbox, until } from '../../scripts/sandbox/cluster.js';
 import { S3Server } from '../../scripts/sandbox/s3-server.js';
 import type { Stage } from '../../scripts/sandbox/stage.js';
 import { rollout as runCli } from '../scripts/rollout/stage/cli.js';
+import { usually } from '../thorough.js';
 import { inBucket, openBackupStage } from './stage/backups.js';
 import { Dataset } from './stage/dataset.js';
 
@@ -49,7 +50,7 @@ const reaches = (ms: number): Promise<void> =>
     90_000,
   );
 
-test.each(['7.0', 'valkey-9.1'])(
+test.each(usually(1, ['7.0', 'valkey-9.1']))(
   '%s: a worker killed, a replica killed, a primary failed over, and FLUSHALL at last',
   async (release) => {
     await using cluster = await Sandbox.cluster({ release, configuration: ['repl-diskless-sync-delay 0'] });
