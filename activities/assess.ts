@@ -176,7 +176,7 @@ export async function pendingAmong(context: Context, topology: TopologyView): Pr
 }
 
 /** The newest release at hand that the target means. */
-async function exactTarget({ platform }: Context, to: string): Promise<string> {
+export async function exactTarget({ platform }: Pick<Context, 'platform'>, to: string): Promise<string> {
   const releases = await platform.releases();
   const fitting = releases.filter((it) => satisfies(it, to)).sort((a, b) => compareNumbers(release(b), release(a)))[0];
   if (fitting !== undefined) return fitting;

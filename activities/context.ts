@@ -8,6 +8,7 @@ import { RolloutError } from '../model/failures.js';
 import type {
   Activities,
   ArchiveActivities,
+  AssessmentActivities,
   BackupActivities,
   DrillActivities,
   NodePlace,
@@ -90,7 +91,13 @@ const firstLooks: readonly string[] = [
   'resolvePoint',
   'beginArchive',
   'planDrill',
-] satisfies (keyof (Activities & ArchiveActivities & BackupActivities & DrillActivities & RestoreActivities))[];
+  'beginAssessment',
+] satisfies (keyof (Activities &
+  ArchiveActivities &
+  AssessmentActivities &
+  BackupActivities &
+  DrillActivities &
+  RestoreActivities))[];
 
 /** For another try. */
 export const unreadable = (error: unknown): unknown =>

@@ -65,21 +65,38 @@ function rateSince(first: Offset | undefined, { runId, bytes, at }: Offset): num
 async function factsOf(
   connection: NodeConnection,
 ): Promise<{ facts: Omit<NodeFacts, 'writeBytesPerSecond'>; offset: Offset }> {
-  const clock = await readClock(connection);
   const info = await readInfo(connection);
   const offset = offsetOf(info);
-  const modules = await connection.call('MODULE', 'LIST').then(moduleNames, () => undefined);
   const facts = {
-    clock,
     datasetBytes: datasetBytes(info),
     expiringKeys: Number(/expires=(\d+)/.exec(info['db0'] ?? '')?.[1] ?? 0),
-    appendOnly: (await getDirective(connection, 'appendonly')) === 'yes',
-    savePoints: (await getDirective(connection, 'save')) ?? '',
-    announceHostname: (await getDirective(connection, 'cluster-announce-hostname')) ?? '',
-    clients: clientsOf(String(await connection.call('CLIENT', 'LIST'))),
-    ...(modules === undefined ? {} : { modules }),
+    ...(await settingsOf(connection)),
+    ...(await whereAllowed(readClock(connection), (clock) => ({ clock }))),
+    ...(await whereAllowed(connection.call('CLIENT', 'LIST'), (list) => ({ clients: clientsOf(String(list)) }))),
+    ...(await whereAllowed(connection.call('MODULE', 'LIST'), (reply) => ({ modules: moduleNames(reply) }))),
   };
   return { facts, offset };
+}
+
+const settingsOf = (connection: NodeConnection) =>
+  whereAllowed(
+    Promise.all(['appendonly', 'save', 'cluster-announce-hostname'].map((it) => getDirective(connection, it))),
+    ([appendOnly, savePoints = '', announceHostname = '']) => ({
+      ...{ appendOnly: appendOnly === 'yes', savePoints, announceHostname },
+    }),
+  );
+
+/** Nothing where the user may not ask, or the command is hidden: what was not seen stays undefined. */
+async function whereAllowed<Reply, Facts extends Partial<NodeFacts>>(
+  asked: Promise<Reply>,
+  facts: (reply: Reply) => Facts,
+): Promise<Partial<Facts>> {
+  try {
+    return facts(await asked);
+  } catch (error) {
+    if (error instanceof Error && /^(NOPERM|ERR unknown command)/i.test(error.message)) return {};
+    throw error;
+  }
 }
 
 /** MODULE LIST: a flat name-value list for each module. */

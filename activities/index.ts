@@ -1,6 +1,7 @@
 import type {
   Activities,
   ArchiveActivities,
+  AssessmentActivities,
   BackupActivities,
   DrillActivities,
   RestoreActivities,
@@ -8,6 +9,7 @@ import type {
 import { archiveActivities } from './archive.js';
 import { assessActivities } from './assess.js';
 import { sealAudit } from './audit.js';
+import { assessmentActivities } from './assessment.js';
 import { backupActivities } from './backup.js';
 import { fallbackActivities } from './assess-fallback.js';
 import { cutOverActivity } from './cut-over.js';
@@ -36,7 +38,7 @@ export { FailureInterceptor } from './failure.js';
 /** Everything that workflows can ask for, built with its dependencies so that tests can hand in others. */
 export function createActivities(
   dependencies: Dependencies,
-): Activities & ArchiveActivities & BackupActivities & DrillActivities & RestoreActivities {
+): Activities & ArchiveActivities & AssessmentActivities & BackupActivities & DrillActivities & RestoreActivities {
   return {
     ...assessActivities(dependencies),
     ...nodeActivities(dependencies),
@@ -46,6 +48,7 @@ export function createActivities(
     ...sealedBackupActivities(dependencies),
     ...proveBackupActivities(dependencies),
     ...drillActivities(dependencies),
+    ...assessmentActivities(dependencies),
     ...pruneActivities(dependencies),
     ...restoreActivities(dependencies),
     ...provePointActivities(dependencies),

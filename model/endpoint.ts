@@ -7,6 +7,8 @@ export interface Endpoint {
   tls?: { ca?: Buffer; cert?: Buffer; key?: Buffer; serverName?: string; verify: boolean };
   /** `rename-command`: the name to send for an upper-case command. */
   commands?: Readonly<Record<string, string>>;
+  /** CONFIG may be forbidden: whoever only looks does without the node timeout, and takes it to be the default. */
+  withoutConfig?: true;
   /** Addresses of standbys: as long as they serve no slot, they are no members to whoever reads the topology. */
   standbys?: readonly string[];
   /** Ids that standbys have in the cluster, by address: whoever has another is a node that came to be where one was. */

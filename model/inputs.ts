@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { BACKUP_ID } from './backup-manifest.js';
 import { backupTiers } from './backup-tiers.js';
+import { parseDuration } from './duration.js';
 import { existingChoices } from './backup-restore.js';
 import { isOnePoint, ONE_POINT, pointFields } from './recovery-point.js';
 import { parseRelease } from './release.js';
@@ -199,6 +200,52 @@ const scheduledDrillInput = z.strictObject({
   startedBy: startedBy.default('schedule').describe('Who asked for it; goes into the record.'),
 });
 
+const duration = z
+  .string()
+  .refine((text) => parseDuration(text) !== undefined, 'expected a duration such as 30s, 15m, 4h or 7d');
+
+/** Of one message of Temporal's; the document that comes back takes its share of another. */
+const SCRIPTS_BYTES = 256 * 1024;
+
+/** Input of the `assess` workflow. */
+const assessInput = z.strictObject({
+  deployment,
+  to: target,
+  via: upgradeInput.shape.via,
+  over: duration
+    .default('0s')
+    .describe('How long its use is observed, up to 60 looks: 24h sees what runs once a day. 0s: one look.'),
+  monitor: duration
+    .default('0s')
+    .describe(
+      'How long to listen to MONITOR of every primary, which tells who uses which keys and slows servers down.',
+    ),
+  sample: z.int().min(1).default(10_000).describe('Keys of each shard that are looked at, at the most.'),
+  scripts: z
+    .record(z.string(), z.string())
+    .default({})
+    .refine(
+      (all) => JSON.stringify(all).length <= SCRIPTS_BYTES,
+      `expected scripts of ${SCRIPTS_BYTES / 1024} kB in all at the most`,
+    )
+    .describe('Lua scripts of the applications, text by name: no server lists those that it has.'),
+  libraries: z
+    .record(
+      z.string(),
+      z.string().regex(/^[^@\s]+(@[^@\s]+)?$/, 'expected a library and its version, for example go-redis@8.11.4'),
+    )
+    .default({})
+    .describe('Libraries by application (client name), where clients don’t tell: {"checkout": "go-redis@8.11.4"}.'),
+  price: z
+    .strictObject({
+      amount: z.number().min(0).describe('Of one GiB of memory for an hour.'),
+      currency: z.string().min(1).describe('For example EUR.'),
+    })
+    .optional()
+    .describe('What memory costs, to estimate the cost of standbys.'),
+  startedBy: startedBy.describe('Who asked for it; goes into the document.'),
+});
+
 const by = z.string().min(1).describe('Who: as policy.roles of the deployment file name them.');
 
 export const controlInput = z.strictObject({ by, reason: z.string().optional().describe('Goes on record.') });
@@ -243,6 +290,7 @@ export const workflowSchemas = {
   archive: archiveInput,
   drDrill: drDrillInput,
   scheduledDrill: scheduledDrillInput,
+  assess: assessInput,
 } as const;
 
 /** Of each signal, and of the update of its name. */

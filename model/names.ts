@@ -17,6 +17,7 @@ export const workflowTypes = [
   'archive',
   'drDrill',
   'scheduledDrill',
+  'assess',
 ] as const;
 export type WorkflowType = (typeof workflowTypes)[number];
 
@@ -50,6 +51,8 @@ export const drillWorkflowId = (deployment: string): string => `${operationId(de
 
 /** Of a Temporal Schedule; the runs that it starts have the time behind it. */
 export const drillScheduleId = (deployment: string): string => `${drillWorkflowId(deployment)}/scheduled`;
+/** It changes nothing and holds no lock; under its id one at a time is made. */
+export const assessmentWorkflowId = (deployment: string): string => `${operationId(deployment)}/assess`;
 
 /** Signals that steer, and updates of the same name that answer. */
 export const controlNames = ['approve', 'reject', 'pause', 'resume', 'abort', 'override', 'fallback'] as const;

@@ -10,6 +10,8 @@ import type {
   VerifyResult,
 } from './evidence.js';
 import type { AuditHead } from './audit/entry.js';
+import type { AssessmentDocument } from './assessment/document.js';
+import type { Price } from './assessment/phases.js';
 import type { BackupManifest, BackupVerdict, ProvenShard, SealedShard } from './backup-manifest.js';
 import type { CheckResult } from './checks.js';
 import type { DrillRecord, RecoveryPointFound } from './drill.js';
@@ -402,6 +404,30 @@ export interface DrillPlan {
   shards: number;
   recoveryPoint: RecoveryPointFound;
   searchable: boolean;
+}
+
+/** Whose assessment it is, and of which way. */
+export type AssessmentOrder = Order & { to: string; via?: string[] };
+
+/** The assessment of an upgrade, as a document: read-only. */
+export interface AssessmentActivities {
+  /** The oldest release that runs, and the exact releases of the way. */
+  beginAssessment(input: AssessmentOrder): Promise<{ from: string; way: string[] }>;
+  /** Keeps what every node was asked for so far, and by whom. Taken again, it takes the place of the one before. */
+  lookAtUse(input: AssessmentOrder & { look: number }): Promise<void>;
+  /** Listens to MONITOR of every primary for so long, ms. */
+  watchUse(input: AssessmentOrder & { way: string[]; forMs: number }): Promise<void>;
+  /** Reads the rest, asks a server of the target, and writes the document. */
+  concludeAssessment(
+    input: AssessmentOrder &
+      Pick<AssessmentDocument, 'assessment' | 'startedBy' | 'startedAt' | 'from' | 'way'> & {
+        monitorMs: number;
+        sample: number;
+        scripts: Record<string, string>;
+        libraries: Record<string, string>;
+        price?: Price | undefined;
+      },
+  ): Promise<AssessmentDocument>;
 }
 
 export interface DrillActivities {

@@ -34,7 +34,7 @@ export async function readAccount(endpoint: Endpoint, known?: KnownLines): Promi
     [infoText, 'INFO'],
     [nodesText, 'CLUSTER NODES'],
     [clusterText, 'CLUSTER INFO'],
-    [timeout, 'CONFIG GET'],
+    [endpoint.withoutConfig ? [] : timeout, 'CONFIG GET'],
   ] as const)
     if (reply instanceof Error) throw commandRefused(address, command, reply, endpoint);
   const info = parseInfo(String(infoText));
@@ -47,7 +47,7 @@ export async function readAccount(endpoint: Endpoint, known?: KnownLines): Promi
     peers,
     clusterState: cluster['cluster_state'] ?? 'unknown',
     currentEpoch: Number(cluster['cluster_current_epoch'] ?? 0),
-    nodeTimeoutMs: Number((timeout as string[])[1] ?? 15_000),
+    nodeTimeoutMs: Number(timeout instanceof Error ? 15_000 : ((timeout as string[])[1] ?? 15_000)),
     failoverUnderWay: (info['master_failover_state'] ?? 'no-failover') !== 'no-failover',
   };
 }

@@ -58,6 +58,7 @@ const depth = {
   archive: 9,
   drDrill: 10,
   scheduledDrill: 11,
+  assess: 12,
 } as const;
 
 /** Everybody's entries by time; what the root also wrote down for a child is told once. */

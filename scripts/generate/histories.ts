@@ -14,6 +14,7 @@ import type { DeploymentFile } from '../../model/deployment.js';
 import {
   backupScheduleId,
   archiveWorkflowId,
+  assessmentWorkflowId,
   backupWorkflowId,
   drillScheduleId,
   drillWorkflowId,
@@ -45,6 +46,7 @@ const BACKED_UP = 'backed-up';
 const BROUGHT_BACK = 'brought-back';
 const ARCHIVED = 'archived';
 const DRILLED = 'drilled';
+const ASSESSED = 'assessed';
 
 const { History: HistoryMessage } = proto.temporal.api.history.v1;
 type History = proto.temporal.api.history.v1.IHistory;
@@ -169,7 +171,7 @@ const scenes: readonly Scene[] = [
  * @throws Error naming the scenes that there are, where one is asked for that is none
  */
 export async function recordHistories(names: readonly string[], tell: (line: string) => void): Promise<string[]> {
-  const known = [...scenes.map(({ name }) => name), BACKED_UP, BROUGHT_BACK, ARCHIVED, DRILLED];
+  const known = [...scenes.map(({ name }) => name), BACKED_UP, BROUGHT_BACK, ARCHIVED, DRILLED, ASSESSED];
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined) throw new Error(`${unknown} is no scene: expected ${known.join(', ')}`);
   const isChosen = (name: string): boolean => names.length === 0 || names.includes(name);
@@ -242,6 +244,12 @@ export async function recordHistories(names: readonly string[], tell: (line: str
       await writeFile(join(deployments, `${NAME}.yaml`), JSON.stringify(deployment(cluster, root, {})));
       keep(ARCHIVED, await playArchive(access.client, deployments));
     }
+    if (isChosen(ASSESSED)) {
+      tell(ASSESSED);
+      await writeFile(join(deployments, `${NAME}.yaml`), JSON.stringify(deployment(cluster, root, {})));
+      const how = { to: '8.0', over: '2s', monitor: '1s' };
+      keep(ASSESSED, [['assess', await playBackup(access.client, 'assess', assessmentWorkflowId(NAME), how)]]);
+    }
   } finally {
     for (const step of undo.reverse()) await step();
   }
@@ -296,7 +304,7 @@ async function play(
 
 async function playBackup(
   { workflow }: Client,
-  type: 'backup' | 'verifyBackup' | 'restore' | 'drDrill' | 'scheduledDrill',
+  type: 'backup' | 'verifyBackup' | 'restore' | 'drDrill' | 'scheduledDrill' | 'assess',
   workflowId: string,
   more: object = {},
 ): Promise<History> {

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { controlDocument, inputSchemas } from '../../model/inputs.js';
 import {
+  assessmentWorkflowId,
   backupScheduleId,
   archiveWorkflowId,
   backupWorkflowId,
@@ -78,6 +79,10 @@ const workflows: Record<WorkflowType, { id: string; what: string }> = {
     id: `${drillScheduleId('<deployment>')}-<time>`,
     what: 'what a schedule starts: `drDrill` as a child with its usual id; fails where the drill did',
   },
+  assess: {
+    id: assessmentWorkflowId('<deployment>'),
+    what: 'what stands in the way of an upgrade, and what it takes, as a document for a change request; changes nothing, holds no lock',
+  },
 };
 const controls: Record<ControlName, string> = {
   approve: 'answers an open question with yes',
@@ -142,13 +147,17 @@ function tables(): string {
   ].join('\n\n');
 }
 
+const kinds: Readonly<Record<string, string>> = {
+  ...{ boolean: 'true or false', array: 'list of texts', integer: 'number', object: 'object' },
+};
+
 function inputRows(): string[][] {
   return Object.entries(inputSchemas).flatMap(([name, schema]) => {
     const { properties = {}, required = [] } = z.toJSONSchema(schema, { io: 'input' }) as FieldSchema;
     return Object.entries(properties).map(([field, it]) => [
       code(name),
       code(field),
-      it.type === 'boolean' ? 'true or false' : it.type === 'array' ? 'list of texts' : 'text',
+      kinds[it.type ?? ''] ?? 'text',
       required.includes(field)
         ? '**required**'
         : it.default === undefined

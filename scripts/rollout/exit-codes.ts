@@ -5,7 +5,10 @@ export const exitCodes = {
     meaning: 'Done; of `watch` and `start --watch`: the operation completed; of `fallback --watch`: it went back.',
   },
   unexpected: { code: 1, meaning: 'Something unforeseen: run it again with ROLLOUT_DEBUG=1 and report what it says.' },
-  usage: { code: 2, meaning: 'Wrong usage or bad input, or a plan with a blocker. Nothing was touched.' },
+  usage: {
+    code: 2,
+    meaning: 'Wrong usage or bad input, or a plan or an assessment with a blocker. Nothing was touched.',
+  },
   stopped: {
     code: 3,
     meaning:

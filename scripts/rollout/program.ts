@@ -5,6 +5,7 @@ import { Complaint } from './complaint.js';
 import { approvalsCommand } from './commands/approvals.js';
 import { auditCommand } from './commands/audit.js';
 import { archiveCommand } from './commands/archive.js';
+import { assessCommand } from './commands/assess.js';
 import { backupCommand } from './commands/backup.js';
 import { backupsCommand } from './commands/backups.js';
 import { completionCommand } from './commands/completion.js';
@@ -34,6 +35,7 @@ export function rolloutProgram(): Command {
   const commands = [
     initCommand(),
     planCommand(),
+    assessCommand(),
     startCommand(),
     watchCommand(),
     statusCommand(),

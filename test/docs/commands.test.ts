@@ -6,6 +6,7 @@ import { failures } from '../../model/failures.js';
 import { gateNames } from '../../model/gates/names.js';
 import { controlDocument, inputSchemas } from '../../model/inputs.js';
 import {
+  assessmentWorkflowId,
   backupWorkflowId,
   drillWorkflowId,
   controlNames,
@@ -76,7 +77,12 @@ describe('the `temporal` commands of the pages', () => {
     const queries = temporal.filter((line) => line.includes('workflow query'));
     for (const line of queries) expect(queryNames).toContain(/--type (\S+)/.exec(line)?.[1]);
     for (const name of values('name')) expect(controlNames).toContain(name);
-    const ids = [operationId('orders'), backupWorkflowId('orders'), drillWorkflowId('orders')];
+    const ids = [
+      operationId('orders'),
+      backupWorkflowId('orders'),
+      drillWorkflowId('orders'),
+      assessmentWorkflowId('orders'),
+    ];
     for (const id of values('workflow-id')) expect(ids).toContain(id);
     for (const queue of values('task-queue').filter((it) => it !== '`')) expect(queue).toBe(TASK_QUEUE);
   });

@@ -50,6 +50,7 @@ test('every workflow was recorded, in each way in which it can end', async () =>
       'backed-up',
       'brought-back',
       'archived',
+      'assessed',
       'drilled',
     ]),
   );

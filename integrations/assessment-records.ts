@@ -1,0 +1,43 @@
+import { capacityRecord, type CapacityRecord } from '../model/assessment/capacity.js';
+import type { Deployment } from '../model/deployment.js';
+import { RolloutError } from '../model/failures.js';
+import { backupTarget, type BackupTarget } from './backup-target.js';
+import { getDocument, putDocument } from './documents.js';
+
+/** How much was in use at each assessment of one deployment, in the target of its backups. */
+export class AssessmentRecords {
+  private constructor(
+    private readonly prefix: string,
+    private readonly target: BackupTarget,
+  ) {}
+
+  /** @throws RolloutError Unauthorized, naming a reference of the deployment file */
+  static async open({ name, backup }: Deployment): Promise<AssessmentRecords> {
+    return new AssessmentRecords(`${name}/assessments/`, await backupTarget(backup));
+  }
+
+  async put(record: CapacityRecord): Promise<void> {
+    await putDocument(this.target, `${this.prefix}${record.assessment}.json`, record);
+  }
+
+  /**
+   * The newest, oldest first; one that is damaged is left out.
+   *
+   * @param most that are read
+   * @throws RolloutError Unreachable, Unauthorized
+   */
+  async newest(most: number): Promise<CapacityRecord[]> {
+    const objects = (await this.target.list(this.prefix)).filter((it) => it.endsWith('.json')).slice(-most);
+    const found = await Promise.all(
+      objects.map(async (object) => {
+        try {
+          return [await getDocument(this.target, object, capacityRecord)];
+        } catch (error) {
+          if (!(error instanceof RolloutError) || error.type !== 'Damaged') throw error;
+          return [];
+        }
+      }),
+    );
+    return found.flat();
+  }
+}
