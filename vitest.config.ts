@@ -4,8 +4,8 @@ import { SlowFirst } from './scripts/test-run/slow-first.js';
 export default defineConfig({
   test: {
     // Of a hang, not of a busy machine.
-    testTimeout: 120_000,
-    hookTimeout: 240_000,
+    testTimeout: 240_000,
+    hookTimeout: 480_000,
     include: ['test/**/*.test.ts'],
     // Loading what is tested takes a second and more, for each file that has a process of its own.
     isolate: false,

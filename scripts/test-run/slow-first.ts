@@ -25,7 +25,6 @@ export const slowest: readonly string[] = [
   'test/redis/standby/interrupted.test.ts',
   'test/e2e/fallback-restore.test.ts',
   'test/workflows/controls.test.ts',
-  'test/redis/standby/falls-silent.test.ts',
   'test/scripts/rollout/operation.test.ts',
   'test/activities/standby/lost-and-found.test.ts',
   'test/redis/standby/cut-over.test.ts',

@@ -25,7 +25,7 @@ const QUICK_AT_ONCE = 2;
  * Files with servers, at once. Half of them are at the processor and half wait: for elections, for a dead worker's heartbeat, for
  * servers. So they are one suite, the slow ones first (slow-first.ts): none is left to wait for alone at the end.
  */
-const SERVERS_AT_ONCE = 3;
+const SERVERS_AT_ONCE = 4;
 /** Strict deadlines of gates are part of them. */
 const FAULTS_AT_ONCE = 2;
 

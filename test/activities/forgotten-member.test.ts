@@ -37,4 +37,4 @@ test('a member that is no seed and is forgotten by all is named, until it is bac
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}, 120_000);
+}, 240_000);

@@ -63,7 +63,7 @@ test('an upgrade under drawn faults completes and loses nothing; Ctrl-C in the m
   const ours = (await readdir(temporary)).filter((name) => name.startsWith('redis-rollout'));
   expect(ours).toEqual(['redis-rollout-ports']);
   expect(await readdir(join(temporary, 'redis-rollout-ports'))).toEqual([]);
-}, 600_000);
+}, 1_200_000);
 
 /** Fences that an upgrade has put beside nodes. */
 const nodesInHand = async (temporary: string): Promise<string[]> =>
@@ -91,7 +91,7 @@ test('what would be done is said without doing it, and --only says the same', as
     [7, 3],
   ]);
   expect((await chaos('--seed', '7', '--only', '2', '--draw')).stdout.trim()).toBe(drawn[1]);
-}, 300_000);
+}, 600_000);
 
 test.each([
   [['--seed', 'x'], "--seed: expected a whole number from 0 on, found 'x'"],

@@ -59,7 +59,7 @@ test('one person twice, the wrong role, the starter: none of them makes a quorum
   const [approval] = (await readReport(outcome)).status.approvals;
   expect(approval).toMatchObject({ state: 'rejected' });
   await expectUntouched(cluster, before);
-}, 300_000);
+}, 600_000);
 
 test('a question that nobody answers in time is asked anew, and what was answered is void', async () => {
   await stage.deploy('orders', cluster, {
@@ -77,4 +77,4 @@ test('a question that nobody answers in time is asked anew, and what was answere
   expect(await operation.tell('reject', { by: 'ana' })).toMatchObject({ done: 'start rejected by ana' });
   expect(await operation.result()).toMatchObject({ result: 'aborted' });
   await expectUntouched(cluster, before);
-}, 300_000);
+}, 600_000);

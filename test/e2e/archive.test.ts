@@ -123,5 +123,5 @@ test.each(usually(1, ['7.0', 'valkey-9.1']))(
     });
     await expect(rollout('archive', 'orders', '--stop')).rejects.toThrow(notRunning);
   },
-  300_000,
+  600_000,
 );

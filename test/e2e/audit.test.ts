@@ -87,7 +87,7 @@ test('who asked, who was refused, who approved on what, what was done and checke
     line,
     problem: expect.stringContaining("not in Temporal's history") as string,
   });
-}, 300_000);
+}, 600_000);
 
 function remade(entries: readonly AuditEntry[], change: (entry: AuditEntry) => AuditEntry): AuditEntry[] {
   let previous = '0'.repeat(64);

@@ -81,7 +81,7 @@ test('two backups at once', async () => {
     expect(shards[0]?.keys).toBe(KEYS);
     expect(await prove('twice', backup)).toMatchObject({ backup, result: 'restored' });
   }
-}, 240_000);
+}, 480_000);
 
 /** Something happens while a shard is on its way, and what came of it is proven. */
 async function midway(name: string, act: () => Promise<void>): Promise<BackupManifest> {
@@ -109,7 +109,7 @@ test('a replica that is killed in the middle of its snapshot', async () => {
   const linked = async (): Promise<boolean> =>
     parseInfo(String(await cluster.ask(replica.address, 'INFO', 'replication')))['master_link_status'] === 'up';
   await until('the replica is back', linked, 60_000);
-}, 240_000);
+}, 480_000);
 
 test('a replica that is promoted in the middle of its snapshot', async () => {
   const [, replica] = cluster.nodes;
@@ -120,7 +120,7 @@ test('a replica that is promoted in the middle of its snapshot', async () => {
       return info['role'] === 'master';
     });
   });
-}, 240_000);
+}, 480_000);
 
 test('credentials that expire midway hold it up until they are had anew; wrong ones end it, naming their fields', async () => {
   await using between = await StoreBetween.to(s3.endpoint);
@@ -146,7 +146,7 @@ test('credentials that expire midway hold it up until they are had anew; wrong o
   expect(failure.type).toBe('Unauthorized');
   expect(failure.message).toMatch(/SignatureDoesNotMatch.*\(backup\.target\.accessKeyId and secretAccessKey\)/);
   expect(await objectsOf('stranger')).toEqual([]);
-}, 240_000);
+}, 480_000);
 
 test('what comes back damaged is loaded by nobody; and it was only damaged on its way', async () => {
   await using between = await StoreBetween.to(s3.endpoint);
@@ -169,7 +169,7 @@ test('what comes back damaged is loaded by nobody; and it was only damaged on it
   expect(read).toBeGreaterThan(5_000_000);
   between.spoil = undefined;
   expect(await prove('spoilt')).toMatchObject({ backup: manifest.backup, result: 'restored' });
-}, 240_000);
+}, 480_000);
 
 test.runIf(process.platform === 'linux' && process.getuid?.() === 0)(
   'a store that is full holds it up, and is left as it was until there is room',
@@ -189,7 +189,7 @@ test.runIf(process.platform === 'linux' && process.getuid?.() === 0)(
     expect((await manifestOf(running)).shards[0]).toMatchObject({ keys: KEYS });
     expect(await prove('full')).toMatchObject({ result: 'restored' });
   },
-  240_000,
+  480_000,
 );
 
 /** In files: the worker has the environment that it was started with. */
@@ -245,7 +245,7 @@ test('a worker that dies while a server loads: that ends too, and what it loaded
     expect(text).toContain(manifest.backup);
     expect(text).not.toContain(PLANTED);
   }
-}, 240_000);
+}, 480_000);
 
 const filesBelow = async (folder: string): Promise<string[]> =>
   (await readdir(folder, { recursive: true, withFileTypes: true }))

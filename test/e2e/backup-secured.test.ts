@@ -94,7 +94,7 @@ test('every type of value goes into a backup and out of it again, by users who m
     expect(text).toContain('orders');
     expect(text).not.toMatch(/swordfish/);
   }
-}, 120_000);
+}, 240_000);
 
 test('each right that the source’s user lacks is named, and there is no backup', async () => {
   for (const right of ['ping', 'info', 'cluster|nodes', 'cluster|info', 'config|get', 'replconf', 'psync'])
@@ -103,7 +103,7 @@ test('each right that the source’s user lacks is named, and there is no backup
       expect(failure, right).toMatchObject({ type: 'MissingPermission' });
       expect(failure.message, right).toContain(right.toUpperCase().replace('|', ' '));
     });
-}, 120_000);
+}, 240_000);
 
 test('each right that the target’s user lacks is named before anything is written, in a dry run too', async () => {
   const [node] = target.nodes;
@@ -130,10 +130,10 @@ test('each right that the target’s user lacks is named before anything is writ
     expect(failure).toMatchObject({ type: 'MissingPermission' });
     expect(failure.message).toContain('FUNCTION LOAD');
   });
-}, 120_000);
+}, 240_000);
 
 test('a certificate that nobody here vouches for is said', async () => {
   const failure = await failureOf(backUp('strangers'));
   expect(failure).toMatchObject({ type: 'Unreachable' });
   expect(failure.message).toMatch(/self-signed certificate/);
-}, 120_000);
+}, 240_000);

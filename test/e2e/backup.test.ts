@@ -166,7 +166,7 @@ test.each(usually(2, ['5.0', 'valkey-9.1', '7.0', '8.0']))(
     await expectConfidential('orders', [...files, ...(await s3.files())]);
     await expectConfidential('carts', files);
   },
-  180_000,
+  360_000,
 );
 
 test('a worker that dies in the middle of an upload, and before and after each step', async () => {
@@ -201,7 +201,7 @@ test('a worker that dies in the middle of an upload, and before and after each s
   await stage.faults.draw(...kills('readBackup', 'proveShard', 'recordVerdict'));
   expect(await verify('slow')).toMatchObject({ result: 'restored', shards: [{ keys: 60 }] });
   expect(await stage.faults.unfired()).toEqual([]);
-}, 480_000);
+}, 960_000);
 
 test('what is wrong is said at once, and nothing is left that looks like a backup', async () => {
   await using cluster = await Sandbox.cluster({ release: '8.0', primaries: 1 });
@@ -230,7 +230,7 @@ test('what is wrong is said at once, and nothing is left that looks like a backu
     message: expect.stringContaining('1 of 16384 slots are missing') as string,
   });
   for (const deployment of ['plain', 'moving']) expect(await (await storeOf(deployment)).ids()).toEqual([]);
-}, 120_000);
+}, 240_000);
 
 test('a bit that was turned, and an object that was cut, swapped or taken away, are refused by name', async () => {
   await using cluster = await Sandbox.cluster({ release: '8.0' });
@@ -297,7 +297,7 @@ test('a bit that was turned, and an object that was cut, swapped or taken away, 
   );
   await writeFile(named, await readFile(s3.file(`${prefix}/orders/${first.backup}/manifest.json`)));
   await expect(store.manifest(manifest.backup)).rejects.toThrow(`it is the manifest of orders ${first.backup}`);
-}, 120_000);
+}, 240_000);
 
 test('rollout backup, backups and backup verify, as a person uses them; a server that serves another value is found', async () => {
   await using cluster = await Sandbox.cluster({ release: '7.0', primaries: 1 });
@@ -338,7 +338,7 @@ test('rollout backup, backups and backup verify, as a person uses them; a server
     ) as string,
   });
   expect(await rollout('backups', 'orders')).toMatch(/damaged:[^]*price\s+has\s+another\s+value/);
-}, 180_000);
+}, 360_000);
 
 /** What it loads is other than what it is given, in one value of the same length: it parses, and every key is there. */
 const alteringServer = (program: string, [from, to]: [string, string]): string => `#!/bin/sh

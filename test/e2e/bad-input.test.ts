@@ -80,7 +80,7 @@ test.each(refusals)(
     await expectUntouched(old, before.old);
     await expectUntouched(locked, before.locked);
   },
-  300_000,
+  600_000,
 );
 
 describe('a cluster that is degraded already', () => {

@@ -60,4 +60,4 @@ test('an upgrade beside a standby that is none of its own goes on as if it were 
     const { disagreements } = await readTopology(cluster.endpoint(), [beside.primary]);
     return disagreements.length === 0;
   });
-}, 300_000);
+}, 600_000);

@@ -57,7 +57,7 @@ test('the other primaries hang when they are asked for their vote', async () => 
   expectCompleted(outcome);
   await expectWhole(cluster, { release: '8.0.6', before });
   await dataset.expectSame(10_000);
-}, 300_000);
+}, 600_000);
 
 const isSaveOf = ({ text, node }: TimelineEntry, primaries: readonly SandboxNode[]): boolean =>
   text.startsWith('save') && primaries.some((primary) => primary.address === node);

@@ -125,7 +125,7 @@ test.each([
     for (const { address } of cluster.nodes)
       for (const key of keys) expect(await cluster.ask(address, 'CLUSTER', 'COUNTKEYSINSLOT', keySlot(key))).toBe(0);
   },
-  900_000,
+  1_800_000,
 );
 
 /** Of slots that nothing else is written to. */

@@ -108,7 +108,7 @@ test.each(usually(2, pairs))(
     expect(report.followers?.every(({ commands }) => commands > 0)).toBe(true);
     expect(report.followers?.map(({ comparison }) => comparison?.found)).toEqual(shards.map(() => 0));
   },
-  900_000,
+  1_800_000,
 );
 
 async function seen({ client, workflowId, runId }: Operation) {

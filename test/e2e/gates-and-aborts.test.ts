@@ -117,7 +117,7 @@ test('gates that block say why, since when and what clears them, and are overrid
     expect(await operation.tell('resume', { by: 'ben' })).toEqual({ done: 'resumed by ben' });
     expect(await operation.tell('resume', { by: 'ben' })).toEqual({ refused: 'it is not paused' });
   }
-}, 300_000);
+}, 600_000);
 
 test('an abort in the middle of a handover: the old primary comes back first', async () => {
   await stage.deploy('orders', cluster);
@@ -134,4 +134,4 @@ test('an abort in the middle of a handover: the old primary comes back first', a
   await expectNothingLost(operation);
   await expectWhole(cluster, { release: '8.0.6', before });
   await dataset.expectSame(10_000);
-}, 300_000);
+}, 600_000);

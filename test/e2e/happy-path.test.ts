@@ -51,7 +51,7 @@ test.each(usually(2, pairs))(
     expect(report.status.progress).toEqual({ upgraded: nodes, nodes });
     expectComparedWithTheNewPrimary(report);
   },
-  240_000,
+  480_000,
 );
 
 /** A sibling was compared with the old primary only: nobody would have known that it differs from the new one. */

@@ -70,4 +70,4 @@ test('commands and calls are done at their points, though the worker dies in the
     Array.from({ length: 2 }, () => 'mute before node: passed after …: 0'),
   );
   expect(JSON.stringify(timeline)).not.toContain(secret);
-}, 300_000);
+}, 600_000);

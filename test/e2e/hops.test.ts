@@ -59,4 +59,4 @@ test('5.0.6 → 7.0 → 7.2 as one operation, stopped in the first hop and taken
   expect(report.backups.map(({ shard, rdbVersion }) => `${shard} ${rdbVersion}`).sort()).toEqual([
     ...['shard-1 10', 'shard-1 9', 'shard-2 10', 'shard-2 9'],
   ]);
-}, 400_000);
+}, 800_000);

@@ -39,4 +39,4 @@ test('7.0 → 7.4: upgraded replicas are killed while their primary is still of 
   expect((await operation.result()).result).toBe('aborted');
   await expectWhole(cluster, { release: ['7.0.15', '7.4.1', '7.4.1'], before });
   await dataset.expectSame(10_000);
-}, 240_000);
+}, 480_000);

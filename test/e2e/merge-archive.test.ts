@@ -71,4 +71,4 @@ test('workers that are killed before, while and after they make segments larger:
   expect(await expectEach()).toBe(3);
   await running.cancel();
   await running.result().catch(() => undefined);
-}, 400_000);
+}, 800_000);

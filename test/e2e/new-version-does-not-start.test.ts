@@ -82,7 +82,7 @@ test.each([
     expect((await readNodes(cluster)).map(({ role }) => role)).toEqual(before.map(({ role }) => role));
     await dataset.expectSame(10_000);
   },
-  300_000,
+  600_000,
 );
 
 test('with a server that works, the next start completes', async () => {
@@ -91,4 +91,4 @@ test('with a server that works, the next start completes', async () => {
   expectCompleted(outcome);
   await expectWhole(cluster, { release: '8.0.6', before });
   await dataset.expectSame(10_000);
-}, 300_000);
+}, 600_000);

@@ -55,7 +55,7 @@ test('5.0.6 → 8.0: the old primary is emptied by a full sync from its successo
   const { resyncs, verify } = await readReport(outcome);
   expect(resyncs.find(({ node }) => node === old.address)).toMatchObject({ kind: 'full' });
   expect(verify.every(({ different }) => different === 0)).toBe(true);
-}, 240_000);
+}, 480_000);
 
 /** `REDIS0009` is how a file of version 9 begins. */
 async function rdbVersion({ home }: SandboxNode): Promise<number> {

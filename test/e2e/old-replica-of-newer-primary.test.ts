@@ -56,4 +56,4 @@ test('what an old replica of a newer primary holds is neither backed up nor star
   expect(await again.call('GET', '{order}:7')).toBe('paid');
   await expectWhole(cluster, { release: '8.0.6', before });
   await dataset.expectSame(10_000);
-}, 300_000);
+}, 600_000);

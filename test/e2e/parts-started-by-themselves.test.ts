@@ -43,5 +43,5 @@ test.each(parts)(
     expect(report.probe?.ledger?.acknowledged).toBeGreaterThan(0);
     await expectWhole(cluster, { release: '7.4.1', before });
   },
-  300_000,
+  600_000,
 );

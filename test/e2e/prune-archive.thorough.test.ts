@@ -147,4 +147,4 @@ test('a prune beside a verification, a reader of the archive, and workers that d
   const again = await prune();
   expect(again).toMatchObject({ stay: 3, backups: [] });
   expect(again.archive).toBeUndefined();
-}, 240_000);
+}, 480_000);

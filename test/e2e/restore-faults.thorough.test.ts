@@ -34,7 +34,7 @@ test('a store that goes away, and credentials that expire, hold it up; it goes o
   expect(done).toMatchObject({ result: 'completed', liveWriters: false });
   expect(done.compared).toMatchObject([{ same: keys, different: 0, missing: 0 }]);
   expect(await given.size()).toBe(keys);
-}, 180_000);
+}, 360_000);
 
 test('what comes back damaged only while it is loaded ends it by the object’s name; each key that is there is whole', async () => {
   const { between, keys } = given;
@@ -64,7 +64,7 @@ test('what comes back damaged only while it is loaded ends it by the object’s 
   between.spoil = undefined;
   const again = await restored(await given.restore('orders', { existing: 'replace', confirm: 'orders' }));
   expect(again.compared).toMatchObject([{ same: keys, different: 0, missing: 0 }]);
-}, 180_000);
+}, 360_000);
 
 test('an abort in the middle: once it is said to have ended, nobody writes any more, and what was written stays', async () => {
   const { keys } = given;
@@ -83,7 +83,7 @@ test('an abort in the middle: once it is said to have ended, nobody writes any m
   // The lock is free: whoever comes next is alone.
   const next = await restored(await given.restore('orders', { existing: 'keep', confirm: 'orders' }));
   expect(next).toMatchObject({ result: 'completed', restored: [{ kept: written }], compared: [{ same: keys }] });
-}, 180_000);
+}, 360_000);
 
 test.runIf(process.platform === 'linux' && process.getuid?.() === 0)(
   'a target whose disk is full takes no writes: it is said, and it goes on once there is room',
@@ -103,5 +103,5 @@ test.runIf(process.platform === 'linux' && process.getuid?.() === 0)(
     const done = await restored(running);
     expect(done).toMatchObject({ result: 'completed', compared: [{ same: given.keys, missing: 0 }] });
   },
-  180_000,
+  360_000,
 );

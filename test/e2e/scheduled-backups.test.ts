@@ -81,7 +81,7 @@ test('a schedule takes one, has it proven, and prunes what is not kept any longe
     for await (const _ of found) count += _.type === 'scheduledBackup' ? 1 : 0;
     return count === 3;
   });
-}, 480_000);
+}, 960_000);
 
 test('two prunes at once, a worker that dies before and after each act, and a prune that is run again', async () => {
   await using cluster = await Sandbox.cluster({ release: '7.0', primaries: 1 });
@@ -152,7 +152,7 @@ test('two prunes at once, a worker that dies before and after each act, and a pr
   // A half that was removed is no backup: its manifest goes first.
   await target.remove(manifestObject('old', young));
   expect(await store.ids()).not.toContain(young);
-}, 480_000);
+}, 960_000);
 
 // eslint-disable-next-line @typescript-eslint/require-await -- a stream of one piece
 async function* bytes(): AsyncGenerator<Buffer, void, void> {

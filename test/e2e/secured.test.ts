@@ -59,7 +59,7 @@ test('5.0.6 with a password, an append-only file and renamed commands', async ()
     await using connection = await cluster.connect(node);
     await expect(connection.call('FLUSHALL')).rejects.toThrow(/unknown command/);
   }
-}, 300_000);
+}, 600_000);
 
 test('7.0 over TLS, with ACL users and an append-only file', async () => {
   const [key, cert] = [join(stage.root, 'node.key'), join(stage.root, 'node.crt')];
@@ -100,7 +100,7 @@ test('7.0 over TLS, with ACL users and an append-only file', async () => {
   expectUnnoticed(await readReport(outcome));
   await expectSecret(stage, operation, [ofRollout, sha256(ofRollout), ofShop, sha256(ofShop)]);
   await theShopMayDoWhatItMight(cluster);
-}, 300_000);
+}, 600_000);
 
 async function theShopMayDoWhatItMight(cluster: Sandbox): Promise<void> {
   for (const node of cluster.nodes) {

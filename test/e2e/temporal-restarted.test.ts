@@ -33,4 +33,4 @@ test('7.4 → 8.0 with a Temporal server that is restarted, and killed', async (
   await dataset.expectSame(10_000);
   expectUnnoticed(await readReport(outcome));
   expect((await operation.read()).status.progress).toEqual({ upgraded: 6, nodes: 6 });
-}, 600_000);
+}, 1_200_000);

@@ -49,7 +49,7 @@ test('of two starts at the same moment exactly one runs, and the other is told w
     done: expect.stringContaining('start rejected by ana') as string,
   });
   expect(await operation.result()).toMatchObject({ result: 'aborted' });
-}, 300_000);
+}, 600_000);
 
 test.each(['redis/other', 'orders', 'redis/orders/rolling'])(
   'an upgrade of orders under the id %s would run beside the lock: it fails at once',

@@ -51,4 +51,4 @@ test('a window closes in the middle: what is in hand is finished, nothing is beg
   expect(swap).toBeDefined();
   await expectNothingLost(operation);
   await expectWhole(cluster, { release: '8.0.6', before });
-}, 300_000);
+}, 600_000);

@@ -90,7 +90,7 @@ test('an abort or a pause in the middle of each: every node is back, and the nex
   expectCompleted(await operation.result());
   await expectWhole(cluster, { release: resumed.to, before });
   await dataset.expectSame(10_000);
-}, 900_000);
+}, 1_800_000);
 
 /** Starts an upgrade that is held right before the activity does anything. */
 async function heldIn(activity: Activity, to: string): Promise<Operation> {

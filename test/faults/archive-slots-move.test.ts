@@ -81,4 +81,4 @@ test('their lines end; new ones begin with a backup, and moments of both sides c
   expect(slots.sort()).toEqual(['0-8191', '0-99_8192-16383', '100-8191', '8192-16383']);
   await running.cancel();
   await running.result().catch(() => undefined);
-}, 300_000);
+}, 600_000);

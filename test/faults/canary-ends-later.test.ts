@@ -109,4 +109,4 @@ test('the upgrade holds and says what it sees, and goes on once that is mended',
   );
   expect(end.map(({ replicas }) => replicas.length)).toEqual([1, 1, 1]);
   await dataset.expectSame(10_000);
-}, 600_000);
+}, 1_200_000);

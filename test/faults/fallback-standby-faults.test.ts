@@ -56,7 +56,7 @@ test.each(rounds([0]))(
       },
     });
   },
-  900_000,
+  1_800_000,
 );
 
 /** Nothing is to be taken away once the standby was removed, and its folder with it. */

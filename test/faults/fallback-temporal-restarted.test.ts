@@ -39,4 +39,4 @@ test('8.0 → 5.0 with a Temporal server that is restarted, and killed', async (
   expect(report.probe?.ledger).toMatchObject({ lost: 0 });
   expect(report.probe?.series.reduce((sum, { failed }) => sum + failed, 0)).toBe(0);
   expect(report.cutovers).toHaveLength(3);
-}, 900_000);
+}, 1_800_000);

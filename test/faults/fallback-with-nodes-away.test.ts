@@ -83,7 +83,7 @@ test.each(['SIGKILL', 'SIGSTOP'] as const)(
     }
     expect(verify.reduce((sum, { different }) => sum + different, 0)).toBe(0);
   },
-  900_000,
+  1_800_000,
 );
 
 test('a primary that nobody can take over from: nothing is cut over, and it says what is missing', async () => {
@@ -112,4 +112,4 @@ test('a primary that nobody can take over from: nothing is cut over, and it says
   expect(outcome.result).toBe('completed');
   await expectWhole(cluster, { release: FROM, before, closed: true });
   await dataset.expectSame(10_000);
-}, 900_000);
+}, 1_800_000);

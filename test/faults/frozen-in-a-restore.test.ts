@@ -39,5 +39,5 @@ test.each([
     expect(ended).not.toBe('done');
     expect([await given.size(), await given.ask('GET', 'list')]).toEqual([1, 'of a client']);
   },
-  300_000,
+  600_000,
 );

@@ -74,7 +74,7 @@ test.skipIf(!mayMount)(
     expect(after.map(({ runId }) => runId)).toEqual(before.map(({ runId }) => runId));
     await expectWhole(cluster, { release: '7.0.15', before });
   },
-  300_000,
+  600_000,
 );
 
 test('a secret breaks with a node in hand, and memory runs short before the handover: both are waited for', async () => {
@@ -103,4 +103,4 @@ test('a secret breaks with a node in hand, and memory runs short before the hand
   await expectWhole(cluster, { release: '8.0.6', before });
   await dataset.expectSame(10_000);
   expect(await operation.histories()).not.toContain(password);
-}, 300_000);
+}, 600_000);

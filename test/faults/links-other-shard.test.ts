@@ -76,4 +76,4 @@ test('the primary of another shard dies, twice: its replica takes over, and this
     before,
   });
   await dataset.expectSame(10_000);
-}, 300_000);
+}, 600_000);

@@ -132,7 +132,7 @@ test('a link too slow for what is written: the replica never catches up, and is 
     },
     /came no nearer for \d+ s: link up, offset \d+ of \d+, [\d.]+ MB behind/,
   );
-}, 300_000);
+}, 600_000);
 
 test('its primary cuts it off for its output buffer: no more than four full resyncs are begun', async () => {
   const { operation, heal } = await upToRejoin('65536 65536 1');
@@ -149,7 +149,7 @@ test('its primary cuts it off for its output buffer: no more than four full resy
     },
     /began 4 full resyncs and came to the end of none/,
   );
-}, 300_000);
+}, 600_000);
 
 test('the backlog is overrun while the replica is away: one full resync, said and reported', async () => {
   const [begun, go] = [join(stage.root, 'begun'), join(stage.root, 'go')];
@@ -180,4 +180,4 @@ test('the backlog is overrun while the replica is away: one full resync, said an
   await expectNothingLost(operation);
   await expectWhole(cluster, { release: '8.0.6', before });
   await dataset.expectSame(10_000);
-}, 300_000);
+}, 600_000);

@@ -65,7 +65,7 @@ test('a replica that all others forget: topology holds and names it, until it me
   for (const other of others) await cluster.ask(other, 'CLUSTER', 'MEET', '127.0.0.1', Number(gone.split(':')[1]));
   await stage.faults.held();
   expect((await shard()).replicas.map(({ release }) => release)).toEqual(['6.2.14', '6.2.14']);
-}, 300_000);
+}, 600_000);
 
 test('a sibling that comes back chained to the old primary is pointed at the new one', async () => {
   const { status } = await operation.read();
@@ -95,10 +95,10 @@ test('a sibling that comes back chained to the old primary is pointed at the new
   const since = (await log()).slice(logged);
   expect(since).toContain(`Connecting to MASTER ${old.address}`);
   expect(since).toContain(`Connecting to MASTER ${next.address}`);
-}, 300_000);
+}, 600_000);
 
 test('it completes, and every node is whole', async () => {
   expectCompleted(await operation.result());
   await expectWhole(cluster, { release: '6.2.14', before });
   await dataset.expectSame(10_000);
-}, 300_000);
+}, 600_000);

@@ -55,7 +55,7 @@ test.each([
     await expectWhole(cluster, { release: '7.0.15', before });
     expect((await readNodes(cluster)).map(({ role }) => role)).toEqual(before.map(({ role }) => role));
   },
-  300_000,
+  600_000,
 );
 
 test.each([
@@ -93,7 +93,7 @@ test.each([
     await expectWhole(cluster, { release: '7.0.15', before });
     expect((await readNodes(cluster)).map(({ role }) => role)).toEqual(before.map(({ role }) => role));
   },
-  300_000,
+  600_000,
 );
 
 test('a canary that nobody reads from and that stutters, then dies, holds the soak until it is well', async () => {
@@ -125,7 +125,7 @@ test('a canary that nobody reads from and that stutters, then dies, holds the so
   expectCompleted(outcome);
   await expectWhole(cluster, { release: '8.0.6', before });
   await dataset.expectSame(10_000);
-}, 300_000);
+}, 600_000);
 
 /** Stands still for most of the time, but never as long as a node timeout; ends standing still. */
 function stuttering(node: SandboxNode): { end: () => Promise<void> } {

@@ -100,7 +100,7 @@ test.each(rounds([0, 3]))(
       if (!primary || !replica) throw new Error('the shard has two nodes');
       return under.strikes(steps, { primary, replica }, round);
     }),
-  900_000,
+  1_800_000,
 );
 
 // Nothing is lost by any of them, since nobody is promoted who has not all of it: a handover begins only while both answer,
@@ -116,5 +116,5 @@ test(
         return { activity: 'handOver', node, own: true, name, fault };
       }),
     ),
-  900_000,
+  1_800_000,
 );

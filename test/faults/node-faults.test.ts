@@ -74,7 +74,7 @@ test.each(['isolate', 'save'])(
     await expectNothingLost(operation);
     await expectWhole(cluster, { release: '7.0.15', before });
   },
-  300_000,
+  600_000,
 );
 
 test('the deployment file breaks while a replica is out, and the old primary can’t be started', async () => {
@@ -110,4 +110,4 @@ test('the deployment file breaks while a replica is out, and the old primary can
   await expectNothingLost(second);
   await expectWhole(cluster, { release: '8.0.6', before });
   await dataset.expectSame(10_000);
-}, 300_000);
+}, 600_000);

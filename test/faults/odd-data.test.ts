@@ -48,7 +48,7 @@ test('odd keys and odd clients come through an upgrade', async () => {
   const report = await readReport(outcome);
   expectUnnoticed(report);
   await expectBackups(report, 1);
-}, 600_000);
+}, 1_200_000);
 
 /** Without those that have expired by the end. */
 const lasting = (found: Record<string, string>): Record<string, string> =>

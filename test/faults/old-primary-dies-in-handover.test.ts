@@ -43,4 +43,4 @@ test('the old primary dies with the takeover on its way: said, and the next star
   await expectNothingLost(second);
   await expectWhole(cluster, { release: '8.0.6', before });
   await dataset.expectSame(10_000);
-}, 300_000);
+}, 600_000);

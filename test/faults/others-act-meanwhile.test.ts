@@ -149,7 +149,7 @@ test('it waits, adapts, and nothing is promoted or stopped wrongly', async () =>
     expect(members).toEqual(expect.arrayContaining([primary, ...replicas].map(({ address }) => address)));
   }
   await dataset.expectSame(10_000);
-}, 300_000);
+}, 600_000);
 
 async function moveKeys(source: string | undefined, target: string | undefined): Promise<void> {
   await until('slot 0 is empty', async () => {

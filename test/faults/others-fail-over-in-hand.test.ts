@@ -46,7 +46,7 @@ test('the node in hand follows whoever serves now, and is compared with that one
   const others = cluster.nodes.map(({ address }) => address).filter((address) => address !== serving);
   expect(compared).toEqual(expect.arrayContaining(others));
   expect([first, second]).toHaveLength(new Set([first, second]).size);
-}, 240_000);
+}, 480_000);
 
 /** The node whose save is under way, other than those before. */
 async function savingNode(operation: Operation, before: readonly string[]): Promise<string> {

@@ -105,4 +105,4 @@ test('no handover while nodes don’t see each other, nor right after somebody e
   expect(Date.parse(handover?.at ?? '') - failedBackAt).toBeGreaterThanOrEqual(11_000);
   await expectWhole(cluster, { release: '8.0.6', before });
   await dataset.expectSame(10_000);
-}, 300_000);
+}, 600_000);

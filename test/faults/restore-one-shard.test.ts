@@ -69,7 +69,7 @@ test.each(['5.0.6', '7.0.15'])(
     await expectNoOthers(cluster);
     expect(others).toHaveLength(2);
   },
-  900_000,
+  1_800_000,
 );
 
 /** Whoever has the key's slot, once somebody has. */

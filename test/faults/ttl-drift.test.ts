@@ -109,7 +109,7 @@ test.each([
     expect(sessions.written.size).toBeGreaterThan(0);
     expect((await furthest(cluster, sessions)).filter((ms) => ms > TOLERANCE_MS)).toEqual([]);
   },
-  240_000,
+  480_000,
 );
 
 test('without repair the node goes back to its old release, and the reason names the keys', async () => {
@@ -132,4 +132,4 @@ test('without repair the node goes back to its old release, and the reason names
   await expectWhole(cluster, { release: '5.0.6', before });
   const { status } = await reportIn((await operation.read()).status.artefacts);
   expect(status.shards.flatMap(({ nodes }) => nodes).map(({ state }) => state)).toContain('reverted');
-}, 240_000);
+}, 480_000);

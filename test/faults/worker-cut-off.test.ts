@@ -36,7 +36,7 @@ test('from Temporal, but not from Redis: another takes over while the first is s
   await expectWhole(cluster, { release: '8.0.6', before });
   await dataset.expectSame(10_000);
   expect((await readReport(outcome)).probe?.ledger).toMatchObject({ lost: 0 });
-}, 600_000);
+}, 1_200_000);
 
 test('from Redis, but not from Temporal: it tries again until the nodes answer', async () => {
   await using stage = await Stage.open();
@@ -58,7 +58,7 @@ test('from Redis, but not from Temporal: it tries again until the nodes answer',
   await expectWhole(cluster, { release: '8.0.6', before });
   await dataset.expectSame(10_000);
   expect((await readReport(outcome)).probe?.ledger).toMatchObject({ lost: 0 });
-}, 600_000);
+}, 1_200_000);
 
 /** Activities that wait for another attempt, since the nodes could not be reached. */
 async function triedAgain({ client }: Stage): Promise<number> {

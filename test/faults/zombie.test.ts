@@ -62,7 +62,7 @@ test.each(['fast', 'safe'] as const)(
     await dataset.expectSame(10_000);
     expect((await readReport(outcome)).probe?.ledger).toMatchObject({ lost: 0 });
   },
-  600_000,
+  1_200_000,
 );
 
 test('a replica is taken back, and later brought back, beside attempts that wake when others have done it', async () => {
@@ -106,4 +106,4 @@ test('a replica is taken back, and later brought back, beside attempts that wake
     expect({ activity, ended }).not.toMatchObject({ ended: 'done' });
   await expectWhole(cluster, { release: '8.0.6', before });
   await dataset.expectSame(10_000);
-}, 600_000);
+}, 1_200_000);

@@ -65,7 +65,7 @@ test('what was put is what is got, in one part, in two and at once, and none of 
   const files = await store.files();
   expect(files.length).toBeGreaterThan(0);
   for (const file of files) expect((await readFile(file)).includes('planted-in-an-object'), file).toBe(false);
-}, 120_000);
+}, 240_000);
 
 test('what is gone is missing, by its name, and an upload that failed leaves nothing', async () => {
   await target.put('b/gone', pieces(planted));
@@ -78,4 +78,4 @@ test('what is gone is missing, by its name, and an upload that failed leaves not
   }
   await expect(target.put('b/half', failing())).rejects.toThrow('the replica went away');
   expect([await target.list('b/'), await target.unfinished('b/')]).toEqual([[], []]);
-}, 120_000);
+}, 240_000);

@@ -107,7 +107,7 @@ test.each([
     expect(await readBackLedger({ seeds, endpoint: user, folder })).toMatchObject({ lost: 0 });
     expect((await removeProbeKeys({ seeds, endpoint: user, folder })).removed).toBeGreaterThan(0);
   },
-  300_000,
+  600_000,
 );
 
 test.each([

@@ -52,7 +52,7 @@ test('the handover is measured with clients of both libraries, ours beside the o
     expect(writeGapMs.max).toBeGreaterThanOrEqual(writeGapMs.median);
   }
   expect(summary.ratios).toHaveLength(2);
-}, 300_000);
+}, 600_000);
 
 test('a backup is measured beside the pipe by hand, and both put the same snapshot away', async () => {
   const { code, stdout, stderr } = await bench('backup', '--sizes', '0.005', '--runs', '1', '--json');
@@ -68,7 +68,7 @@ test('a backup is measured beside the pipe by hand, and both put the same snapsh
     expect(megabytesPerSecond).toBeGreaterThan(0);
   }
   expect(rows[0]?.peakMb).toBeGreaterThan(10);
-}, 300_000);
+}, 600_000);
 
 test('an archive is measured under load: what is stored, how far it is behind, and its memory', async () => {
   const { code, stdout, stderr } = await bench('archive', '--rates', '1', '--seconds', '3', '--json');
@@ -85,7 +85,7 @@ test('an archive is measured under load: what is stored, how far it is behind, a
     expect(behindMs.max).toBeGreaterThanOrEqual(behindMs.median);
     expect(peakMb).toBeGreaterThan(10);
   }
-}, 300_000);
+}, 600_000);
 
 test('how far an archive is behind is told from the first byte that was not stored, never too little', () => {
   const written = [0, 100, 200, 300, 400].map((at) => ({ at, offset: at * 10 }));
@@ -106,7 +106,7 @@ test('wrong usage is told from what it found, and starts nothing', async () => {
   const found = await Promise.all([bench('handover', '--runs', 'many'), bench('speed'), bench('upgrade', '--fast')]);
   expect(found.map(({ code }) => code)).toEqual([2, 2, 2]);
   expect(found[0].stderr).toContain("--runs: expected a whole number above 0, found 'many'");
-}, 300_000);
+}, 600_000);
 
 test('a gap counts when it touches the window, whichever end lies outside', () => {
   const at = [0, 10, 500, 510, 900];

@@ -10,7 +10,7 @@ import { thorough } from '../thorough.js';
 let fleet: Fleet;
 beforeAll(async () => {
   fleet = await Fleet.open({ shortHistories: true });
-}, 120_000);
+}, 240_000);
 afterAll(() => fleet[Symbol.asyncDispose]());
 
 /** Of small upgrades. */
@@ -24,7 +24,7 @@ test(`${runs} small upgrades, each with faults of its own: no invariant is broke
   expect(summary).toMatchObject({ runs, completed: runs, nodes: 6, shards: 3 });
   // Else nothing was tried: some of them stopped, said so truly, and were started again.
   expect(summary.tries).toBeGreaterThan(runs);
-}, 300_000);
+}, 600_000);
 
 test('a roll that continues as new: report, status and timeline have every shard, before and after', async () => {
   const shards = 15;
@@ -49,4 +49,4 @@ test('a roll that continues as new: report, status and timeline have every shard
   expect(status.progress).toEqual({ upgraded: 2 * shards, nodes: 2 * shards });
   expect(status.shards.map(({ state }) => state)).toEqual(names.map(() => 'upgraded'));
   expect(inOrder(timeline.filter(({ kind }) => kind === 'handover').map(({ shard }) => shard))).toEqual(names);
-}, 300_000);
+}, 600_000);

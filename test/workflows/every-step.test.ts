@@ -131,7 +131,7 @@ test.concurrent.each(every(0))(
     if (isTouched(said) && said.fake.done.some((it) => it.startsWith('isolate')))
       expect(outcome.statement).not.toContain('Nothing was touched');
   },
-  300_000,
+  600_000,
 );
 
 test.concurrent.each(every(1))(
@@ -178,7 +178,7 @@ test.concurrent.each(every(1))(
       expect(fake.releases()).toEqual(['8.0.6', '8.0.6']);
     }
   },
-  300_000,
+  600_000,
 );
 
 test('these are all the steps that there are, a node’s and its primary’s among them', () => {

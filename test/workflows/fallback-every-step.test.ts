@@ -79,7 +79,7 @@ test.concurrent.each(upgradeSteps.map((step, i) => [step, i] as const))(
     else expect(outcome.result).toBe('fell back');
     expectAllBack(fake);
   },
-  300_000,
+  600_000,
 );
 
 /** Every other one; a thorough run takes them all. */
@@ -105,7 +105,7 @@ test.concurrent.each(terminatedIn.map((step, i) => [step, i] as const))(
     expect(await second.result()).toMatchObject({ result: 'completed' });
     expectAllBack(fake);
   },
-  300_000,
+  600_000,
 );
 
 test('these are all the steps that there are, a standby’s and a node’s way back among them', () => {

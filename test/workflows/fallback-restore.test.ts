@@ -204,5 +204,5 @@ test.concurrent.each(steps.map((step, i) => [step, i] as const))(
     expect(outcome).toMatchObject({ result: 'completed' });
     expectAllBack(fake);
   },
-  300_000,
+  600_000,
 );

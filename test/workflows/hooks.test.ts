@@ -61,7 +61,7 @@ test('one that fails holds: it is shown and tried again, with the same key, unti
   const told = timeline.filter(({ kind }) => kind === 'hook').map(({ text, until }) => [text, until !== undefined]);
   expect(told).toContainEqual(['mute before node: failed after 1 ms: exit code 1: it would not', true]);
   expect(told).toContainEqual(['mute before node: passed after 1 ms: done', true]);
-}, 60_000);
+}, 120_000);
 
 test('one that holds may be overridden by name, on record, and is not done again for that', async () => {
   const fake = stage.deploy('overridden', { hooks: `[${hook('mute', ['before rolling'])}]` });
@@ -128,4 +128,4 @@ test('a workflow of yours is a child of the operation: it is told the same, and 
   expect(runs).toEqual([['noSuchType', some('redis/children/hook/children/')]]);
   await operation.tell('override', { by: 'ana', gate: 'hook:none', reason: 'there is none' });
   expect(await operation.result()).toMatchObject({ result: 'completed' });
-}, 60_000);
+}, 120_000);

@@ -92,4 +92,4 @@ test('a node that does not answer shows in status and watch, of the root and of 
   expect(backup?.attempts).toBeGreaterThan(1);
   expect(rejoin?.attempts).toBeGreaterThan(2);
   expect(renderReport(report)).toContain('<strong>NodeHung</strong>: ');
-}, 300_000);
+}, 600_000);

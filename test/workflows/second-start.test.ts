@@ -80,4 +80,4 @@ test('at each stage a second start is refused, naming the one that runs and its 
   expect(await operation.result()).toMatchObject({ result: 'aborted' });
   // None of the refused starts did anything.
   expect(fake.done.filter((it) => it.startsWith('swapVersion'))).toHaveLength(2);
-}, 300_000);
+}, 600_000);

@@ -40,7 +40,7 @@ test('a measure that is missed holds before the soak with its figures, and clear
   ]);
   expect(status.phase).toBe('validating');
   expect(await operation.result()).toMatchObject({ result: 'completed' });
-}, 60_000);
+}, 120_000);
 
 test('a check of the application that fails holds too, and may be overridden by name: nothing of it is hidden', async () => {
   const fake = stage.deploy('broken', { checks });
@@ -65,7 +65,7 @@ test('whoever asks for a fallback while it holds gets it', async () => {
   await operation.tell('fallback', { by: 'ana', reason: 'too slow' });
   expect(await operation.result()).toMatchObject({ result: 'fell back' });
   expect(new Set(fake.releases())).toEqual(new Set(['5.0.6']));
-}, 60_000);
+}, 120_000);
 
 test('without a measure and without checks nothing is measured and nothing held', async () => {
   const { fake, operation } = await stage.run('unmeasured', { policy: 'validation: { measure: 0s }' });

@@ -49,7 +49,7 @@ windows: [{ days: [${dayIn(2)}, ${dayIn(4)}], from: '22:00', to: '22:10', timezo
   expect(status.gates.filter(({ gate }) => gate === 'window').every(({ verdict }) => verdict.state === 'pass')).toBe(
     true,
   );
-}, 300_000);
+}, 600_000);
 
 test('a freeze takes the window away that lies in it: the handover waits for the one after, and says for what', async () => {
   // Whose clock nobody has moved yet.
@@ -68,7 +68,7 @@ freeze: [{ from: ${frozen}, timezone: Europe/Berlin, reason: inventory }]`,
     some(`${dayIn(2)}, 12`),
     some(`${dayIn(6)}, 12`),
   ]);
-}, 300_000);
+}, 600_000);
 
 const isOfWindow = ({ kind, text }: TimelineEntry): boolean => kind === 'gate' && text.startsWith('window');
 
@@ -125,7 +125,7 @@ test('a window that closes while a node is in hand: the node comes back first, a
   expect(fake.releases()).toEqual(['5.0.6', '8.0.6', '5.0.6', '5.0.6']);
   await operation.tell('abort', { by: 'ana', reason: 'next week' });
   expect(await operation.result()).toMatchObject({ result: 'aborted', statement: some('1 of 4 nodes run 8.0.6') });
-}, 300_000);
+}, 600_000);
 
 test('beside a closed window other gates are shown too, and an opening that is too short for a step is said', async () => {
   const { fake, operation } = await stage.run('too-short', {

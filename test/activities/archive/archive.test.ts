@@ -73,7 +73,7 @@ test.each(['5.0', 'valkey-9.1'])(
     const content = await contentOf(stage.at(snapshot, last));
     expect([...content.keys()].sort()).toEqual(['0 counter', '0 first']);
   },
-  120_000,
+  240_000,
 );
 
 test('a primary that never had a replica keeps nothing: a backup is asked for first, and all behind it is archived', async () => {
@@ -112,7 +112,7 @@ test('a store that is away: no more than so much is held, and nothing is missing
   // Four that wait, one that is filled, and what came with the last read.
   expect(Math.max(...stage.states.map(({ heldBytes }) => heldBytes))).toBeLessThan(6 * rollBytes + 64 * 1024);
   expect(await archived(stage, snapshot)).toEqual(numbers(200));
-}, 120_000);
+}, 240_000);
 
 test('what was not kept is a gap: it is said, a backup is asked for, and nothing goes on over it', async () => {
   const configuration = ['repl-backlog-size 16384'];
@@ -146,7 +146,7 @@ test('what was not kept is a gap: it is said, a backup is asked for, and nothing
   expect((await contentOf(stage.at(later, after))).has('0 large:1')).toBe(true);
   stage.moved = 'no shard has the slots 0-16383 any more';
   expect(await stage.ended()).toEqual({ kind: 'moved', why: stage.moved });
-}, 120_000);
+}, 240_000);
 
 test('a segment that is missing, cut, turned in a bit or put in another’s place is refused by its name', async () => {
   await using stage = await ArchiveStage.open('7.0', s3);
@@ -179,7 +179,7 @@ test('a segment that is missing, cut, turned in a bit or put in another’s plac
   await refused(await readFile(await file(stage, one)));
   await rm(path);
   await expect(read()).rejects.toMatchObject({ type: 'NotCaughtUp', message: expect.stringMatching(new RegExp(`goes on from there to ${two.first - 1}$`)) as string }); // prettier-ignore
-}, 120_000);
+}, 240_000);
 
 test('a value larger than a segment is archived in several, and brought back', async () => {
   await using stage = await ArchiveStage.open('8.0', s3);
@@ -193,4 +193,4 @@ test('a value larger than a segment is archived in several, and brought back', a
   expect(segments).toBeGreaterThan(10);
   const found = await contentOf(stage.at(snapshot, offset));
   expect(found.get('0 huge')).toEqual(then.content.get('0 huge'));
-}, 120_000);
+}, 240_000);

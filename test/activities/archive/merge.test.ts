@@ -137,7 +137,7 @@ test('a worker that dies at any request: nothing is missing or there twice, and 
   }
   // The upload is begun, its part put, and completed; and each of five goes.
   expect(ended).toBeGreaterThan(7);
-}, 120_000);
+}, 240_000);
 
 test('two at once, and two who wrote the same bytes: each byte is there once', async () => {
   await tens(6);
@@ -221,4 +221,4 @@ test('of a real server: each moment is the same before and after', async () => {
   const [stretch] = await stage.stretches();
   if (!stretch) throw new Error('nothing is archived');
   expect([...(await contentOf(stage.at(snapshot, lastOf(stretch).end))).keys()]).toEqual(['0 after']);
-}, 60_000);
+}, 120_000);

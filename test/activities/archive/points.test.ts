@@ -113,5 +113,5 @@ test.each(['5.0', '8.0'])(
     expect(await numbers(await point({ kind: 'at', ms: idle }))).toEqual(keys);
     expect(coverageOf(await stage.archive.segments())[0]?.gaps).toHaveLength(2);
   },
-  120_000,
+  240_000,
 );

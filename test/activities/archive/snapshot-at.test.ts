@@ -63,7 +63,7 @@ test.each(['5.0', '7.0', '8.0', 'valkey-9.1'])(
     }
     expect((await contentOf(stage.at(snapshot, await stage.offset()))).size).toBeLessThan(3);
   },
-  120_000,
+  240_000,
 );
 
 const exact = (stage: ArchiveStage): string => stage.release;

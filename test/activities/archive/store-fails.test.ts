@@ -54,7 +54,7 @@ test.runIf(process.platform === 'linux' && process.getuid?.() === 0)(
     await expectEach(stage, snapshot, 300);
     expect(await stage.stretches()).toHaveLength(1);
   },
-  120_000,
+  240_000,
 );
 
 test('credentials that expire: newer ones are looked for until there are some, and nothing is missing', async () => {
@@ -80,4 +80,4 @@ test('credentials that expire: newer ones are looked for until there are some, a
   expect(looked).toBe(3);
   expect(stage.states.at(-1)?.problem).toBeUndefined();
   await expectEach(stage, snapshot, 200);
-}, 120_000);
+}, 240_000);

@@ -31,5 +31,5 @@ test.each(['5.0.6', '7.2.4'])(
     await changeRegistry(stage.state, (all) => all.map((it) => (entry ? entry : it)));
     expect(await disagreements()).not.toContain(entry?.address);
   },
-  120_000,
+  240_000,
 );

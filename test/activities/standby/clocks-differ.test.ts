@@ -62,4 +62,4 @@ test('it is seen, the cutover is refused with nothing done, and done once the cl
     await followed;
     await rm(folder, { recursive: true, force: true });
   }
-}, 120_000);
+}, 240_000);

@@ -73,7 +73,7 @@ test.each(['5.0.6', '8.0.6'])(
     for (const one of [/REPLICAOF/i, /BGSAVE/i, /SHUTDOWN/i, /MEET/i, /FORGET/i, /standbys\.json/, /nodes\.conf/])
       expect(steps).toMatch(one);
   },
-  300_000,
+  600_000,
 );
 
 /**

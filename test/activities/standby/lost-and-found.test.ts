@@ -51,7 +51,7 @@ test('a standby that dies: frozen and not saved, it is begun anew; saved, it is 
   await killed(entry);
   expect((await freezeNow(await stage.attempt(), step)).point).toEqual(point);
   expect(await has()).toBe('after');
-}, 120_000);
+}, 240_000);
 
 test('a worker that has lost its state folder finds what an earlier one made, and begins anew', async () => {
   await using cluster = await Sandbox.cluster({ release: '5.0.6', primaries: 1 });
@@ -70,7 +70,7 @@ test('a worker that has lost its state folder finds what an earlier one made, an
   const nodes = String(await cluster.ask(stage.primary, 'CLUSTER', 'NODES'));
   expect(nodes).toContain(found?.nodeId);
   expect(nodes).not.toContain(lost?.nodeId);
-}, 120_000);
+}, 240_000);
 
 test('no room for another dataset: it says what is needed, and nothing was made', async () => {
   await using cluster = await Sandbox.cluster({ release: '7.2', primaries: 1 });
@@ -87,7 +87,7 @@ test('no room for another dataset: it says what is needed, and nothing was made'
   await expect(sync(scarce({ memoryFree: 1000, diskFree: 1e12 }), step)).rejects.toMatchObject({ type: 'NoMemory' });
   await expect(sync(scarce({ memoryFree: 1e12, diskFree: 1000 }), step)).rejects.toMatchObject({ type: 'NoSpace' });
   expect(await stage.standbys()).toEqual([]);
-}, 60_000);
+}, 120_000);
 
 /** The one whom the stage has now, as the cluster and its own data say: it imports, and has what was written since. */
 async function expectMadeAnew(stage: StandbyStage, lost: StandbyEntry, value: string): Promise<void> {
@@ -120,7 +120,7 @@ test.each(['dead', 'running'])(
     await expectMadeAnew(stage, lost, 'since');
     for (const pid of pids) await until('the old server has ended', async () => !(await stillThere(pid)));
   },
-  120_000,
+  240_000,
 );
 
 const stillThere = async (pid: number): Promise<boolean> => (await viewProcess(pid)) !== undefined;
@@ -147,7 +147,7 @@ test.each([false, true])(
     await freezeNow(await stage.attempt(), { shard: 'shard-1', primary: stage.primary, tell });
     await expectMadeAnew(stage, lost, 'of the new one');
   },
-  120_000,
+  240_000,
 );
 
 test('one whose folder is gone and whose primary runs another release by now can’t be made again: it says so', async () => {
@@ -170,4 +170,4 @@ test('one whose folder is gone and whose primary runs another release by now can
   });
   // It is known, and whoever asks for a fallback is to be told that it is lost.
   expect(await standbysThatAre(await stage.attempt())).toEqual([lost]);
-}, 120_000);
+}, 240_000);

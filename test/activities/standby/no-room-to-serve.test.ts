@@ -63,7 +63,7 @@ test('it is refused with NoSpace before anything is done, and cuts over once the
   expect(await cluster.ask(entry.address, 'GET', 'k')).toBe('still written');
   // What an attempt before has taken is brought to its end, room or not.
   expect(await cut(0)).toMatchObject({ already: true });
-}, 120_000);
+}, 240_000);
 
 /** As its platform would say of a disk that is so full. */
 function withDisk(context: Context, home: string, diskFree: number | undefined): Context {

@@ -41,7 +41,7 @@ test('5.0.6 with a password that the primary itself follows nobody with, and ren
   await using plain = await connect({ ...endpoint, commands: {} });
   await expect(plain.call('CONFIG', 'GET', 'save')).rejects.toThrow(/unknown command/);
   await takeAway(await stage.attempt(), entry);
-}, 120_000);
+}, 240_000);
 
 test('7.0 over TLS, with users of whom one was never written down', async () => {
   const [key, cert] = [join(folder, 'node.key'), join(folder, 'node.crt')];
@@ -71,7 +71,7 @@ test('7.0 over TLS, with users of whom one was never written down', async () => 
   (await connect({ ...endpoint, username: 'late', password: 'any' })).close();
   await expect(connect({ ...endpoint, username: 'nobody' })).rejects.toMatchObject({ type: 'Unauthorized' });
   await takeAway(await stage.attempt(), entry);
-}, 120_000);
+}, 240_000);
 
 test('a dataset that takes a while to load, which a server of 5.0 answers nearly nothing meanwhile', async () => {
   await using cluster = await Sandbox.cluster({ release: '5.0.6', primaries: 1, replicasEach: 0 });
@@ -86,4 +86,4 @@ test('a dataset that takes a while to load, which a server of 5.0 answers nearly
   const { entry } = await freezeNow(await stage.attempt(), step);
   await using standby = await connect(at(cluster.endpoint(), entry.address));
   expect(await standby.call('DBSIZE')).toBe(400_001);
-}, 120_000);
+}, 240_000);

@@ -51,5 +51,5 @@ test.each([
     });
     expect(await cluster.ask(entry.address, 'GET', 'k')).toBe(expected);
   },
-  120_000,
+  240_000,
 );

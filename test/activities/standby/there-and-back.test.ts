@@ -103,7 +103,7 @@ test.each([
       return disagreements.length === 0 && shards[0]?.primary.address === p.address;
     });
   },
-  300_000,
+  600_000,
 );
 
 async function placeAt(context: Context, address: string) {

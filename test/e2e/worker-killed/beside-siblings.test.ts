@@ -27,4 +27,4 @@ test('in the handover of 5.0.6 → 8.0, safe, and while siblings are compared', 
   await expectWhole(cluster, { release: '8.0.6', before });
   await dataset.expectSame(10_000);
   expectUnnoticed(await readReport(outcome));
-}, 600_000);
+}, 1_200_000);

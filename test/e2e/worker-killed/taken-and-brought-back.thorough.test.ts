@@ -35,7 +35,7 @@ test('while a replica is taken back from a new version that dies', async () => {
   await expectNothingLost(operation);
   await expectWhole(cluster, { release: '7.0.15', before });
   await dataset.expectSame(10_000);
-}, 600_000);
+}, 1_200_000);
 
 test('while a node is brought back that a terminated upgrade left down', async () => {
   await using cluster = await Sandbox.cluster({ release: '7.0', primaries: 1 });
@@ -61,4 +61,4 @@ test('while a node is brought back that a terminated upgrade left down', async (
   await expectKilled(stage, cluster);
   await expectWhole(cluster, { release: '8.0.6', before });
   await dataset.expectSame(10_000);
-}, 600_000);
+}, 1_200_000);

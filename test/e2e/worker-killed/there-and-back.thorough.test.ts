@@ -39,4 +39,4 @@ test('in every activity of an upgrade with standbys, and of its way back', async
   expect(report.probe?.ledger).toMatchObject({ lost: 0 });
   expect(report.verify.reduce((sum, { different }) => sum + different, 0)).toBe(0);
   expect(report.cutovers).toHaveLength(1);
-}, 900_000);
+}, 1_800_000);

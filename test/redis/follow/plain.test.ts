@@ -229,7 +229,7 @@ test('a value of 100 MB, a hash of a million fields, a stream with much pending,
   await pair.primary.call('SET', Buffer.alloc(0), 'empty');
   await pair.follower.drained(110_000);
   expect(await differences(pair.a.endpoint(), pair.b.endpoint())).toEqual([]);
-}, 240_000);
+}, 480_000);
 
 test('the backlog no longer reaches back: everything is copied anew, what the standby can’t hold is named, and it goes on', async () => {
   await using pair = await TwoServers.start('8.0.6', '5.0.6', ['repl-backlog-size 16kb']);

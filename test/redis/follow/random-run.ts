@@ -15,7 +15,7 @@ import { thorough } from '../../thorough.js';
 
 /** Draws the same commands and faults again; their moments are never quite the same. */
 export const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
-export const timeoutMs = thorough ? 900_000 : 240_000;
+export const timeoutMs = thorough ? 900_000 : 480_000;
 const statements = 200;
 const roundsBetween = thorough ? 10 : 2;
 

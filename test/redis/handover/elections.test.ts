@@ -61,7 +61,7 @@ test('an election that was lost is tried again, and won', async () => {
   expect(count([next], 'Starting a failover election')).toBe(2);
   // It is asked for only once an election can begin: writes are not held a second time for nothing.
   expect(count([old, next], 'Manual failover timed out')).toBe(2);
-}, 120_000);
+}, 240_000);
 
 function inputFor(cluster: Sandbox, from: number, to: number) {
   const address = (i: number): string => cluster.nodes[i]?.address ?? '';

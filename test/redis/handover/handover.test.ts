@@ -72,7 +72,7 @@ test('a failover that says OK and does not happen is found out', async () => {
   } finally {
     await Promise.all(hung.map((node) => cluster.signal(node, 'SIGCONT')));
   }
-}, 300_000);
+}, 600_000);
 
 test.each(['safe', 'fast'] as const)(
   '%s after somebody else failed the shard over: refused, and nothing changes',
@@ -99,7 +99,7 @@ test.each(['safe', 'fast'] as const)(
     expect(shards[0]?.primary.address).toBe(by?.address);
     expect(await epoch()).toBe(before);
   },
-  300_000,
+  600_000,
 );
 
 test("a replica of another shard's primary is refused", async () => {
@@ -119,4 +119,4 @@ test("a replica of another shard that hangs doesn't keep a handover from being c
   if (!hung) throw new Error('the sandbox has nine nodes');
   await cluster.signal(hung, 'SIGSTOP');
   expect(await handOver({ ...input, mode: 'safe' })).toMatchObject({ mode: 'safe', already: false });
-}, 300_000);
+}, 600_000);

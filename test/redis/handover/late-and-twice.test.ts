@@ -75,7 +75,7 @@ test('promoted after our time limit: the next look finds it done, and nothing is
   expect(await epochOf(node(3))).toBe(epoch);
   await promote(node(0), node(3));
   await agreed();
-}, 300_000);
+}, 600_000);
 
 test('somebody fails the shard back at once: said, and not done again', async () => {
   const seen: string[] = [];
@@ -94,7 +94,7 @@ test('somebody fails the shard back at once: said, and not done again', async ()
   expect(String(failure)).toContain(`${input.to} took over from ${input.from} and replicates ${input.from} again`);
   await agreed();
   expect(((await ask(node(0), 'ROLE')) as [string])[0]).toBe('master');
-}, 300_000);
+}, 600_000);
 
 test('failed back between two attempts: the second knows that the first had seen it done', async () => {
   const epoch = await epochOf(node(0));
@@ -123,4 +123,4 @@ test('a sibling that comes back chained to the old primary is pointed at the new
   const { shards } = await readTopology(three.endpoint(), [next.address]);
   expect(shards[0]?.replicas.map(({ replication }) => replication?.primary)).toEqual([next.address, next.address]);
   expect((await log()).slice(logged)).toContain(`Connecting to MASTER ${old.address}`);
-}, 300_000);
+}, 600_000);

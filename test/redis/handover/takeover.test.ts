@@ -62,7 +62,7 @@ test.each(['6.2', '8.0', 'valkey-9.1'])(
     expect(kept.length).toBeGreaterThan(0);
     expect(kept.map(Number)).toEqual(writes.acknowledged);
   },
-  40_000,
+  80_000,
 );
 
 test('a successor that is lost with the command on its way: writes are held, then it says that it does not know', async () => {
@@ -80,7 +80,7 @@ test('a successor that is lost with the command on its way: writes are held, the
   expect(String(failure)).toMatch(/both call themselves primary/);
   await using connection = await cluster.connect(old);
   expect(await connection.call('SET', key(-1), 'written')).toBe('OK');
-}, 300_000);
+}, 600_000);
 
 test('a takeover that the server refuses: writes go on at once, and safe can be tried', async () => {
   await using cluster = await Sandbox.cluster({
@@ -124,7 +124,7 @@ test('the old primary dies with the takeover on its way: nothing is lost, and it
   const kept = (await successor.call('MGET', ...writes.acknowledged.map(key))) as (string | null)[];
   expect(kept.length).toBeGreaterThan(0);
   expect(kept.map(Number)).toEqual(writes.acknowledged);
-}, 60_000);
+}, 120_000);
 
 test('a failover that is refused as the old primary dies: it is not said to serve on', async () => {
   await using cluster = await Sandbox.cluster({

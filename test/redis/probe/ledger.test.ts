@@ -82,7 +82,7 @@ test('one write that was deleted or tampered with is found, and named', async ()
 
   await removeProbeKeys(input);
   expect(await keys(cluster, cluster.nodes.slice(0, 3))).toBe(untouched);
-}, 300_000);
+}, 600_000);
 
 test('a live reader sees a lost write as a failed read', async () => {
   await using cluster = await Sandbox.cluster({ release: '8.0', replicasEach: 0 });
@@ -124,4 +124,4 @@ test('a long soak does not fill the deployment: old generations are read back an
   expect(await keys(cluster, cluster.nodes)).toBeLessThan(506 * ledgerFiles(folder()).length + 1);
   await removeProbeKeys(input);
   expect(await keys(cluster, cluster.nodes)).toBe(0);
-}, 300_000);
+}, 600_000);

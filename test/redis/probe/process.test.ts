@@ -76,7 +76,7 @@ test('a killed worker leaves no probe behind, and the next one continues its rec
   expect(ledger.acknowledged).toBeGreaterThan(acknowledged);
   await removeProbeKeys(input);
   expect(await keys(cluster, primaries)).toBe(before);
-}, 300_000);
+}, 600_000);
 
 test('an unreachable seed is one clear error, and no process is left', async () => {
   using place = scratch();

@@ -52,7 +52,7 @@ test('TLS, an ACL user of its own and a password: it measures, and no secret is 
   await expect(readBackLedger(as('guest', 'guest-password'))).rejects.toMatchObject({ type: 'MissingPermission' });
   await removeProbeKeys(own);
   expect(await keys(cluster, primaries)).toBe(before);
-}, 300_000);
+}, 600_000);
 
 test('renamed commands: the raw client measures alone, and the report says why', async () => {
   const commands = { CLUSTER: 'topology', UNLINK: 'erase' };

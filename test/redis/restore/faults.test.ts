@@ -51,7 +51,7 @@ test('a primary that dies: what its replica did not have is written again', asyn
   expect(now.map(({ primary }) => primary.address)).not.toContain(victim.address);
   const compared = await compareWithTarget({ ...into(cluster), snapshot: source.open() });
   expect(compared).toMatchObject({ keys: KEYS + 1, same: KEYS + 1, examples: [] });
-}, 180_000);
+}, 360_000);
 
 test('slots that move away meanwhile: their keys go where they went', async () => {
   await using server = await Sandbox.servers(1, { release: '7.0' });
@@ -84,7 +84,7 @@ test('slots that move away meanwhile: their keys go where they went', async () =
   expect(counts.selected).toBe(KEYS + 1);
   const compared = await compareWithTarget({ ...into(cluster), snapshot: source.open() });
   expect(compared).toMatchObject({ keys: KEYS + 1, same: KEYS + 1, examples: [] });
-}, 180_000);
+}, 360_000);
 
 test('a full target is one error with its name, and no key is half there', async () => {
   await using server = await Sandbox.servers(1, { release: '6.2' });
@@ -108,7 +108,7 @@ test('a full target is one error with its name, and no key is half there', async
     shards.map(({ primary }) => cluster.ask(primary.address, 'KEYS', 'redis-rollout-restores:*')),
   );
   expect(left.flat()).toEqual([]);
-}, 180_000);
+}, 360_000);
 
 test('an attempt that ends in the middle is gone on with, and counts nothing twice', async () => {
   await using server = await Sandbox.servers(1, { release: '8.0' });
@@ -132,7 +132,7 @@ test('an attempt that ends in the middle is gone on with, and counts nothing twi
   const counts = await loadSnapshot({ ...into(cluster), source, existing: 'replace', confirmed });
   expect(counts).toMatchObject({ read: KEYS + 1, selected: KEYS + 1, written: KEYS + 1, kept: 0 });
   expect(await compareWithTarget({ ...into(cluster), snapshot: source.open() })).toMatchObject({ same: KEYS + 1 });
-}, 180_000);
+}, 360_000);
 
 test('an attempt that comes late is shut out by the next one', async () => {
   await using server = await Sandbox.servers(1, { release: '8.0' });
@@ -158,4 +158,4 @@ test('an attempt that comes late is shut out by the next one', async () => {
   await until('the early one has ended', () => ended !== undefined);
   expect(await early).toContain('a later attempt loads shard-1, this one stands back');
   expect(counts).toMatchObject({ written: KEYS + 1 });
-}, 180_000);
+}, 360_000);

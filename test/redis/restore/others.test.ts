@@ -72,7 +72,7 @@ test('a cluster that has more: counted, removed in several passes, within slots 
   await later.call('CLIENT', 'SETNAME', 'redis-rollout-restores:shard-1:2');
   await expect(othersThan({ ...input, slots: whole, remove: attempt })).rejects.toMatchObject({ type: 'Fenced' });
   expect(await cluster.ask(owner, 'GET', 'short')).toBe('once more');
-}, 120_000);
+}, 240_000);
 
 async function serving(cluster: Sandbox, slot: number): Promise<string> {
   const { endpoint, seeds } = into(cluster);

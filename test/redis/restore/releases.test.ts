@@ -78,5 +78,5 @@ test.each(usually(3, pairs))(
     expect(kept).toMatchObject({ written: 0, kept: counts.written });
     expect(await differing()).toEqual([]);
   },
-  240_000,
+  480_000,
 );

@@ -25,5 +25,5 @@ test.each([
     expect(writing.failed).toEqual([]);
     expect(await cutOver(stage.input)).toMatchObject({ already: true, gapMs: 0 });
   },
-  120_000,
+  240_000,
 );

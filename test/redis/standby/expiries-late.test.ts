@@ -32,5 +32,5 @@ test.concurrent.each(Object.entries(moments))(
     expect(await writing.lost()).toEqual([]);
     expect(writing.failed).toEqual([]);
   },
-  120_000,
+  240_000,
 );

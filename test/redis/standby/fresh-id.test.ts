@@ -91,7 +91,7 @@ test('a member that comes back on 5.0 is dead to those who knew it as 8.0, forgo
     expect(seen).toMatchObject({ health: 'ok', linkUp: true, role: 'replica', primaryId: leader });
   expect(await seenAt(former)).toEqual([undefined, undefined]);
   expect(await lostBy(cluster, back)).toEqual([]);
-}, 120_000);
+}, 240_000);
 
 test('a release that understands them needs none, and beside older ones none does', async () => {
   await using cluster = await Sandbox.cluster({ release: '8.0.6', primaries: 1, replicasEach: 1 });
@@ -102,4 +102,4 @@ test('a release that understands them needs none, and beside older ones none doe
   expect(['5.0.6', '6.2.14'].map((release) => needsFreshId(release, accounts))).toEqual([true, true]);
   await using older = await Sandbox.cluster({ release: '7.0.15', primaries: 1, replicasEach: 1 });
   expect(needsFreshId('5.0.6', await accountsOf(older))).toBe(false);
-}, 60_000);
+}, 120_000);

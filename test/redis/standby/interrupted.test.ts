@@ -86,7 +86,7 @@ test.concurrent.each(olders)(
     expect(writing.failed).toEqual([]);
     await expectSettled(stage);
   },
-  300_000,
+  600_000,
 );
 
 test.concurrent.each(later.flatMap((point, i) => atPoint(i).map((older) => [older, point] as const)))(
@@ -103,7 +103,7 @@ test.concurrent.each(later.flatMap((point, i) => atPoint(i).map((older) => [olde
     expect(writing.failed).toEqual([]);
     await expectSettled(stage);
   },
-  120_000,
+  240_000,
 );
 
 /** The standby has the slots and the usual settings, and the old primary follows it. */

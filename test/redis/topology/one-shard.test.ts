@@ -54,4 +54,4 @@ test('of one shard its nodes alone are read, whatever seed is asked, and they te
       timeout: 30_000,
     })
     .toContainEqual(expect.stringMatching(new RegExp(`sees ${away.address} as p?fail`)));
-}, 120_000);
+}, 240_000);

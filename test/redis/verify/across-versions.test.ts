@@ -8,7 +8,7 @@ test.each([
   ['6.2', '8.2'],
   ['7.0', '7.4'],
   ['7.2', 'valkey-9.1'],
-])('a %s primary and its %s replica hold the same', { timeout: 60_000 }, async (from, to) => {
+])('a %s primary and its %s replica hold the same', { timeout: 120_000 }, async (from, to) => {
   await using pair = await Pair.start(from, to);
   await pair.write(everyType());
   // Counting caches the result in the value's header, and reading one's history raises delivery counts: here only.

@@ -4,7 +4,7 @@ import { verifyReplica } from '../../../redis/verify/verify-replica.js';
 import { send } from './pair.js';
 
 // In cluster mode a replica answers MOVED to everything before READONLY.
-test.each(['5.0.6', '8.0'])('a replica of a %s cluster is read where it is', { timeout: 60_000 }, async (release) => {
+test.each(['5.0.6', '8.0'])('a replica of a %s cluster is read where it is', { timeout: 120_000 }, async (release) => {
   await using cluster = await Sandbox.cluster({ release, primaries: 3, replicasEach: 1 });
   const [first, , , copy] = cluster.nodes;
   if (!first || !copy) throw new Error('six nodes expected');

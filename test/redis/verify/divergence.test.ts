@@ -51,7 +51,7 @@ const faults: [Command[], string, RegExp][] = [
 test.each([
   ['5.0.6', '8.0.6'],
   ['7.2', 'valkey-9.1'],
-])('each single divergence of a %s → %s pair is found and named', { timeout: 60_000 }, async (from, to) => {
+])('each single divergence of a %s → %s pair is found and named', { timeout: 120_000 }, async (from, to) => {
   await using pair = await Pair.start(from, to);
   await pair.write([...everyType(), ['SADD', 'big set', ...Array.from({ length: 2000 }, (_, i) => `m${i}`)]]);
   // PFADD of a new visitor may leave the registers as they are; this one is known to change one.

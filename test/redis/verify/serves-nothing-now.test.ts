@@ -55,7 +55,7 @@ test.each(['5.0.6', '8.0.6'])(
     await until('its replica does', async () => (await state(replica)).includes('cluster_state:ok'));
     expect(await compare({ resumeFrom: progress })).toMatchObject({ different: 0, keys: KEYS });
   },
-  90_000,
+  180_000,
 );
 
 test('MASTERDOWN: a replica without its link that says nothing stale is asked again later', async () => {
@@ -73,7 +73,7 @@ test('MASTERDOWN: a replica without its link that says nothing stale is asked ag
   await pair.replica.call('REPLICAOF', master, port);
   await pair.linked();
   expect(await pair.verify({ resumeFrom: progress })).toMatchObject({ different: 0, keys: KEYS });
-}, 60_000);
+}, 120_000);
 
 test('what passes and what does not: slots that are served by another are no reason to ask again', () => {
   const typeFor = (reply: string): string => refusal('10.0.1.1:6379', 'TYPE', new ErrorReply(reply)).type;

@@ -106,7 +106,7 @@ test('it is as the file says, however often it is asked for, and whoever changed
   expect(await schedule('--list')).toEqual({});
   const both = await rollout(['schedule', 'orders', '--list', '--remove'], { env: env() });
   expect([both.code, both.stderr]).toEqual([2, expect.stringContaining("'--list' cannot be used with")]);
-}, 300_000);
+}, 600_000);
 
 test('drills are scheduled beside the backups, and go with their part of the file', async () => {
   const spring = { every: 'week' as const, weekday: 'sat' as const, at: '03:15', timezone: 'Europe/Berlin' };
@@ -130,7 +130,7 @@ test('drills are scheduled beside the backups, and go with their part of the fil
   await deploy(undefined, { schedule: { at: '4 am' } });
   const { code, stderr } = await rollout(['schedule', 'orders'], { env: env() });
   expect([code, stderr]).toEqual([2, expect.stringContaining('drill.schedule.at')]);
-}, 120_000);
+}, 240_000);
 
 test('a schedule that can’t be kept is named, field by field', async () => {
   await deploy({ at: '25:00', timezone: 'Mars', monthday: 31, tiers: [] });

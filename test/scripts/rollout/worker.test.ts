@@ -70,4 +70,4 @@ test('the real worker and the real upgrade, from the command: started, steered b
   }
   expect(await worker.ended).toBe(0);
   expect(worker.stdout()).toContain('{"type":"draining","signal":"SIGTERM"}\n{"type":"stopped"}\n');
-}, 300_000);
+}, 600_000);
