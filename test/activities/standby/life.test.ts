@@ -16,11 +16,12 @@ import { Sandbox } from '../../../scripts/sandbox/cluster.js';
 import { everyType, everyTypeKeys } from '../../redis/verify/every-type.js';
 import { send } from '../../redis/verify/pair.js';
 import { StandbyStage } from './stage.js';
+import { usually } from '../../thorough.js';
 
 const tell = (): void => undefined;
 const shard = 'shard-1';
 
-describe.each(['5.0.6', '6.2.14', '7.2.4', '8.0.6', 'valkey-9.1.2'])('%s', (release) => {
+describe.each(usually(2, ['5.0.6', 'valkey-9.1.2', '6.2.14', '7.2.4', '8.0.6']))('%s', (release) => {
   test('a standby from its making to its end: synced, frozen, a member without slots, forgotten', async () => {
     await using cluster = await Sandbox.cluster({ release, primaries: 1 });
     await using stage = await StandbyStage.open(cluster);
