@@ -17,7 +17,7 @@ import { allNodes, type TopologyView } from '../model/topology.js';
 import type { AssessmentActivities, AssessmentOrder } from '../model/work.js';
 import { lookAt, readClients } from '../redis/assess/look.js';
 import { applicationsBy, watchCommands } from '../redis/assess/monitor.js';
-import { Sight } from '../redis/assess/sight.js';
+import { seeing } from '../redis/assess/sight.js';
 import { askTarget } from '../redis/assess/target.js';
 import { at, connect } from '../redis/connection.js';
 import { readTopology } from '../redis/topology.js';
@@ -47,13 +47,9 @@ export function assessmentActivities(dependencies: Dependencies): AssessmentActi
       heartbeating(async () => {
         const context = await looking(dependencies, input);
         const unseen: Unseen[] = [];
-        const nodes = await eachNode(allNodes(await read(context)), async ({ address }) => {
-          await using connection = await context.connect(address);
-          const sight = new Sight(connection);
-          const look = await lookAt(sight);
-          unseen.push(...sight.unseen);
-          return look;
-        });
+        const nodes = await eachNode(allNodes(await read(context)), ({ address }) =>
+          seeing({ ...context, unseen }, address, lookAt),
+        );
         await keepLook(context.folder, `look-${String(input.look).padStart(4, '0')}`, { nodes, watched: [], unseen });
       }),
 
@@ -63,28 +59,23 @@ export function assessmentActivities(dependencies: Dependencies): AssessmentActi
         const topology = await read(context);
         const unseen: Unseen[] = [];
         const { commands } = measuredOf(oldestOf(topology, input.way));
-        const watched = await eachNode(topology.shards, async ({ primary: { address } }) => {
-          await using connection = await context.connect(address);
-          const sight = new Sight(connection);
-          const clients = (await sight.ask('CLIENT LIST', 'whose commands MONITOR tells of', readClients)) ?? [];
-          const endpoint = at(context.endpoint, address);
-          const options = { endpoint, forMs: input.forMs, commands, applicationAt: applicationsBy(clients) };
-          const found = await watchCommands({ ...options, signal: context.signal }).catch((error: unknown) => {
-            if (!(error instanceof RolloutError) || error.type !== 'MissingPermission') throw error;
-            sight.blind('MONITOR', error.message, 'which applications use which keys');
-            return [];
-          });
-          unseen.push(...sight.unseen);
-          return found;
-        });
+        const watched = await eachNode(topology.shards, ({ primary: { address } }) =>
+          seeing({ ...context, unseen }, address, async (sight) => {
+            const clients = (await sight.ask('CLIENT LIST', 'whose commands MONITOR tells of', readClients)) ?? [];
+            const endpoint = at(context.endpoint, address);
+            const options = { endpoint, forMs: input.forMs, commands, applicationAt: applicationsBy(clients) };
+            return watchCommands({ ...options, signal: context.signal }).catch((error: unknown) => {
+              if (!(error instanceof RolloutError) || error.type !== 'MissingPermission') throw error;
+              sight.blind('MONITOR', error.message, 'which applications use which keys');
+              return [];
+            });
+          }),
+        );
         await keepLook(context.folder, 'monitor', { nodes: [], watched: watched.flat(), unseen });
       }),
 
     concludeAssessment: (input) =>
-      heartbeating(async (progress) => {
-        const document = await conclude(await looking(dependencies, input), input, progress);
-        return document;
-      }),
+      heartbeating(async (progress) => conclude(await looking(dependencies, input), input, progress)),
   };
 }
 

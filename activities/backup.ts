@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { BackupStore } from '../integrations/backup-store.js';
 import type { SealedShard } from '../model/backup-manifest.js';
@@ -13,6 +13,7 @@ import { backupSource } from './backup-source.js';
 import { contextFor, heartbeating, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
 import { putManifest, sealShard } from './sealed-backup.js';
+import { writeWhole } from './write-whole.js';
 
 /** Beside an operation's records once every shard is in: only such a folder is a backup of the deployment. */
 export const COMPLETE = 'complete.json';
@@ -40,7 +41,7 @@ export function backupActivities(
             ? { record: await pull(context, input, { folder, tell: progress }) }
             : await seal(context, input, progress);
         const { record, ...sealed } = taken;
-        await writeWhole(note, { ...record, ...sealed, deployment: input.deployment });
+        await writeWhole(note, JSON.stringify({ ...record, ...sealed, deployment: input.deployment }, null, 2));
         return record;
       }),
 
@@ -53,7 +54,8 @@ export function backupActivities(
         const noted = await Promise.all(input.shards.map((shard) => readNote(own, shard)));
         const sealed = noted.flatMap((it) => it.sealed ?? []);
         if (sealed.length > 0) await complete(context, input, sealed);
-        await writeWhole(join(own, COMPLETE), { deployment: deployment.name, shards: input.shards });
+        const done = { deployment: deployment.name, shards: input.shards };
+        await writeWhole(join(own, COMPLETE), JSON.stringify(done, null, 2));
         await prune(all, own, deployment.backup.keep);
       }),
   };
@@ -191,9 +193,4 @@ async function newestHere(deployment: Deployment, isOf: IsOf): Promise<RestorePo
     if (noted.every((it) => it.sealed === undefined && isOf(it))) return noted;
   }
   return [];
-}
-
-async function writeWhole(path: string, content: unknown): Promise<void> {
-  await writeFile(`${path}.partial`, JSON.stringify(content, null, 2), { mode: 0o600 });
-  await rename(`${path}.partial`, path);
 }

@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NodeLook, Watched } from '../model/assessment/survey.js';
 import type { Unseen } from '../model/assessment/unseen.js';
+import { writeWhole } from './write-whole.js';
 
 /** What one look at all nodes saw, and what it was not shown. */
 export interface Look {
@@ -16,9 +17,7 @@ const FOLDER = 'looks';
 export async function keepLook(folder: string, name: string, look: Look): Promise<void> {
   const place = join(folder, FOLDER);
   await mkdir(place, { recursive: true, mode: 0o700 });
-  const file = join(place, `${name}.json`);
-  await writeFile(`${file}.new`, JSON.stringify(look), { mode: 0o600 });
-  await rename(`${file}.new`, file);
+  await writeWhole(join(place, `${name}.json`), JSON.stringify(look));
 }
 
 /** In the order in which they were taken. */

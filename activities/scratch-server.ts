@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { RolloutError } from '../model/failures.js';
+import { keyspaceOf } from '../model/keyspace.js';
 import { connect, type Endpoint } from '../redis/connection.js';
 import { parseInfo } from '../redis/info.js';
 import { scratchHome } from './scratch-home.js';
@@ -147,10 +148,5 @@ export async function keysOf(endpoint: Endpoint): Promise<Map<number, number> | 
   await using node = await connect(endpoint);
   const info = parseInfo(String(await node.call('INFO')));
   if (info['loading'] !== '0') return undefined;
-  return new Map(
-    Object.entries(info).flatMap(([name, value]) => {
-      const [database, keys] = [/^db(\d+)$/.exec(name)?.[1], /^keys=(\d+)/.exec(value)?.[1]];
-      return database === undefined || keys === undefined ? [] : [[Number(database), Number(keys)]];
-    }),
-  );
+  return new Map(keyspaceOf(info).map(({ database, keys }) => [database, keys]));
 }

@@ -1,4 +1,4 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Deployment } from '../model/deployment.js';
 import { membersOf, nameByMembers, type ShardMembers } from '../model/shard-names.js';
@@ -8,6 +8,7 @@ import { locked } from '../platforms/process/lock.js';
 import type { Endpoint } from '../redis/connection.js';
 import { forgotten } from '../redis/seeds.js';
 import { readAccounts, type Accounts } from '../redis/topology.js';
+import { writeWhole } from './write-whole.js';
 
 /** In the operation's folder, written by its first assessment: ids of each shard's nodes, and each node's address. */
 const [FILE, ADDRESSES] = ['shards.json', 'members.json'];
@@ -75,11 +76,8 @@ export async function adopt(
 export const knownIds = async (folder: string): Promise<ReadonlySet<string>> =>
   new Set(Object.values((await readNames(folder)) ?? {}).flat());
 
-async function keep(folder: string, name: string, content: unknown): Promise<void> {
-  const path = join(folder, name);
-  await writeFile(`${path}.partial`, JSON.stringify(content), { mode: 0o600 });
-  await rename(`${path}.partial`, path);
-}
+const keep = (folder: string, name: string, content: unknown): Promise<void> =>
+  writeWhole(join(folder, name), JSON.stringify(content));
 
 const readNames = (folder: string): Promise<ShardMembers | undefined> => readKept(folder, FILE);
 

@@ -5,11 +5,13 @@ import { allNodes, type NodeView, type ShardView, type TopologyView } from '../m
 import { readCommandTable } from '../redis/assess/command-table.js';
 import { sampleKeys } from '../redis/assess/keys.js';
 import { readSettings } from '../redis/assess/settings.js';
-import { Sight } from '../redis/assess/sight.js';
+import { seeing, type Sight } from '../redis/assess/sight.js';
 import { missingPermissions, undertakingOf } from '../redis/permissions.js';
 import type { Context } from './context.js';
 
 type Looking = Pick<Context, 'connect' | 'deployment' | 'signal'>;
+
+type Seen = <T>(address: string, look: (sight: Sight) => Promise<T>) => Promise<T>;
 
 export interface SurveyOptions {
   topology: TopologyView;
@@ -24,19 +26,13 @@ export interface SurveyOptions {
 export async function survey(context: Looking, options: SurveyOptions): Promise<Omit<Survey, 'watched'>> {
   const { topology, from } = options;
   const unseen: Unseen[] = [];
-  const seeing = async <T>(address: string, look: (sight: Sight) => Promise<T>): Promise<T> => {
-    await using connection = await context.connect(address);
-    const sight = new Sight(connection);
-    const found = await look(sight);
-    unseen.push(...sight.unseen);
-    return found;
-  };
+  const seen: Seen = (address, look) => seeing({ ...context, unseen }, address, look);
   const nodes = allNodes(topology);
-  const settings = await eachNode(nodes, ({ address }) => seeing(address, readSettings));
+  const settings = await eachNode(nodes, ({ address }) => seen(address, readSettings));
   const oldest = nodes.find(({ release }) => release === from) ?? nodes[0];
   const commands =
     oldest &&
-    (await seeing(oldest.address, (sight) =>
+    (await seen(oldest.address, (sight) =>
       sight.ask(
         'COMMAND',
         `arity and flags of commands as ${from} has them: those of a plain server of it are taken`,
@@ -46,7 +42,7 @@ export async function survey(context: Looking, options: SurveyOptions): Promise<
   const keys: ShardKeys[] = [];
   // One shard after the other: the load is on one node at a time.
   for (const shard of topology.shards) {
-    const found = await keysOf(context, shard, options, { settings, seeing });
+    const found = await keysOf(context, shard, options, { settings, seen });
     if (found) keys.push(found);
   }
   return {
@@ -63,13 +59,7 @@ async function keysOf(
   { signal }: Looking,
   { name, primary, replicas }: ShardView,
   { sample, onProgress }: SurveyOptions,
-  {
-    settings,
-    seeing,
-  }: {
-    settings: readonly NodeSettings[];
-    seeing: <T>(address: string, look: (sight: Sight) => Promise<T>) => Promise<T>;
-  },
+  { settings, seen }: { settings: readonly NodeSettings[]; seen: Seen },
 ): Promise<ShardKeys | undefined> {
   const policy = settings.find(({ address }) => address === primary.address)?.configuration?.['maxmemory-policy'] ?? '';
   const frequencies = policy.includes('lfu');
@@ -78,8 +68,8 @@ async function keysOf(
     ...{ shard: name, most: sample, frequencies, signal },
     onProgress: (looked: number) => onProgress(`${name}: ${looked} keys looked at`),
   };
-  if (replica === undefined) return seeing(primary.address, (sight) => sampleKeys(sight, options));
-  return seeing(replica.address, async (sight) => {
+  if (replica === undefined) return seen(primary.address, (sight) => sampleKeys(sight, options));
+  return seen(replica.address, async (sight) => {
     const allowed = await sight.ask('READONLY', 'keys of the replica', (connection) => connection.call('READONLY'));
     return allowed === undefined ? undefined : sampleKeys(sight, options);
   });

@@ -1,10 +1,11 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RolloutError } from '../model/failures.js';
 import type { NodePlace } from '../model/work.js';
 import { isSilent } from '../redis/connection.js';
 import type { Context } from './context.js';
 import { placeOf } from './places.js';
+import { writeWhole } from './write-whole.js';
 
 /**
  * Where a node lives, which it says itself while it answers. Noted in the deployment's folder from then on: an attempt
@@ -61,8 +62,7 @@ function withoutPid(noted: Noted): NodePlace {
 async function write(context: Context, noted: Noted): Promise<void> {
   const path = fileOf(context, noted.address);
   await mkdir(folderOf(context), { recursive: true, mode: 0o700 });
-  await writeFile(`${path}.partial`, JSON.stringify(noted), { mode: 0o600 });
-  await rename(`${path}.partial`, path);
+  await writeWhole(path, JSON.stringify(noted));
 }
 
 const folderOf = ({ deploymentFolder }: Context): string => join(deploymentFolder, 'whereabouts');

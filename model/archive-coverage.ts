@@ -57,14 +57,17 @@ function between(before: Stretch, after: Stretch): ArchiveGap[] {
 }
 
 /** When nobody archived what these go on with, in their order. */
-export function awayIn(segments: readonly Segment[]): { from: number; to: number }[] {
+export const awayIn = (segments: readonly Segment[]): { from: number; to: number }[] =>
+  // What came then takes several segments where it is much.
+  joined(segments.flatMap(({ away }) => away ?? []));
+
+/** Times that overlap as one, in order. */
+export function joined(times: readonly { from: number; to: number }[]): { from: number; to: number }[] {
   const found: { from: number; to: number }[] = [];
-  for (const { away } of segments) {
-    if (!away) continue;
+  for (const { from, to } of [...times].sort((a, b) => a.from - b.from)) {
     const last = found.at(-1);
-    // What came then takes several segments where it is much.
-    if (last && away.from <= last.to) last.to = Math.max(last.to, away.to);
-    else found.push({ ...away });
+    if (last && from <= last.to) last.to = Math.max(last.to, to);
+    else found.push({ from, to });
   }
   return found;
 }

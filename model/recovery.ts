@@ -1,5 +1,5 @@
 import { lastOf, runAfter, slotsKey, stretchesOf, type Segment } from './archive.js';
-import { awayIn } from './archive-coverage.js';
+import { awayIn, joined } from './archive-coverage.js';
 import type { BackupManifest, SealedShard } from './backup-manifest.js';
 
 /** Where one shard is to be brought back to. */
@@ -120,17 +120,6 @@ export function reachOf(
 /** When the first of its shards was cut, Unix ms. */
 export const firstCut = ({ shards }: Pick<BackupManifest, 'shards'>): number =>
   Math.min(...shards.map(({ cutAt }) => Date.parse(cutAt)));
-
-/** Times that overlap as one. */
-function joined(times: readonly { from: number; to: number }[]): { from: number; to: number }[] {
-  const found: { from: number; to: number }[] = [];
-  for (const { from, to } of [...times].sort((a, b) => a.from - b.from)) {
-    const last = found.at(-1);
-    if (last && from <= last.to) last.to = Math.max(last.to, to);
-    else found.push({ from, to });
-  }
-  return found;
-}
 
 function refusal(reasons: readonly string[], windows: readonly Window[], ms: number | undefined): string {
   if (reasons.length === 0) return 'there is no backup to begin from: take one (rollout backup)';

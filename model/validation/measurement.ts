@@ -1,3 +1,4 @@
+import { keysIn } from '../keyspace.js';
 import type { Instant } from '../operation.js';
 
 /** What one primary has counted since it was started. */
@@ -61,10 +62,7 @@ export function countersOf(node: string, info: Readonly<Record<string, string>>)
     ...{ node, runId: info['run_id'] ?? '', commands, processed: number('total_commands_processed') },
     errors: errors === undefined ? undefined : Number(errors),
     ...{ hits: number('keyspace_hits'), misses: number('keyspace_misses'), memoryBytes: number('used_memory') },
-    keys: Object.entries(info).reduce(
-      (sum, [field, value]) => sum + (/^db\d+$/.test(field) ? Number(/^keys=(\d+)/.exec(value)?.[1] ?? 0) : 0),
-      0,
-    ),
+    keys: keysIn(info),
     cpuSeconds: number('used_cpu_user') + number('used_cpu_sys'),
   };
 }

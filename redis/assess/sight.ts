@@ -36,6 +36,23 @@ export class Sight {
   }
 }
 
+/**
+ * Looks at a node, and adds what it did not show.
+ *
+ * @param connect whose connection is closed afterwards
+ */
+export async function seeing<T>(
+  { connect, unseen }: { connect: (address: string) => Promise<NodeConnection>; unseen: Unseen[] },
+  address: string,
+  look: (sight: Sight) => Promise<T>,
+): Promise<T> {
+  await using connection = await connect(address);
+  const sight = new Sight(connection);
+  const found = await look(sight);
+  unseen.push(...sight.unseen);
+  return found;
+}
+
 /** The server repeats arguments in its refusal, which differ from one node to the next. */
 const plain = (why: string): string =>
   /^NOPERM/.test(why) ? 'the user may not (NOPERM)' : /unknown/i.test(why) ? 'the server has no such command' : why;

@@ -1,3 +1,4 @@
+import { keysIn } from '../../model/keyspace.js';
 import type { NodeConnection } from '../connection.js';
 import { readInfo } from '../node.js';
 
@@ -15,9 +16,6 @@ export async function cameBackEmpty(
 ): Promise<number | undefined> {
   const { master_replid: now, master_replid2: before } = await readInfo(primary, 'replication');
   if ([now, before].includes(replid)) return undefined;
-  const [here, there] = [keysOf(await readInfo(primary, 'keyspace')), keysOf(await readInfo(standby, 'keyspace'))];
+  const [here, there] = [keysIn(await readInfo(primary, 'keyspace')), keysIn(await readInfo(standby, 'keyspace'))];
   return here === 0 && there > 1 ? there : undefined;
 }
-
-const keysOf = (keyspace: Record<string, string>): number =>
-  Object.values(keyspace).reduce((sum, text) => sum + Number(/^keys=(\d+)/.exec(text)?.[1] ?? 0), 0);

@@ -1,3 +1,4 @@
+import { keyspaceOf } from '../../model/keyspace.js';
 import type { RdbSummary } from './tally.js';
 
 // A command that creates or deletes keys needs at least this much of the stream for each: `$1\r\nk\r\n`.
@@ -17,10 +18,7 @@ export function implausible(
 ): string | undefined {
   // After a failover in between the offsets aren't comparable.
   if (info['master_replid'] !== answer.replid) return undefined;
-  const counts = Object.entries(info).flatMap(([name, value]) => {
-    const match = /^db\d+$/.test(name) ? /^keys=(\d+),expires=(\d+)/.exec(value) : null;
-    return match ? [{ keys: Number(match[1]), expires: Number(match[2]) }] : [];
-  });
+  const counts = keyspaceOf(info);
   const now = counts.reduce((sum, it) => sum + it.keys, 0);
   const expiring = counts.reduce((sum, it) => sum + it.expires, expires);
   const writtenSince = Math.max(0, Number(info['master_repl_offset']) - answer.offset);

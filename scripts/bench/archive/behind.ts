@@ -1,3 +1,5 @@
+import { percentile } from '../../../redis/probe/rows.js';
+
 /** Where a primary's stream was at a time, Unix ms. */
 export interface Written {
   offset: number;
@@ -27,6 +29,5 @@ export function behindAt(written: readonly Written[], stored: readonly { end: nu
 
 export function spread(values: readonly number[]): { median: number; p99: number; max: number } {
   const sorted = [...values].sort((a, b) => a - b);
-  const at = (part: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0;
-  return { median: at(0.5), p99: at(0.99), max: sorted.at(-1) ?? 0 };
+  return { median: percentile(sorted, 50), p99: percentile(sorted, 99), max: sorted.at(-1) ?? 0 };
 }
