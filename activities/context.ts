@@ -127,9 +127,15 @@ export function platformNode({ address, home, configurationFile, logFile, pid }:
   };
 }
 
-/** Heartbeats while something takes its time, so that an attempt whose worker died is given to another soon. */
-export async function heartbeating<T>(act: (progress: (details: unknown) => void) => Promise<T>): Promise<T> {
-  let details: unknown;
+/**
+ * Heartbeats while something takes its time, so that an attempt whose worker died is given to another soon. Until it has something
+ * to say it repeats what the attempt before it said last: where this one dies early, the next goes on from there.
+ */
+export async function heartbeating<T>(
+  act: (progress: (details: unknown) => void) => Promise<T>,
+  first: unknown = activityInfo().heartbeatDetails,
+): Promise<T> {
+  let details = first;
   const timer = setInterval(() => heartbeat(details), (activityInfo().heartbeatTimeoutMs ?? 10_000) / 5);
   try {
     return await act((latest) => {

@@ -27,7 +27,8 @@ const WRITE_EVERY_MS = 500;
 export const followActivity =
   (dependencies: Dependencies): FollowActivities['follow'] =>
   (input) =>
-    heartbeating(async (tell) => followShard(await contextFor(dependencies, input), input.shard, tell));
+    // How the attempt before it fared is not how it is now: it says nothing until it knows.
+    heartbeating(async (tell) => followShard(await contextFor(dependencies, input), input.shard, tell), null);
 
 async function followShard(context: Context, shard: string, tell: (state: unknown) => void): Promise<void> {
   const { deployment, endpoint, folder, deploymentFolder, signal } = context;

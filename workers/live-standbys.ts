@@ -2,6 +2,7 @@ import type { WorkflowClient, WorkflowExecutionDescription } from '@temporalio/c
 import { howFar, type FollowState } from '../model/follow-state.js';
 import type { OperationStatus, StandbyStatus } from '../model/operation.js';
 import type { Activities } from '../model/work.js';
+import { heartbeatsOf } from './heartbeats.js';
 
 /** What a follower says with its heartbeat. */
 export type FollowBeat = Pick<FollowState, 'shard' | 'standby' | 'lagBytes' | 'lagMs' | 'comparison'>;
@@ -9,7 +10,6 @@ export type FollowBeat = Pick<FollowState, 'shard' | 'standby' | 'lagBytes' | 'l
 /** A heartbeat older than this says nothing of now, ms: one comes about every second. */
 const OLDEST_MS = 10_000;
 
-type Client = Pick<WorkflowClient, 'options'>;
 const following: keyof Activities = 'follow';
 
 /**
@@ -19,25 +19,14 @@ const following: keyof Activities = 'follow';
 export function withLiveStandbys(
   status: OperationStatus,
   description: WorkflowExecutionDescription,
-  { options }: Client,
+  client: Pick<WorkflowClient, 'options'>,
 ): OperationStatus {
   const { fallback } = status;
   if (!fallback || fallback.standbys.length === 0 || status.result !== undefined) return status;
-  const beats = beatsOf(description, options.loadedDataConverter.payloadConverter);
+  const beats = heartbeatsOf<FollowBeat>(description, client, [following], OLDEST_MS);
   const standbys = fallback.standbys.map((it): StandbyStatus => {
     const beat = beats.find(({ shard, standby }) => shard === it.shard && standby === it.address);
     return beat ? { ...it, ...howFar(beat), live: true } : it;
   });
   return { ...status, fallback: { ...fallback, standbys } };
-}
-
-type Converter = Client['options']['loadedDataConverter']['payloadConverter'];
-
-function beatsOf({ raw }: WorkflowExecutionDescription, converter: Converter): FollowBeat[] {
-  return (raw.pendingActivities ?? []).flatMap(({ activityType, heartbeatDetails, lastHeartbeatTime }) => {
-    const [payload] = heartbeatDetails?.payloads ?? [];
-    if (activityType?.name !== following || !payload) return [];
-    const ageMs = Date.now() - Number(lastHeartbeatTime?.seconds ?? 0) * 1000;
-    return ageMs <= OLDEST_MS ? [converter.fromPayload<FollowBeat>(payload)] : [];
-  });
 }

@@ -1,5 +1,6 @@
 // After the last node was upgraded, with clients writing all the while, it goes back in place, and no write is lost.
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { atLeast } from '../../model/release.js';
 import { Sandbox, until } from '../../scripts/sandbox/cluster.js';
 import type { Operation } from '../../scripts/sandbox/operation.js';
 import { claimPort } from '../../scripts/sandbox/ports.js';
@@ -106,7 +107,11 @@ test.each(usually(2, pairs))(
     expect(report.incidents).toMatchObject([{ by: 'ana', reason: 'a drill', from: to, to: from, class: 'lossless' }]);
     expect(report.verify.reduce((sum, { different }) => sum + different, 0)).toBe(0);
     expect(report.followers?.every(({ commands }) => commands > 0)).toBe(true);
-    expect(report.followers?.map(({ comparison }) => comparison?.found)).toEqual(shards.map(() => 0));
+    // Up to 6.2 a primary passes on in how long a key expires: a replica of it, as the standby was, has that later by its lag.
+    const examples = report.followers?.flatMap(({ comparison }) => comparison?.examples ?? []);
+    const late = atLeast(from, 7, 0) ? [] : examples?.filter(({ what }) => what.includes('expir'));
+    expect(examples).toEqual(late);
+    expect(report.followers?.map(({ comparison }) => comparison?.different)).toEqual(shards.map(() => 0));
   },
   1_800_000,
 );

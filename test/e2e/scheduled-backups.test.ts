@@ -9,6 +9,7 @@ import { backupTarget } from '../../integrations/backup-target.js';
 import { loadDeployment } from '../../integrations/deployment-files.js';
 import { backupId, manifestObject, shardObject, type BackupManifest } from '../../model/backup-manifest.js';
 import type { BackupTier } from '../../model/backup-tiers.js';
+import { removalsFolder } from '../../model/backup-use.js';
 import type { DeploymentFile } from '../../model/deployment.js';
 import { backupScheduleId, backupWorkflowId, pruneBackupsWorkflowId, TASK_QUEUE } from '../../model/names.js';
 import type { PruneResult } from '../../model/pruning.js';
@@ -143,7 +144,9 @@ test('two prunes at once, a worker that dies before and after each act, and a pr
   expect(new Set(both.flatMap(({ backups }) => backups.map(({ backup }) => backup)))).toEqual(new Set(gone));
   expect((await target.list('old/')).filter((it) => gone.some((backup) => it.includes(backup ?? '')))).toEqual([]);
   // What may still be worked at is left; what nobody can be working at is gone.
-  expect((await target.list('old/')).filter((it) => !stay.some((backup) => it.includes(backup ?? '')))).toEqual([
+  // A worker that died while it removed something for one prune may have done so for the other: that word stays for a day.
+  const others = (await target.list('old/')).filter((it) => !it.startsWith(removalsFolder('old')));
+  expect(others.filter((it) => !stay.some((backup) => it.includes(backup ?? '')))).toEqual([
     shardObject('old', fresh, 'shard-1'),
   ]);
   expect((await target.unfinished('old/')).map(({ object }) => object)).toEqual([shardObject('old', fresh, 'shard-1')]);

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TASK_QUEUE } from '../../model/names.js';
+import { until } from '../../scripts/sandbox/cluster.js';
 import { temporalProgram } from '../../scripts/setup/temporal.js';
 import { rollout } from '../scripts/rollout/stage/cli.js';
 import { FakeStage } from './stage/fake-stage.js';
@@ -74,7 +75,8 @@ test('at each stage a second start is refused, naming the one that runs and its 
   await operation.waits('soak', 'soaking');
   expect(await startAgain()).toMatch(/now soaking/);
   await operation.tell('abort', { by: 'ana', reason: 'done with it' });
-  await began('writeReport');
+  // Its status says how it ended before its report is written.
+  await until('its report is being written', () => fake.begun.has('writeReport'), 240_000);
   expect(await startAgain()).toMatch(/now aborted/);
   ending();
   expect(await operation.result()).toMatchObject({ result: 'aborted' });
