@@ -5,6 +5,7 @@ import { loadDeployment } from '../integrations/deployment-files.js';
 import { endpointFor } from '../integrations/secrets.js';
 import type { Deployment } from '../model/deployment.js';
 import { RolloutError } from '../model/failures.js';
+import type { StagingActivities } from '../model/staging-work.js';
 import type {
   Activities,
   ArchiveActivities,
@@ -92,12 +93,14 @@ const firstLooks: readonly string[] = [
   'beginArchive',
   'planDrill',
   'beginAssessment',
+  'beginStaging',
 ] satisfies (keyof (Activities &
   ArchiveActivities &
   AssessmentActivities &
   BackupActivities &
   DrillActivities &
-  RestoreActivities))[];
+  RestoreActivities &
+  StagingActivities))[];
 
 /** For another try. */
 export const unreadable = (error: unknown): unknown =>

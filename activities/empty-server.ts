@@ -14,15 +14,18 @@ const ANSWERS_MS = 30_000;
  * A server without anything, on loopback and with a password of its own, for as long as it is asked; it keeps nothing, and ends
  * with this process.
  *
+ * @param options.open without a password, for a program that would show it in its command line
  * @throws RolloutError StartFailed, with the end of its log
  */
 export async function emptyServer(
   program: string,
   signal: AbortSignal,
+  { open = false }: { open?: boolean } = {},
 ): Promise<AsyncDisposable & { endpoint: Endpoint }> {
   const home = await scratchHome(tmpdir());
-  const endpoint = { host: '127.0.0.1', port: await freePort(), password: randomBytes(16).toString('hex') };
-  const lines = [`port ${endpoint.port}`, 'bind 127.0.0.1', `requirepass ${endpoint.password}`, 'save ""'];
+  const password = open ? undefined : randomBytes(16).toString('hex');
+  const endpoint = { host: '127.0.0.1', port: await freePort(), ...(password === undefined ? {} : { password }) };
+  const lines = [`port ${endpoint.port}`, 'bind 127.0.0.1', 'save ""', ...(password ? [`requirepass ${password}`] : [])];
   const server = await ScratchProcess.start({ program, home, lines });
   const dispose = async (): Promise<void> => {
     await server.end();

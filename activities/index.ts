@@ -6,6 +6,7 @@ import type {
   DrillActivities,
   RestoreActivities,
 } from '../model/work.js';
+import type { StagingActivities } from '../model/staging-work.js';
 import { archiveActivities } from './archive.js';
 import { assessActivities } from './assess.js';
 import { sealAudit } from './audit.js';
@@ -29,6 +30,10 @@ import { provePointActivities } from './prove-point.js';
 import { restoreShardActivity } from './restore-shard.js';
 import { returnNodeActivity } from './return-node.js';
 import { sealedBackupActivities } from './sealed-backup.js';
+import { copyDataActivities } from './staging-copy.js';
+import { copyLoadActivities } from './staging-load.js';
+import { copyTrials } from './staging-try.js';
+import { stagingActivities } from './staging.js';
 import { standbyActivities } from './standby.js';
 import { compareReplica } from './verify.js';
 
@@ -38,7 +43,7 @@ export { FailureInterceptor } from './failure.js';
 /** Everything that workflows can ask for, built with its dependencies so that tests can hand in others. */
 export function createActivities(
   dependencies: Dependencies,
-): Activities & ArchiveActivities & AssessmentActivities & BackupActivities & DrillActivities & RestoreActivities {
+): Activities & ArchiveActivities & AssessmentActivities & BackupActivities & DrillActivities & RestoreActivities & StagingActivities {
   return {
     ...assessActivities(dependencies),
     ...nodeActivities(dependencies),
@@ -53,6 +58,10 @@ export function createActivities(
     ...restoreActivities(dependencies),
     ...provePointActivities(dependencies),
     ...archiveActivities(dependencies),
+    ...stagingActivities(dependencies),
+    ...copyDataActivities(dependencies),
+    ...copyLoadActivities(dependencies),
+    ...copyTrials(dependencies),
     ...standbyActivities(dependencies),
     ...fallbackActivities(dependencies),
     follow: followActivity(dependencies),

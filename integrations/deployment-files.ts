@@ -29,16 +29,21 @@ export async function loadDeployment(name: string, folder: string = deploymentsF
       'UnknownDeployment',
       `expected a deployment's name (lower-case letters, digits and dashes), found '${name}'`,
     );
-  const file = join(folder, `${name}.yaml`);
-  let text: string;
+  return parseDeployment(await readFileWhole(name, folder), fileOf(name, folder), name);
+}
+
+const fileOf = (name: string, folder: string): string => join(folder, `${name}.yaml`);
+
+/** Text of a deployment's file. @throws RolloutError UnknownDeployment or BadDeploymentFile */
+export async function readFileWhole(name: string, folder: string): Promise<string> {
+  const file = fileOf(name, folder);
   try {
-    text = await readFile(file, 'utf8');
+    return await readFile(file, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
       throw new RolloutError('BadDeploymentFile', `${file} can't be read: ${(error as Error).message}`);
     throw await unknown(name, folder);
   }
-  return parseDeployment(text, file, name);
 }
 
 /**

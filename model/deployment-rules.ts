@@ -49,14 +49,20 @@ export function rulesBetweenFields(file: unknown): Problem[] {
   const approvals = approvalQuestions.flatMap((name) => {
     const approval = approvalShape[name].safeParse(part(asked, name));
     if (!roles.success || !approval.success || !approval.data) return [];
-    const found = approvalRules(name, approval.data, roles.data);
+    const found = approvalRules(['policy', 'approvals', name], approval.data, roles.data);
     if (found.length > 0 || !people.success || !signing.success) return found;
     return signatureRules(name, approval.data, { roles: roles.data, people: people.data, approvals: signing.data });
   });
+  const signOffs = shape.staging.unwrap().shape.approvals.safeParse(part(part(file, 'staging'), 'approvals'));
   return [
     ...approvals,
     ...(roles.success && people.success ? peopleRules(people.data ?? {}, roles.data) : []),
     ...(roles.success && notify.success ? notifyRules(notify.data, roles.data) : []),
+    ...(roles.success && signOffs.success
+      ? Object.entries(signOffs.data).flatMap(([name, it]) =>
+          approvalRules(['staging', 'approvals', name], it, roles.data),
+        )
+      : []),
     ...(gates.success ? queryRules(gates.data) : []),
     ...(windows.success ? windowRules(windows.data) : []),
     ...(freeze.success ? freezeRules(freeze.data) : []),
@@ -69,8 +75,7 @@ export function rulesBetweenFields(file: unknown): Problem[] {
   ];
 }
 
-function approvalRules(name: string, approval: ApprovalPolicy, roles: Deployment['policy']['roles']): Problem[] {
-  const path = ['policy', 'approvals', name];
+function approvalRules(path: Path, approval: ApprovalPolicy, roles: Deployment['policy']['roles']): Problem[] {
   const known = Object.keys(roles);
   const unknown = approval.roles.filter((role) => !known.includes(role));
   if (unknown.length > 0)

@@ -9,6 +9,7 @@ import { people, publicKey } from './people.js';
 import { deadline, duration, size, timezone } from './quantities.js';
 import { secretReference } from './secret-reference.js';
 import { validationPolicy } from './validation/policy.js';
+import { stagingPolicy } from './staging-policy.js';
 import { weekdays } from './windows.js';
 
 const name = z
@@ -230,6 +231,12 @@ const policy = z.strictObject({
     .prefault({})
     .describe('During the soak: gates that take the upgrade back by themselves, without asking anybody.'),
   gates: gates.prefault({}).describe('What must hold before each step.'),
+  staging: z
+    .enum(['required', 'optional'])
+    .default('optional')
+    .describe(
+      'required: an upgrade begins only once the newest rehearsal of the same releases (`rollout staging`) ended in go.',
+    ),
   roles: z
     .record(name, z.array(z.string().min(1)).min(1))
     .default({})
@@ -397,6 +404,7 @@ export const deploymentSchema = z.strictObject({
   drill: drillPolicy.prefault({}).describe('What `rollout drill` rehearses.'),
   audit: audit.prefault({}).describe('How the audit trail is kept, in the target of the backups.'),
   notify: notify.prefault({}).describe('Whom `rollout approvals` tells what, and where answers come from.'),
+  staging: stagingPolicy.prefault({}).describe('What `rollout staging` rehearses an upgrade on.'),
   policy: policy.prefault({}).describe('How carefully, and with whose consent.'),
 });
 

@@ -1,7 +1,7 @@
 import { progressText, type RestoreProgress } from './backup-restore.js';
 import { formatDuration, formatMoment, formatSize } from './duration.js';
 import type { ComparedKeys } from './follow-state.js';
-import { operationId } from './names.js';
+import { addressOfOperation } from './names.js';
 import { restoreText } from './restore.js';
 import type { ApprovalRecord, NodeStatus, OperationStatus, ShardStatus, StandbyStatus, Waiting } from './operation.js';
 
@@ -110,7 +110,9 @@ function together(waiting: readonly Waiting[]): Wait[] {
   return [...waits.values()];
 }
 
-function describeWait(wait: Wait, { deployment, approvals }: OperationStatus): string[] {
+function describeWait(wait: Wait, status: OperationStatus): string[] {
+  const { approvals } = status;
+  const { workflowId } = addressOfOperation(status);
   const { kind, name, shards, reason, since, clears, command } = wait;
   const where = shards.length === 0 ? '' : ` (${shards.join(', ')})`;
   const record = kind === 'approval' ? approvals.findLast((it) => it.approval === name) : undefined;
@@ -126,14 +128,14 @@ function describeWait(wait: Wait, { deployment, approvals }: OperationStatus): s
   const input = JSON.stringify(signal.input).replace(/":"/g, '": "').replace(/","/g, '", "');
   // Broken into lines that the page has room for.
   const temporal = [
-    `temporal workflow signal --workflow-id ${operationId(deployment)}`,
+    `temporal workflow signal --workflow-id ${workflowId}`,
     `  --name ${signal.name}`,
     `  --input '${input}'`,
   ].join(' \\\n');
   return [
     ...lines,
     code(command),
-    `or, in this UI at \`${operationId(deployment)}\`, *Send a Signal* \`${signal.name}\` with the input below; or`,
+    `or, in this UI at \`${workflowId}\`, *Send a Signal* \`${signal.name}\` with the input below; or`,
     code(temporal),
   ];
 }

@@ -3,6 +3,7 @@ import { BACKUP_ID } from './backup-manifest.js';
 import { backupTiers } from './backup-tiers.js';
 import { parseDuration } from './duration.js';
 import { existingChoices } from './backup-restore.js';
+import { copyName } from './names.js';
 import { isOnePoint, ONE_POINT, pointFields } from './recovery-point.js';
 import { parseRelease } from './release.js';
 import { parseSlotRange } from './topology.js';
@@ -246,6 +247,22 @@ const assessInput = z.strictObject({
   startedBy: startedBy.describe('Who asked for it; goes into the document.'),
 });
 
+/** Input of the `staging` workflow. */
+export const stagingInput = z.strictObject({
+  deployment: deployment.refine(
+    (name) => copyName(name).length <= 63,
+    'expected a name of 55 letters at most, since the copy is called <name>-staging',
+  ),
+  to: target,
+  via: upgradeInput.shape.via,
+  backup: backup.describe(
+    'Id of the backup that the copy is made of; the newest that was proven where it is left out.',
+  ),
+  slots: z.array(slotRange).min(1).optional().describe('A sample: only keys of these slots, for example ["0-999"].'),
+  keep: z.boolean().default(false).describe('Leave the copy standing at the end; the next rehearsal takes it away.'),
+  startedBy: startedBy.describe('Who asked for it; goes into the record.'),
+});
+
 const by = z.string().min(1).describe('Who: as policy.roles of the deployment file name them.');
 
 export const controlInput = z.strictObject({ by, reason: z.string().optional().describe('Goes on record.') });
@@ -291,6 +308,7 @@ export const workflowSchemas = {
   drDrill: drDrillInput,
   scheduledDrill: scheduledDrillInput,
   assess: assessInput,
+  staging: stagingInput,
 } as const;
 
 /** Of each signal, and of the update of its name. */

@@ -18,6 +18,7 @@ export const workflowTypes = [
   'drDrill',
   'scheduledDrill',
   'assess',
+  'staging',
 ] as const;
 export type WorkflowType = (typeof workflowTypes)[number];
 
@@ -45,6 +46,24 @@ export const backupScheduleId = (deployment: string, tier: BackupTier): string =
   `${backupWorkflowId(deployment)}/${tier}`;
 /** A dry run of a restore: it changes nothing and holds no lock. The restore itself has the operation's id. */
 export const restorePlanWorkflowId = (deployment: string): string => `${operationId(deployment)}/restore-plan`;
+
+/** Of a rehearsal; it changes nothing of the deployment and holds no lock. */
+export const stagingWorkflowId = (deployment: string): string => `${operationId(deployment)}/staging`;
+
+/** How commands and signals name an operation: most by their deployment alone. */
+export const addressOfOperation = ({
+  operation,
+  deployment,
+}: {
+  operation: WorkflowType;
+  deployment: string;
+}): { name: string; workflowId: string } =>
+  operation === 'staging'
+    ? { name: stagingWorkflowId(deployment), workflowId: stagingWorkflowId(deployment) }
+    : { name: deployment, workflowId: operationId(deployment) };
+
+/** The copy that an upgrade is rehearsed on is a deployment of its own, with a lock of its own. */
+export const copyName = (deployment: string): string => `${deployment}-staging`;
 
 /** It holds no lock; under its id one at a time is held. */
 export const drillWorkflowId = (deployment: string): string => `${operationId(deployment)}/drill`;

@@ -22,6 +22,7 @@ export function standingOf(status: OperationStatus, reason: string, untouched: b
   if (result === 'fell back') return reason;
   if (status.operation === 'fallback') return fallbackStanding(status, reason, untouched, running);
   if (status.operation === 'restore') return restoreStanding(status, reason, untouched);
+  if (status.operation === 'staging') return stagingStanding(status, reason);
   if (result === 'completed')
     return [`${deployment} runs ${to} on all ${progress.nodes} nodes.`, ...standbysLeft(status)].join('\n');
   if (untouched) return `${reason.startsWith(deployment) ? reason : `${deployment}: ${reason}`}\n${NOT_TOUCHED}`;
@@ -76,6 +77,18 @@ function restoreStanding(
   ].join('\n');
 }
 
+/** Of a rehearsal: nothing of the deployment was ever touched. */
+const stagingStanding = (status: OperationStatus, reason: string): string =>
+  status.result === 'completed'
+    ? reason
+    : [
+        `The rehearsal for ${status.deployment} was ${status.result === 'aborted' ? 'aborted' : 'stopped'}: ${reason.replace(/\.$/, '')}.`,
+        `${status.deployment} itself was not touched. Once more: ${stagingCommand(status)}`,
+      ].join('\n');
+
+const stagingCommand = ({ deployment, to, via }: Pick<OperationStatus, 'deployment' | 'to' | 'via'>): string =>
+  `rollout staging start ${deployment} ${targetOptions(to, via)}`;
+
 /** How a statement says that another start would find nothing to do. */
 export const NOTHING_LEFT = 'Nothing is left to upgrade.';
 
@@ -93,6 +106,7 @@ export const startCommand = ({ deployment, to, via }: Pick<OperationStatus, 'dep
 /** What goes on from where the operation ended, and why that; the first is what was being done. */
 export function goOn(status: OperationStatus): { why: string; command: string }[] {
   const { deployment, operation, goingBack, fallback, statement } = status;
+  if (operation === 'staging') return [{ why: 'Another rehearsal begins anew', command: stagingCommand(status) }];
   const start = startCommand(status);
   if (operation !== 'fallback' && !goingBack)
     return [{ why: 'Starting the same upgrade again continues where it stood', command: start }];

@@ -59,6 +59,7 @@ const depth = {
   drDrill: 10,
   scheduledDrill: 11,
   assess: 12,
+  staging: 13,
 } as const;
 
 /** Everybody's entries by time; what the root also wrote down for a child is told once. */

@@ -3,12 +3,13 @@ import { familySignals, type ControlName } from '../model/names.js';
 import type { Waiting } from '../model/operation.js';
 import { blockedSignal, nodesSignal, type Blocked, type NodesCame } from './definitions.js';
 import type { Operation } from './operation.js';
+import { rootOf } from './root.js';
 
 /** The workflows of one operation: what they tell each other, upwards to the root and downwards to running children. */
 export class Family {
   readonly id = workflowInfo().workflowId;
-  readonly rootId = workflowInfo().root?.workflowId ?? this.id;
-  readonly isRoot = workflowInfo().parent === undefined;
+  readonly rootId: string;
+  readonly isRoot: boolean;
   readonly #children = new Set<string>();
   readonly #blocked = new Map<string, Waiting[]>();
   #foreign = new Set<Waiting>();
@@ -18,17 +19,21 @@ export class Family {
   #telling = 0;
 
   constructor(readonly operation: Operation) {
+    this.rootId = rootOf(operation.status.deployment).workflowId;
+    this.isRoot = this.rootId === this.id;
     setHandler(nodesSignal, (came) => this.tellNodes(came));
     setHandler(blockedSignal, ({ from, waiting }: Blocked) => {
       this.#blocked.set(from, waiting);
       this.#showWaiting();
     });
-    if (!this.isRoot)
+    const { parent } = workflowInfo();
+    if (parent)
       operation.onWaiting = () => {
         // Whoever looks at what is waited for sees how far it is, too.
         this.tellRoot();
         const blocked: Blocked = { from: this.id, waiting: operation.status.waiting };
-        void this.tell(familySignals.blocked, blocked);
+        // An operation that another workflow has started tells that one.
+        void this.tell(familySignals.blocked, blocked, this.isRoot ? parent.workflowId : this.rootId);
       };
   }
 

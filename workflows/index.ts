@@ -4,6 +4,7 @@ export { upgradeShard } from './upgrade-shard.js';
 export { fallback } from './fallback.js';
 export { backup } from './backup.js';
 export { assess } from './assessment.js';
+export { staging } from './staging.js';
 export { drDrill } from './dr-drill.js';
 export { scheduledDrill } from './scheduled-drill.js';
 export { verifyBackup } from './verify-backup.js';

@@ -10,12 +10,13 @@ import {
 } from '@temporalio/workflow';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { describeStatus } from '../model/describe-status.js';
-import { searchAttributes, type WorkflowType } from '../model/names.js';
+import { addressOfOperation, searchAttributes, type WorkflowType } from '../model/names.js';
 import type { GateRecord, OperationPhase, OperationStatus, TimelineEntry, Waiting } from '../model/operation.js';
 import type { Plan } from '../model/plan.js';
 import type { OperationRecord } from '../model/report.js';
 import type { Order } from '../model/work.js';
 import { Aborted, failureTypeOf, messageOf } from './failure.js';
+import { rootOf } from './root.js';
 import { findingsQuery, planQuery, recordQuery, statusQuery, timelineQuery, type NodesCame } from './definitions.js';
 
 /** Between two series of attempts, ms. */
@@ -110,11 +111,8 @@ export class Operation {
 
   /** Which deployment and which operation, for every activity: children share the folder of their root. */
   get order(): Order {
-    const info = workflowInfo();
-    return {
-      deployment: this.status.deployment,
-      operation: `${this.status.deployment}/${info.root?.runId ?? info.runId}`,
-    };
+    const { deployment } = this.status;
+    return { deployment, operation: `${deployment}/${rootOf(deployment).runId}` };
   }
 
   now(): string {
@@ -201,7 +199,7 @@ export class Operation {
     }
     this.status.phase = 'paused';
     this.status.reason = whyPaused(paused);
-    const name = this.status.deployment;
+    const { name } = addressOfOperation(this.status);
     await this.waitFor(
       {
         kind: 'pause',

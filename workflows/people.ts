@@ -168,6 +168,8 @@ export class People {
     if (!family.isRoot) return { refused: `a fallback is asked for at ${family.rootId}` };
     const { fallbackAsked, pointOfNoReturn } = operation;
     if (operation.status.operation === 'fallback') return { refused: 'it is a fallback already' };
+    if (operation.status.operation === 'staging')
+      return { refused: 'it is a rehearsal, which takes back what it upgrades by itself' };
     if (operation.status.operation === 'restore') return { refused: 'it is a restore, of which nothing is taken back' };
     if (fallbackAsked) return { refused: `it falls back already, asked for by ${fallbackAsked.by}` };
     if (pointOfNoReturn !== undefined) return { refused: pointOfNoReturn };

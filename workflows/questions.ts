@@ -12,7 +12,7 @@ import {
 } from '../model/approvals.js';
 import type { ApprovalPolicy, Policy } from '../model/deployment.js';
 import type { controlSchemas } from '../model/inputs.js';
-import { familySignals } from '../model/names.js';
+import { addressOfOperation, familySignals } from '../model/names.js';
 import { signingOf } from '../model/signed-answer.js';
 import type { Answered, Asked } from './definitions.js';
 import { Aborted } from './failure.js';
@@ -76,7 +76,7 @@ export class Questions {
         reason: question,
         since: operation.now(),
         clears: `${policy.quorum} of ${policy.roles.join(' or ')} approve${policy.quorum === 1 ? 's' : ''}`,
-        command: `rollout approve ${operation.status.deployment} --approval ${name}${this.#desk.signing?.required ? ' --key file:PATH' : ''}`,
+        command: `rollout approve ${addressOfOperation(operation.status).name} --approval ${name}${this.#desk.signing?.required ? ' --key file:PATH' : ''}`,
         ...(shard === undefined ? {} : { shard }),
       },
       () => this.#answers.has(name),

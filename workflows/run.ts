@@ -3,7 +3,7 @@ import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type { z } from 'zod';
 import { approvalName } from '../model/approvals.js';
 import { inputProblems, workflowSchemas } from '../model/inputs.js';
-import { operationId, type WorkflowType } from '../model/names.js';
+import { operationId, stagingWorkflowId, type WorkflowType } from '../model/names.js';
 import type { OperationStatus } from '../model/operation.js';
 import { standingOf, type Running } from '../model/standing.js';
 import type { ApprovalPolicy } from '../model/deployment.js';
@@ -19,6 +19,7 @@ import { Operation } from './operation.js';
 import { People } from './people.js';
 import { act } from './proxies.js';
 import { readRunning } from './read-running.js';
+import { memoFor, rootOf } from './root.js';
 
 type InputOf<Type extends WorkflowType> = z.output<(typeof workflowSchemas)[Type]>;
 
@@ -52,7 +53,7 @@ export class Run extends Operation {
     const parsed = workflowSchemas[type].safeParse(raw);
     if (!parsed.success) throw badInput('BadInput', `${type}: ${inputProblems(parsed.error, raw)}`);
     const input = parsed.data as InputOf<Type>;
-    holdTheLock(input.deployment);
+    holdTheLock(type, input.deployment);
     const run = new Run(type, input);
     if ('shard' in input) run.home = { shard: input.shard };
     if ('hop' in input) run.#isHop = input.hop;
@@ -76,7 +77,7 @@ export class Run extends Operation {
         // Not an end: the next run goes on.
         if (error instanceof ContinueAsNew) throw error;
         failure = error;
-        const ofNodes = type !== 'restore' && run.family.isRoot && !run.untouched;
+        const ofNodes = type !== 'restore' && type !== 'staging' && run.family.isRoot && !run.untouched;
         const running = ofNodes ? await readRunning(run) : undefined;
         const result = error instanceof FellBack ? 'fell back' : run.isControl(error) ? 'aborted' : 'stopped';
         run.#end(result, messageOf(error), running);
@@ -191,6 +192,7 @@ export class Run extends Operation {
         args: [input],
         staticSummary: summary,
         parentClosePolicy: 'REQUEST_CANCEL',
+        ...memoFor(this.status.deployment),
       })) as Result;
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
@@ -240,10 +242,10 @@ const pointOfNoReturn = (fallback: OperationStatus['fallback']): string =>
     : '';
 
 /** The id is the lock: an operation under another id would run beside the one that holds it. */
-function holdTheLock(deployment: string): void {
-  const { workflowId, parent, root } = workflowInfo();
-  const id = operationId(deployment);
-  const held = parent === undefined ? workflowId === id : root?.workflowId === id;
+function holdTheLock(type: WorkflowType, deployment: string): void {
+  const { workflowId } = workflowInfo();
+  const id = type === 'staging' ? stagingWorkflowId(deployment) : operationId(deployment);
+  const held = rootOf(deployment).workflowId === id;
   if (!held)
     throw badInput(
       'WrongWorkflowId',

@@ -5,12 +5,14 @@ import type { Assessment } from '../model/work.js';
 import { assess } from './assess.js';
 import { Run, type Ended } from './run.js';
 import type { RollingResult } from './rolling-upgrade.js';
+import { stopped } from './failure.js';
 import { closeWayBack } from './close-way-back.js';
 import { holdAgainstBaseline } from './performance.js';
 import { during, skipped } from './phases.js';
 import { soak } from './soak.js';
 import { compareAll, expectEveryNode, type Compared } from './validate.js';
 import { approved, asClientsSee, beforeHop, withEvidence } from './with-evidence.js';
+import { acts } from './staging-proxies.js';
 
 export interface UpgradeResult {
   from: string;
@@ -27,6 +29,7 @@ export async function upgrade(raw: unknown): Promise<Ended<UpgradeResult>> {
   return Run.of('upgrade', raw, async (run, { deployment, startedBy }) => {
     const first = await during(run, 'assessment', () => assess(run));
     const { from, to } = run.status;
+    if (first.policy.staging === 'required') await expectRehearsed(run);
     return withEvidence(run, first.topology, async () => {
       await hop(run, first, startedBy);
       for (let last = first; last.to !== to;) {
@@ -50,6 +53,13 @@ async function finalize(run: Run): Promise<void> {
   run.heedAbort();
   run.pointOfNoReturn = `${run.status.deployment} is finalized: no standby is left, and nothing but a backup could be restored`;
   await closeWayBack(run, 'finalized');
+}
+
+/** Where the policy asks for a rehearsal, nothing is begun before one of the same releases ended in go. */
+async function expectRehearsed({ order, status: { from, to } }: Run): Promise<void> {
+  const summary = `was ${from} → ${to} rehearsed`;
+  const lacks = await acts.readSignOff.executeWithOptions({ summary }, [{ ...order, from, to }]);
+  if (lacks !== undefined) throw stopped(lacks);
 }
 
 /** Every shard on the release that is next, validated and soaked. */

@@ -16,13 +16,17 @@ import {
   archiveWorkflowId,
   assessmentWorkflowId,
   backupWorkflowId,
+  copyName,
   drillScheduleId,
   drillWorkflowId,
+  fallbackId,
   operationId,
   restorePlanWorkflowId,
+  stagingWorkflowId,
   TASK_QUEUE,
   verifyBackupWorkflowId,
 } from '../../model/names.js';
+import { assumedShape } from '../../model/load-shape.js';
 import { windowsOf } from '../../model/recovery.js';
 import type { OperationStatus } from '../../model/operation.js';
 import { connectTemporal } from '../../workers/client.js';
@@ -47,6 +51,7 @@ const BROUGHT_BACK = 'brought-back';
 const ARCHIVED = 'archived';
 const DRILLED = 'drilled';
 const ASSESSED = 'assessed';
+const REHEARSED = 'rehearsed';
 
 const { History: HistoryMessage } = proto.temporal.api.history.v1;
 type History = proto.temporal.api.history.v1.IHistory;
@@ -171,7 +176,7 @@ const scenes: readonly Scene[] = [
  * @throws Error naming the scenes that there are, where one is asked for that is none
  */
 export async function recordHistories(names: readonly string[], tell: (line: string) => void): Promise<string[]> {
-  const known = [...scenes.map(({ name }) => name), BACKED_UP, BROUGHT_BACK, ARCHIVED, DRILLED, ASSESSED];
+  const known = [...scenes.map(({ name }) => name), BACKED_UP, BROUGHT_BACK, ARCHIVED, DRILLED, ASSESSED, REHEARSED];
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined) throw new Error(`${unknown} is no scene: expected ${known.join(', ')}`);
   const isChosen = (name: string): boolean => names.length === 0 || names.includes(name);
@@ -249,6 +254,13 @@ export async function recordHistories(names: readonly string[], tell: (line: str
       await writeFile(join(deployments, `${NAME}.yaml`), JSON.stringify(deployment(cluster, root, {})));
       const how = { to: '8.0', over: '2s', monitor: '1s' };
       keep(ASSESSED, [['assess', await playBackup(access.client, 'assess', assessmentWorkflowId(NAME), how)]]);
+    }
+    if (isChosen(REHEARSED)) {
+      tell(REHEARSED);
+      await writeFile(join(deployments, `${NAME}.yaml`), JSON.stringify(deployment(cluster, root, {})));
+      await playBackup(access.client, 'backup', backupWorkflowId(NAME));
+      await playBackup(access.client, 'verifyBackup', verifyBackupWorkflowId(NAME));
+      keep(REHEARSED, await playRehearsal(access.client));
     }
   } finally {
     for (const step of undo.reverse()) await step();
@@ -356,6 +368,29 @@ async function playArchive({ workflow }: Client, deployments: string): Promise<[
   ];
 }
 
+/** Of its family, an upgrade that is not Temporal's root, and the fallback within it. */
+async function playRehearsal({ workflow }: Client): Promise<[string, History][]> {
+  const workflowId = stagingWorkflowId(NAME);
+  const args = [{ deployment: NAME, to: '7.0', startedBy: 'cleo' }];
+  const handle = await workflow.start('staging', { workflowId, taskQueue: TASK_QUEUE, args });
+  await handle.result();
+  const family = await findChildren(workflow, { workflowId, runId: handle.firstExecutionRunId });
+  const upgrade = operationId(copyName(NAME));
+  const kept = [
+    ['upgrade', family.find((it) => it.workflowId === upgrade)],
+    ['fallback', family.find((it) => it.workflowId === fallbackId(upgrade))],
+  ] as const;
+  return [
+    ['staging', await handle.fetchHistory()],
+    ...(await Promise.all(
+      kept.map(async ([name, it]): Promise<[string, History]> => [
+        name,
+        await workflow.getHandle(it?.workflowId ?? '', it?.runId).fetchHistory(),
+      ]),
+    )),
+  ];
+}
+
 /** Soaks are seconds, and gates generous: this is about the order of things. */
 function deployment(cluster: Sandbox, root: string, policy: DeploymentFile['policy']): DeploymentFile {
   return {
@@ -364,6 +399,11 @@ function deployment(cluster: Sandbox, root: string, policy: DeploymentFile['poli
     seeds: cluster.nodes.map((node) => node.address),
     platform: { kind: 'process' },
     drill: { nodeTimeout: '1500ms' },
+    staging: {
+      soak: '1s',
+      benchmark: { rounds: 3, duration: '1s', warmUp: '0s', requests: 100 },
+      load: { ...assumedShape, keys: { ...assumedShape.keys, count: 100 }, ratePerSecond: 100 },
+    },
     backup: {
       directory: join(root, 'backups'),
       encryption: { key: `file:${join(root, KEY)}`, olderKeys: [] },

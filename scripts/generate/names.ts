@@ -17,6 +17,7 @@ import {
   rollingId,
   searchAttributes,
   shardId,
+  stagingWorkflowId,
   TASK_QUEUE,
   verifyBackupWorkflowId,
   workflowTypes,
@@ -70,6 +71,10 @@ const workflows: Record<WorkflowType, { id: string; what: string }> = {
   archive: {
     id: archiveWorkflowId('<deployment>'),
     what: 'archives the streams of commands behind the backups, until it is cancelled; holds no lock',
+  },
+  staging: {
+    id: stagingWorkflowId('<deployment>'),
+    what: 'rehearses an upgrade on a copy, and has it signed off; the copy is a deployment of its own, `<deployment>-staging`, whose lock its upgrade holds; holds no lock of the deployment',
   },
   drDrill: {
     id: drillWorkflowId('<deployment>'),

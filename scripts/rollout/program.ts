@@ -20,6 +20,7 @@ import { planCommand } from './commands/plan.js';
 import { restoreCommand } from './commands/restore.js';
 import { reportCommand } from './commands/report.js';
 import { scheduleCommand } from './commands/schedule.js';
+import { stagingCommand } from './commands/staging.js';
 import { startCommand } from './commands/start.js';
 import { statusCommand } from './commands/status.js';
 import { watchCommand } from './commands/watch.js';
@@ -46,6 +47,7 @@ export function rolloutProgram(): Command {
     backupsCommand(),
     drillCommand(),
     drillsCommand(),
+    stagingCommand(),
     scheduleCommand(),
     restoreCommand(),
     archiveCommand(),

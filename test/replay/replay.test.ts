@@ -52,6 +52,7 @@ test('every workflow was recorded, in each way in which it can end', async () =>
       'archived',
       'assessed',
       'drilled',
+      'rehearsed',
     ]),
   );
 });

@@ -1,0 +1,61 @@
+// A rehearsal that begins with what it can't rely on, or that leaves its servers behind when it fails.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Sandbox } from '../../scripts/sandbox/cluster.js';
+import type { Stage } from '../../scripts/sandbox/stage.js';
+import { failureOf, openBackupStage } from './stage/backups.js';
+import { Dataset } from './stage/dataset.js';
+import { Rehearsals } from './stage/rehearsals.js';
+
+let stage: Stage;
+beforeEach(async () => {
+  stage = await openBackupStage();
+});
+afterEach(async () => {
+  await stage[Symbol.asyncDispose]();
+  vi.unstubAllEnvs();
+});
+
+test('without a proven backup, and where the copy’s name is taken, nothing is begun', async () => {
+  await using cluster = await Sandbox.cluster({ release: '6.2' });
+  const rehearsals = new Rehearsals(stage, cluster);
+  await rehearsals.deploy();
+  const unproven = await failureOf((await rehearsals.start({ to: '8.0' })).result());
+  expect(unproven.type).toBe('BadInput');
+  expect(unproven.message).toContain('was proven yet');
+  expect(unproven.message).toContain('orders itself was not touched');
+
+  const theirs = join(stage.deployments, 'orders-staging.yaml');
+  await writeFile(theirs, 'name: orders-staging\n');
+  const taken = await failureOf((await rehearsals.start({ to: '8.0' })).result());
+  expect(taken.message).toContain('was not written by a rehearsal');
+});
+
+test('a copy that runs out of memory says so, is on record as no-go, and leaves nothing behind', async () => {
+  await using cluster = await Sandbox.cluster({ release: '6.2' });
+  await Dataset.write(cluster, 3000);
+  const rehearsals = new Rehearsals(stage, cluster);
+  await rehearsals.deploy({}, { staging: 'required' });
+  await rehearsals.backUp();
+  // The copy has the same limit, and the data is more than that by now.
+  for (const { address } of cluster.nodes) await cluster.ask(address, 'CONFIG', 'SET', 'maxmemory', '1mb');
+
+  const { type, message } = await failureOf((await rehearsals.start({ to: '8.0' })).result());
+
+  expect(type).toBe('TargetFull');
+  expect(message).toMatch(/has no memory left for the backup: OOM/);
+  expect(message).toContain('orders itself was not touched. Once more: rollout staging start orders --to 8.0');
+  expect(await rehearsals.left()).toEqual([]);
+  expect(await rehearsals.records()).toMatchObject([
+    {
+      decision: 'no-go',
+      from: expect.stringMatching(/^6\.2\./) as string,
+      steps: [{ name: 'copy', result: 'failed' }],
+    },
+  ]);
+
+  // Production asks for a rehearsal, and there is none that went well.
+  const refused = await (await stage.start('orders', '8.0')).failure();
+  expect(refused.message).toContain('policy.staging is required');
+});
