@@ -66,10 +66,11 @@ export function copyLoadActivities(dependencies: Dependencies): Pick<StagingActi
         const { signal } = context;
         const before = activityInfo().heartbeatDetails as LoadSeen | undefined;
         let seen = before ?? { operations: 0, failed: 0, failures: {}, p99Ms: 0, maxMs: 0, notes: [] };
-        if (!before) await fillLoad(load, signal);
+        // What is under way is played to its end: what it saw belongs to the upgrade.
+        const unending = new AbortController().signal;
+        if (!before) await fillLoad(load, unending);
         for (let part = 1; !signal.aborted; part++) {
-          // A part that is under way is played to its end: what it saw belongs to the upgrade.
-          const played = await playLoad({ ...load, seed: part }, new AbortController().signal);
+          const played = await playLoad({ ...load, seed: part }, unending);
           seen = added(seen, played);
           progress(seen);
         }

@@ -108,6 +108,9 @@ export const passwordOf = (deployment: Deployment): Promise<string> =>
   readFile(join(directoryOf(deployment), PASSWORD), 'utf8');
 
 /** People of production don't decide on a copy of it, nor do its windows hold, and its metrics speak of other nodes. */
+const productionsOwn: ReadonlySet<string> = new Set<keyof NonNullable<DeploymentFile['policy']>>([
+  ...(['staging', 'windows', 'freeze', 'fallbackWhen', 'people', 'roles', 'approvals'] as const),
+]);
 const STAGING_ROLE = 'staging';
 
 /**
@@ -123,14 +126,15 @@ export async function writeCopyFile(
   const { name, staging } = deployment;
   await expectOurs(name, deployments);
   const { policy = {}, platform } = parse(await readFileWhole(name, deployments)) as DeploymentFile;
-  const { staging: _staging, windows: _windows, fallbackWhen: _when, gates: { prometheus: _ours, ...gates } = {}, ...kept } = policy; // prettier-ignore
+  const { gates: { prometheus: _ours, ...gates } = {}, ...own } = policy;
+  const kept = Object.entries(own).filter(([field]) => !productionsOwn.has(field));
   const directory = directoryOf(deployment);
   const file: DeploymentFile = {
     ...{ name: copyName(name), topology: 'cluster', seeds: [...seeds], platform },
     credentials: { password: `file:${join(directory, PASSWORD)}` },
     backup: { directory: join(directory, 'backups') },
     policy: {
-      ...{ ...kept, gates, fallback: 'standby' },
+      ...{ ...Object.fromEntries(kept), gates, fallback: 'standby' },
       ...(soak ? { soak: `${staging.soak}ms` } : { soak: '0s', canarySoak: '0s' }),
       roles: { [STAGING_ROLE]: [STAGING_ROLE] },
       approvals: { finalize: { roles: [STAGING_ROLE], expires: '3650d', selfApproval: true } },

@@ -4,15 +4,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BackupStore, type BackupEntry } from '../integrations/backup-store.js';
 import { StagingRecords } from '../integrations/staging-records.js';
 import { checksOf } from '../model/checks.js';
-import { formatSize } from '../model/duration.js';
+import { explainRefusal } from '../model/compatibility/upgrade-path.js';
 import { RolloutError } from '../model/failures.js';
 import { copyName } from '../model/names.js';
 import { lacksSignOff } from '../model/staging.js';
+import { lacksRoom } from '../model/staging-room.js';
 import type { StagingActivities } from '../model/staging-work.js';
 import { slotCount, SLOTS, type ShardView, type SlotRange } from '../model/topology.js';
 import type { PlatformNode } from '../platforms/platform.js';
 import { readConfiguration } from '../redis/configuration.js';
 import { readTopology } from '../redis/topology.js';
+import { exactTarget } from './assess.js';
 import { contextFor, heartbeating, platformNode, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
 import { copyContext } from './staging-copy.js';
@@ -29,10 +31,6 @@ import {
 } from './staging-site.js';
 import { stillSlots } from './sealed-backup.js';
 
-/** Beside the data, for buffers and what an allocator leaves unused. */
-const MEMORY_FACTOR = 1.1;
-/** The standby that each shard has while its upgrade is rehearsed. */
-const STANDBYS = 1;
 /** Longest that the nodes of a copy may take to see each other, ms. */
 const FORMED_MS = 60_000;
 
@@ -61,14 +59,23 @@ export function stagingActivities(
             'Degraded',
             `${deployment.name} runs ${[...releases].join(' and ')}: an upgrade of it is under way, which a copy can't begin with`,
           );
+        const [to = '', ...back] = (
+          await Promise.all([...input.via, input.to].map((stop) => exactTarget(context, stop)))
+        ).reverse();
+        const via = back.reverse();
+        const refusal = explainRefusal(deployment.name, release, to, via);
+        if (refusal !== undefined) throw new RolloutError('BadTarget', refusal);
+        // Of what runs, another patch of the line will not do: it would be another upgrade that is rehearsed.
+        await exactTarget(context, release);
         await mustHaveRoom(context, live, input.slots);
         const { backup, startedAt, shards } = manifest;
         const meant = shards.filter(({ slots }) => overlap(slots, input.slots) > 0);
+        const { roles, approvals, people } = deployment.policy;
         return {
-          ...{ backup, takenAt: startedAt, release, searchable: dependencies.searchable },
+          ...{ backup, takenAt: startedAt, release, to, via, searchable: dependencies.searchable },
           shards: meant.map(({ shard, keys }) => ({ shard, keys })),
           checks: [...checksOf(deployment.checks, 'staging'), ...deployment.staging.checks].map(({ name }) => name),
-          ...{ staging: deployment.staging, policy: { roles: deployment.policy.roles } },
+          ...{ staging: deployment.staging, policy: { roles, approvals, people } },
         };
       }),
 
@@ -169,15 +176,15 @@ async function mustHaveRoom(
   slots: readonly SlotRange[] | undefined,
 ): Promise<void> {
   const { memoryFree } = await platform.resources({ address: 'the copy', home: folder, configurationFile: '' });
-  const part = slots === undefined ? 1 : overlap([[0, SLOTS - 1]], slots) / SLOTS;
-  const data = live.reduce((sum, { primary }) => sum + primary.usedMemoryBytes, 0) * part;
-  const times = 1 + deployment.staging.replicas + STANDBYS;
-  const needed = Math.ceil(data * times * MEMORY_FACTOR);
-  if (needed <= memoryFree) return;
-  throw new RolloutError(
-    'NoMemory',
-    `a copy of ${deployment.name} needs ${formatSize(needed)} of memory on the worker's machine (${formatSize(Math.round(data))} of data, ${times} times: primaries, replicas and standbys), and ${formatSize(memoryFree)} are free: copy a sample with --slots, or free some`,
+  const lacks = lacksRoom(
+    {
+      ...{ name: deployment.name, replicas: deployment.staging.replicas },
+      shards: live.map(({ primary }) => primary.usedMemoryBytes),
+      share: slots === undefined ? 1 : overlap([[0, SLOTS - 1]], slots) / SLOTS,
+    },
+    memoryFree,
   );
+  if (lacks !== undefined) throw new RolloutError('NoMemory', lacks);
 }
 
 const nodeOf = ({ address, home }: CopyNode): PlatformNode => ({

@@ -77,13 +77,14 @@ export function mayReachQuorum(
   policy: ApprovalPolicy,
   startedBy: string,
   roles: ApprovalDesk['roles'],
+  path = `policy.approvals.${approval}`,
 ): Verdict {
   const people = [...new Set(policy.roles.flatMap((role) => roles[role] ?? []))];
   const counting = policy.selfApproval ? people : people.filter((person) => person !== startedBy);
   if (counting.length >= policy.quorum) return pass();
   return fail(
     `'${approval}' needs ${policy.quorum} of ${policy.roles.join(', ')}, and without ${startedBy}, who starts it, there ${counting.length === 1 ? 'is' : 'are'} ${counting.length}`,
-    `somebody else starts it, or policy.approvals.${approval} allows selfApproval or a smaller quorum`,
+    `somebody else starts it, or ${path} allows selfApproval or a smaller quorum`,
   );
 }
 

@@ -46,23 +46,24 @@ export function rulesBetweenFields(file: unknown): Problem[] {
   const people = policyShape.people.safeParse(part(policy, 'people'));
   const asked = part(policy, 'approvals');
   const signing = signingShape.safeParse({ signed: part(asked, 'signed'), chatKeys: part(asked, 'chatKeys') });
+  const approvalProblems = (path: Path, approval: ApprovalPolicy): Problem[] => {
+    if (!roles.success) return [];
+    const found = approvalRules(path, approval, roles.data);
+    if (found.length > 0 || !people.success || !signing.success) return found;
+    return signatureRules(path, approval, { roles: roles.data, people: people.data, approvals: signing.data });
+  };
   const approvals = approvalQuestions.flatMap((name) => {
     const approval = approvalShape[name].safeParse(part(asked, name));
-    if (!roles.success || !approval.success || !approval.data) return [];
-    const found = approvalRules(['policy', 'approvals', name], approval.data, roles.data);
-    if (found.length > 0 || !people.success || !signing.success) return found;
-    return signatureRules(name, approval.data, { roles: roles.data, people: people.data, approvals: signing.data });
+    return approval.data ? approvalProblems(['policy', 'approvals', name], approval.data) : [];
   });
-  const signOffs = shape.staging.unwrap().shape.approvals.safeParse(part(part(file, 'staging'), 'approvals'));
+  const signOffs = Object.entries(
+    shape.staging.unwrap().shape.approvals.safeParse(part(part(file, 'staging'), 'approvals')).data ?? {},
+  ).flatMap(([name, approval]) => approvalProblems(['staging', 'approvals', name], approval));
   return [
     ...approvals,
+    ...signOffs,
     ...(roles.success && people.success ? peopleRules(people.data ?? {}, roles.data) : []),
     ...(roles.success && notify.success ? notifyRules(notify.data, roles.data) : []),
-    ...(roles.success && signOffs.success
-      ? Object.entries(signOffs.data).flatMap(([name, it]) =>
-          approvalRules(['staging', 'approvals', name], it, roles.data),
-        )
-      : []),
     ...(gates.success ? queryRules(gates.data) : []),
     ...(windows.success ? windowRules(windows.data) : []),
     ...(freeze.success ? freezeRules(freeze.data) : []),

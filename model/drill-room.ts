@@ -1,7 +1,7 @@
 import { formatSize } from './duration.js';
 
 /** What a server needs beside its data, bytes: itself, buffers, the tables of its cluster. */
-const SERVER_BYTES = 10 * 1024 * 1024;
+export const SERVER_BYTES = 10 * 1024 * 1024;
 /** Of a key without its value, where the server did not say what it used, bytes. */
 const KEY_BYTES = 100;
 /** Of the memory that is free: others of this machine want some, too. */

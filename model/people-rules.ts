@@ -1,5 +1,5 @@
 import type { ApprovalPolicy, Deployment } from './deployment.js';
-import type { Problem } from './deployment-rules.js';
+import type { Path, Problem } from './deployment-rules.js';
 import { nearest } from './nearest.js';
 import type { People } from './people.js';
 import { rolesThatCanAnswer } from './signed-answer.js';
@@ -43,7 +43,7 @@ function shared(
 
 /** With `approvals.signed` a question needs as many people who can sign as its quorum; else nobody could decide it. */
 export function signatureRules(
-  name: string,
+  path: Path,
   { roles: asked, quorum }: ApprovalPolicy,
   policy: Parameters<typeof rolesThatCanAnswer>[0],
 ): Problem[] {
@@ -52,7 +52,7 @@ export function signatureRules(
   if (people.size >= quorum) return [];
   return [
     {
-      path: ['policy', 'approvals', name, 'quorum'],
+      path: [...path, 'quorum'],
       expected: `expected ${people.size} at most: answers are to be signed, and that many people in ${asked.join(' and ')} can (keys in policy.people, or slack there and chatKeys)`,
     },
   ];

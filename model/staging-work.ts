@@ -14,10 +14,13 @@ export interface StagingBeginning {
   shards: { shard: string; keys: number }[];
   /** The exact release that runs, and that the copy begins with. */
   release: string;
+  /** The exact release that is meant, and those on the way to it. */
+  to: string;
+  via: string[];
   staging: StagingPolicy;
   /** Names of what is run against the copy. */
   checks: string[];
-  policy: Pick<Policy, 'roles'>;
+  policy: Pick<Policy, 'roles' | 'approvals' | 'people'>;
   searchable: boolean;
 }
 
@@ -42,8 +45,10 @@ export interface LoadSeen {
 
 /** A copy of a deployment, on which its upgrade is rehearsed. All orders are of the deployment that it is a copy of. */
 export interface StagingActivities {
-  /** Finds the backup, and looks whether there is room for a copy. */
-  beginStaging(input: Order & { backup?: string; slots?: SlotRange[] }): Promise<StagingBeginning>;
+  /** Finds the backup and the releases, and looks whether there is room for a copy. */
+  beginStaging(
+    input: Order & { to: string; via: string[]; backup?: string; slots?: SlotRange[] },
+  ): Promise<StagingBeginning>;
   /** Makes the nodes, and the deployment file of the copy. Goes on from where an earlier attempt was. */
   makeCopy(input: Order & CopyOf & { release: string }): Promise<{ nodes: number; seeds: string[] }>;
   /** What the copy's deployment file says of soaks: the first upgrade of a rehearsal has none. */

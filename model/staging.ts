@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { formatDuration } from './duration.js';
-import { satisfies } from './release.js';
 
 const count = z.number().int().min(0);
 const instant = z.iso.datetime();
@@ -78,7 +77,8 @@ export function againstIt(steps: readonly StagingStep[]): string | undefined {
 }
 
 /**
- * May an upgrade begin that asks for a rehearsal? The newest one of the same two releases decides.
+ * May an upgrade begin that asks for a rehearsal? The newest one of the same two releases decides; one that goes on from a
+ * stop on its way was rehearsed with the whole.
  *
  * @param records the newest first
  * @returns why not; undefined where it may
@@ -87,7 +87,7 @@ export function lacksSignOff(
   records: readonly StagingRecord[],
   { deployment, from, to }: { deployment: string; from: string; to: string },
 ): string | undefined {
-  const of = records.find((it) => satisfies(from, it.from) && satisfies(it.to, to));
+  const of = records.find((it) => [it.from, ...it.via].includes(from) && it.to === to);
   const next = `rollout staging start ${deployment} --to ${to}`;
   if (!of) return `policy.staging is required, and no rehearsal of ${from} → ${to} is on record: ${next}`;
   if (of.decision === 'go') return undefined;

@@ -14,7 +14,7 @@ import type { UpgradeResult } from './upgrade.js';
 /** Each holds some megabytes on their way. */
 const SHARDS_AT_ONCE = 4;
 
-type About = StagingBeginning & { of: CopyOf; to: string; via: string[]; startedBy: string };
+type About = StagingBeginning & { of: CopyOf; startedBy: string };
 type Tried = Pick<StagingStep, 'result' | 'found'>;
 /** An upgrade that waits to be finalized; wrapped, since a promise that is returned would be waited for. */
 interface Standing {
@@ -136,6 +136,7 @@ export class Rehearsal {
   }
 
   async #trials(): Promise<void> {
+    this.all.phase('validating', `what ${this.about.to} keeps and lets expire, and the checks`);
     for (const step of await acts.tryCopy.executeWithOptions({ summary: 'save and load again, and have keys expire' }, [
       this.all.order,
     ]))
@@ -206,12 +207,12 @@ export class Rehearsal {
   }
 
   async #finish({ upgrade }: Standing): Promise<void> {
+    this.all.phase('finalizing', `the upgrade of ${this.#copy}`);
     await this.#step('finalize', async () => {
       await this.#tell('approve', { by: 'staging', approval: 'finalize' });
       const ended = await upgrade;
       this.reports.push(ended.report);
       if (ended.result !== 'completed') throw stopped(`expected the upgrade to complete: ${ended.statement}`);
-      this.all.status.to = ended.to;
       return { result: 'passed', found: ended.statement.split('\n')[0] ?? '' };
     });
   }
@@ -240,7 +241,7 @@ export class Rehearsal {
     const kinds = Object.entries(failures).map(([kind, count]) => `${kind} ${count}`);
     return {
       result: failed === 0 ? 'passed' : 'failed',
-      found: `${said}; ${operations.toLocaleString('en')} commands of clients meanwhile, ${failed.toLocaleString('en')} failed${kinds.length === 0 ? '' : ` (${kinds.join(', ')})`}, p99 ${formatDuration(p99Ms)}, the longest ${formatDuration(maxMs)}`,
+      found: `${said.replace(/\.$/, '')}; ${operations.toLocaleString('en')} commands of clients meanwhile, ${failed.toLocaleString('en')} failed${kinds.length === 0 ? '' : ` (${kinds.join(', ')})`}, p99 ${formatDuration(p99Ms)}, the longest ${formatDuration(maxMs)}`,
     };
   }
 

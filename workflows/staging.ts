@@ -1,6 +1,7 @@
 import { CancellationScope, workflowInfo } from '@temporalio/workflow';
 import { backupId } from '../model/backup-manifest.js';
 import { mayReachQuorum } from '../model/approvals.js';
+import { rolesThatCanAnswer } from '../model/signed-answer.js';
 import { parseSlotRange } from '../model/topology.js';
 import { againstIt, stagingStatement, type StagingRecord } from '../model/staging.js';
 import type { StagingBeginning } from '../model/staging-work.js';
@@ -15,7 +16,7 @@ import { acts, looks } from './staging-proxies.js';
  */
 export async function staging(raw: unknown): Promise<Ended<StagingRecord>> {
   return Run.of('staging', raw, async (run, input) => {
-    const { deployment, to, via, startedBy, keep } = input;
+    const { deployment, startedBy, keep } = input;
     const { runId, startTime } = workflowInfo();
     const startedAt = startTime.toISOString();
     run.phase('assessing', `finding a backup to copy ${deployment} from; nothing is changed`);
@@ -27,7 +28,7 @@ export async function staging(raw: unknown): Promise<Ended<StagingRecord>> {
       { summary: `find ${input.backup ?? 'a proven backup'}` },
       [
         {
-          ...run.order,
+          ...{ ...run.order, to: input.to, via: input.via },
           ...(input.backup === undefined ? {} : { backup: input.backup }),
           ...(slots === undefined ? {} : { slots }),
         },
@@ -35,14 +36,14 @@ export async function staging(raw: unknown): Promise<Ended<StagingRecord>> {
     );
     run.people.questions.policy = found.policy;
     run.searchable = found.searchable;
-    run.status.from = found.release;
+    Object.assign(run.status, { from: found.release, to: found.to });
     expectSigners(run, found);
     const id = backupId(startedAt, runId);
     const of = { staging: id, backup: found.backup, ...(slots === undefined ? {} : { slots }) };
-    const rehearsal = new Rehearsal(run, { ...found, of, to, via, startedBy });
+    const rehearsal = new Rehearsal(run, { ...found, of, startedBy });
     const recordOf = (decision: StagingRecord['decision'], why: string): StagingRecord => ({
       ...{ format: 1, staging: id, deployment, startedBy, startedAt, endedAt: run.now() },
-      ...{ backup: found.backup, takenAt: found.takenAt, from: found.release, to: run.status.to, via },
+      ...{ backup: found.backup, takenAt: found.takenAt, from: found.release, to: found.to, via: found.via },
       ...{
         shards: found.shards.length,
         keys: rehearsal.keys,
@@ -92,9 +93,10 @@ export async function staging(raw: unknown): Promise<Ended<StagingRecord>> {
 }
 
 /** A question that nobody can answer would be found out after days. */
-function expectSigners(run: Run, { staging, policy: { roles } }: StagingBeginning): void {
+function expectSigners(run: Run, { staging, policy }: StagingBeginning): void {
+  const roles = rolesThatCanAnswer(policy);
   for (const [name, asked] of Object.entries(staging.approvals)) {
-    const verdict = mayReachQuorum(name, asked, run.status.startedBy, roles);
+    const verdict = mayReachQuorum(name, asked, run.status.startedBy, roles, `staging.approvals.${name}`);
     if (verdict.state !== 'pass') throw stopped(`${verdict.reason}: ${verdict.clears}`, undefined, 'BadInput');
   }
 }

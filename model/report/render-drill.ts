@@ -4,11 +4,12 @@ import { formatDuration, formatSize } from '../duration.js';
 import { drillWorkflowId } from '../names.js';
 import { capital, drillVerdict } from './drill-verdict.js';
 import { figuresSection, unknownFigure, type Figure } from './figures.js';
-import { html, type Content, type Markup } from './html.js';
+import { html, type Markup } from './html.js';
 import { contentsOf, pageOf } from './page.js';
 import { section, when } from './people-and-gates.js';
-import { axis, percent, plot, row } from './plot.js';
+import { axis } from './plot.js';
 import { count, moment } from './quantities.js';
+import { stepBars } from './step-bars.js';
 import { verdictBlock } from './summary.js';
 import { sign, table, type Cell, type Sign } from './table.js';
 import { timeScale } from './time-scale.js';
@@ -129,34 +130,6 @@ function stepsSection({ steps }: DrillRecord): Markup {
       ]),
     }),
   ]);
-}
-
-/** One behind the other, as they were tried. */
-function stepBars(steps: readonly DrillStep[]): Content {
-  const timed = steps.filter(({ tookMs }) => tookMs > 0);
-  const total = timed.reduce((sum, { tookMs }) => sum + tookMs, 0);
-  let at = 0;
-  return timed.map(({ name, result, tookMs }) => {
-    const [x, width] = [at / total, tookMs / total];
-    at += tookMs;
-    const kind = result === 'failed' ? 'move' : 'work';
-    const after = x + width > 0.8;
-    return row(
-      capital(name),
-      plot({ height: 20, label: `${name}: ${formatDuration(tookMs)}, ${result}`, className: 'step' }, [
-        html`<g class="bar ${kind}"
-          ><rect x="${percent(x)}" width="${percent(Math.max(0.002, width))}" y="3" height="14" rx="1.5"
-        /></g>`,
-        html`<text
-          x="${percent(after ? x : x + width)}"
-          dx="${after ? -6 : 6}"
-          y="14"
-          text-anchor="${after ? 'end' : 'start'}"
-          >${formatDuration(tookMs)}</text
-        >`,
-      ]),
-    );
-  });
 }
 
 const readable = (drills: readonly ListedDrill[]): DrillRecord[] => drills.flatMap((it) => ('problem' in it ? [] : it));

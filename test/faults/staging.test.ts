@@ -1,15 +1,10 @@
-// A rehearsal that is none: where the copy is not upgraded, taken back and upgraded as production would be, or where production
-// goes ahead without it.
-import { createServer } from 'node:http';
-import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+// A rehearsal that begins with what it can't rely on, or that leaves its servers behind when it fails.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { StagingRecord } from '../../model/staging.js';
-import { parseInfo } from '../../redis/info.js';
-import { Operation } from '../../scripts/sandbox/operation.js';
 import { Sandbox } from '../../scripts/sandbox/cluster.js';
 import type { Stage } from '../../scripts/sandbox/stage.js';
-import { openBackupStage } from '../e2e/stage/backups.js';
+import { failureOf, openBackupStage } from '../e2e/stage/backups.js';
 import { Dataset } from '../e2e/stage/dataset.js';
 import { Rehearsals } from '../e2e/stage/rehearsals.js';
 
@@ -22,103 +17,45 @@ afterEach(async () => {
   vi.unstubAllEnvs();
 });
 
-/** Commands that changed something, by node. */
-const changes = (cluster: Sandbox): Promise<unknown[]> =>
-  Promise.all(
-    cluster.nodes.map(async ({ address }) => {
-      const info = parseInfo(String(await cluster.ask(address, 'INFO')));
-      return [address, info['role'], info['run_id'], info['rdb_changes_since_last_save'], info['redis_version']];
-    }),
-  );
-
-test('upgraded, taken back, upgraded again, measured, checked and signed off; production is only read, and may begin then', async () => {
-  await using cluster = await Sandbox.cluster({ release: '5.0' });
-  await Dataset.write(cluster, 400);
-  const application = createServer((request, response) => response.end(`works with ${request.url ?? ''}`));
-  application.listen(0, '127.0.0.1');
-  await once(application, 'listening');
-  const { port } = application.address() as { port: number };
-  const rehearsals = new Rehearsals(stage, cluster);
-  await rehearsals.deploy(
-    {
-      approvals: { product: { roles: ['product'] }, operations: { roles: ['operations'] } },
-      checks: [
-        { kind: 'http', name: 'cart', url: `http://127.0.0.1:${port}/cart?nodes={nodes}`, contains: '127.0.0.1:' },
-      ],
-      // Of a machine that others use, too, so generous that only nonsense misses it.
-      targets: [{ measure: 'memory', change: '+900%' }],
-    },
-    { staging: 'required', roles: { product: ['pia'], operations: ['olu'] } },
-  );
-  await rehearsals.backUp();
-  const untouched = await changes(cluster);
-
-  const handle = await rehearsals.start({ to: '8.0' });
-  const operation = new Operation(stage.client.workflow, handle.workflowId, handle.firstExecutionRunId, 400_000);
-  await operation.waits('approval', 'product');
-  const { status } = await operation.waits('approval', 'operations');
-  expect(status.reason).toContain('May orders go from 5.0.6 to 8.0');
-  expect(status.reason).toContain('fallback to 5.0.6: passed');
-  expect(await operation.tell('approve', { by: 'pia', approval: 'operations' })).toHaveProperty('refused');
-  await operation.tell('approve', { by: 'pia', approval: 'product' });
-  await operation.tell('approve', { by: 'olu', approval: 'operations' });
-  const record = (await handle.result()) as StagingRecord;
-
-  expect(record.steps.map(({ name, result }) => `${name}: ${result}`)).toEqual([
-    'copy: passed',
-    'content: passed',
-    'check cart, on 5.0.6: passed',
-    'benchmark on 5.0.6: passed',
-    'upgrade to 8.0: passed',
-    'benchmark on 8.0: passed',
-    'fallback to 5.0.6: passed',
-    'benchmark on 5.0.6 again: passed',
-    'upgrade to 8.0: passed',
-    'benchmark on 8.0 again: passed',
-    ...['persistence: passed', 'expiry: passed'],
-    'check cart, on 8.0: passed',
-    'finalize: passed',
-    'content, after all of it: passed',
-    'targets: passed',
-  ]);
-  expect(record).toMatchObject({ decision: 'go', from: '5.0.6', shards: 3, startedBy: 'ana' });
-  expect(record.keys).toBeGreaterThan(300);
-  expect(record.benchmarks.find(({ measure }) => measure === 'memory')?.verdict).toBe('met');
-  for (const measure of ['latency.p99', 'latency.string-read.p50', 'throughput.get', 'cpu', 'service.hash-read'])
-    expect(record.benchmarks.find((it) => it.measure === measure)).toMatchObject({
-      before: expect.any(Number) as number,
-    });
-  expect(record.approvals.map(({ approval, answers }) => [approval, answers[0]?.by])).toEqual([
-    ['product', 'pia'],
-    ['operations', 'olu'],
-  ]);
-  expect(record.reports).toHaveLength(2);
-  expect(record.reports.every((file) => existsSync(file))).toBe(true);
-  expect(await rehearsals.left()).toEqual([]);
-  expect(await changes(cluster)).toEqual(untouched);
-  expect(await rehearsals.records()).toMatchObject([{ staging: record.staging, decision: 'go' }]);
-
-  const upgrade = await (await stage.start('orders', '8.0')).result();
-  expect(upgrade.result).toBe('completed');
-  application.close();
-}, 600_000);
-
-test('aborted in the middle of its upgrade, it takes the copy away once that has ended', async () => {
-  await using cluster = await Sandbox.cluster({ release: '7.0' });
-  await Dataset.write(cluster, 200);
+test('without a proven backup, and where the copy’s name is taken, nothing is begun', async () => {
+  await using cluster = await Sandbox.cluster({ release: '6.2' });
   const rehearsals = new Rehearsals(stage, cluster);
   await rehearsals.deploy();
+  const unproven = await failureOf((await rehearsals.start({ to: '8.0' })).result());
+  expect(unproven.type).toBe('BadInput');
+  expect(unproven.message).toContain('was proven yet');
+  expect(unproven.message).toContain('orders itself was not touched');
+
+  const theirs = join(stage.deployments, 'orders-staging.yaml');
+  await writeFile(theirs, 'name: orders-staging\n');
+  const taken = await failureOf((await rehearsals.start({ to: '8.0' })).result());
+  expect(taken.message).toContain('was not written by a rehearsal');
+});
+
+test('a copy that runs out of memory says so, is on record as no-go, and leaves nothing behind', async () => {
+  await using cluster = await Sandbox.cluster({ release: '6.2' });
+  await Dataset.write(cluster, 3000);
+  const rehearsals = new Rehearsals(stage, cluster);
+  await rehearsals.deploy({}, { staging: 'required' });
   await rehearsals.backUp();
-  const handle = await rehearsals.start({ to: '8.0' });
-  const operation = new Operation(stage.client.workflow, handle.workflowId, handle.firstExecutionRunId, 300_000);
-  await operation.until(
-    'the copy is being upgraded',
-    ({ phase, shards }) => phase === 'rehearsing' && shards.length > 0,
-  );
-  await operation.tell('abort', { by: 'ana', reason: 'wrong target' });
-  const { result, statement } = (await handle.result()) as { result: string; statement: string };
-  expect(result).toBe('aborted');
-  expect(statement).toContain('orders itself was not touched');
+  // The copy has the same limit, and the data is more than that by now.
+  for (const { address } of cluster.nodes) await cluster.ask(address, 'CONFIG', 'SET', 'maxmemory', '1mb');
+
+  const { type, message } = await failureOf((await rehearsals.start({ to: '8.0' })).result());
+
+  expect(type).toBe('TargetFull');
+  expect(message).toMatch(/has no memory left for the backup: OOM/);
+  expect(message).toContain('orders itself was not touched. Once more: rollout staging start orders --to 8.0');
   expect(await rehearsals.left()).toEqual([]);
-  expect(await rehearsals.records()).toMatchObject([{ decision: 'no-go' }]);
-}, 600_000);
+  expect(await rehearsals.records()).toMatchObject([
+    {
+      decision: 'no-go',
+      from: expect.stringMatching(/^6\.2\./) as string,
+      steps: [{ name: 'copy', result: 'failed' }],
+    },
+  ]);
+
+  // Production asks for a rehearsal, and there is none that went well.
+  const refused = await (await stage.start('orders', '8.0')).failure();
+  expect(refused.message).toContain('policy.staging is required');
+});

@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { loadDeployment } from '../../../integrations/deployment-files.js';
 import { inputProblems, stagingInput } from '../../../model/inputs.js';
@@ -43,30 +45,33 @@ export function stagingCommand(): Command {
 }
 
 function startCommand(): Command {
-  return command('start', {
-    summary: 'begin a rehearsal',
-    description:
-      'It takes as long as its benchmarks and its soak do, days by default, and goes on by itself. One at a time for each ' +
-      'deployment.',
-    examples: [
-      ['rollout staging start orders --to 8.0', 'on a copy of the newest backup that was proven'],
-      ['rollout staging start orders --to 8.0 --slots 0-1023', 'on a sixteenth of the keys'],
-      ['rollout staging start orders --to 7.2 --via 7.0 --wait', 'in two hops, and wait for the decision'],
-    ],
-  })
-    .argument('<deployment>', 'name of the deployment')
-    .requiredOption('--to <release>', 'release to go to: 8.0, 7.2.4, valkey-9.1')
-    .addOption(shared.via())
-    .option('--backup <id>', 'which, as `rollout backups` lists it; the newest that was proven by default')
-    .addOption(
-      new Option('--slots <ranges>', 'only keys of these slots: 0-1023,8000').argParser((text: string) =>
-        text.split(','),
-      ),
-    )
-    .option('--keep', 'leave the copy standing at the end')
-    .option('--wait', 'wait for the decision')
-    .addOption(shared.as())
-    .action(start);
+  return (
+    command('start', {
+      summary: 'begin a rehearsal',
+      description:
+        'It takes as long as its benchmarks and its soak do, days by default, and goes on by itself. One at a time for each ' +
+        'deployment.',
+      examples: [
+        ['rollout staging start orders --to 8.0', 'on a copy of the newest backup that was proven'],
+        ['rollout staging start orders --to 8.0 --slots 0-1023', 'on a sixteenth of the keys'],
+        ['rollout staging start orders --to 7.2 --via 7.0 --wait', 'in two hops, and wait for the decision'],
+      ],
+    })
+      .argument('<deployment>', 'name of the deployment')
+      .requiredOption('--to <release>', 'release to go to: 8.0, 7.2.4, valkey-9.1')
+      .addOption(shared.via())
+      .option('--backup <id>', 'which, as `rollout backups` lists it; the newest that was proven by default')
+      .addOption(
+        new Option('--slots <ranges>', 'only keys of these slots: 0-1023,8000').argParser((text: string) =>
+          text.split(','),
+        ),
+      )
+      .option('--keep', 'leave the copy standing at the end')
+      .option('--wait', 'wait for the decision')
+      .addOption(shared.as())
+      // `--json` is an option of `rollout staging`, too, and may have been taken for its own.
+      .action((name: string, _: unknown, self: Command) => start(name, self.optsWithGlobals()))
+  );
 }
 
 async function start(deployment: string, options: StartOptions): Promise<void> {
@@ -106,27 +111,41 @@ function showCommand(): Command {
       'No Temporal is needed, and no key.',
     examples: [
       ['rollout staging show orders', 'the newest'],
+      ['rollout staging show orders --report rehearsal.html', 'as one HTML file, to be sent around'],
       ['rollout staging show orders --all', 'a line each'],
       ['rollout staging show orders --json | jq .benchmarks', 'for scripts'],
     ],
   })
     .argument('<deployment>', 'name of the deployment')
     .option('--all', 'all of them, a line each')
-    .action(show);
+    .option('--report <file>', 'write the report of the newest one as one HTML file')
+    .action((name: string, _: unknown, self: Command) => show(name, self.optsWithGlobals()));
 }
 
-async function show(name: string, { all, json }: { all?: true; json?: true }): Promise<void> {
+async function show(name: string, { all, report, json }: { all?: true; report?: string; json?: true }): Promise<void> {
   const deployment = await loadDeployment(name);
   const { StagingRecords } = await import('../../../integrations/staging-records.js');
   const records = await StagingRecords.open(deployment);
   const found = await records.newest(all ? LISTED : 1);
   const width = widthOf(process.stdout);
-  const [newest] = found;
-  if (!all && newest && !('problem' in newest)) {
+  const newest = found.find((it): it is StagingRecord => !('problem' in it));
+  if (report !== undefined) {
+    if (!newest)
+      throw new Complaint('refused', `there is no record of a rehearsal of ${name} in ${records.name}`, [
+        `Begin one: rollout staging start ${name} --to 8.0`,
+      ]);
+    await writeReport(report, newest);
+  }
+  if (!all && newest && newest === found[0]) {
     if (json) printJson(newest);
-    else print(stagingView(newest, { width }));
+    else print([...stagingView(newest, { width }), ...(report === undefined ? [] : [`Wrote ${report}`])]);
     return;
   }
   if (json) printJson({ deployment: name, target: records.name, rehearsals: found });
   else print(stagingsView(found, { deployment: name, target: records.name, now: Date.now(), width }));
+}
+
+async function writeReport(file: string, rehearsal: StagingRecord): Promise<void> {
+  const { renderStaging } = await import('../../../model/report/render-staging.js');
+  await writeFile(resolve(file), renderStaging({ generatedAt: new Date().toISOString(), rehearsal }).blocks());
 }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadDeployment } from '../../../integrations/deployment-files.js';
 import { StagingRecords } from '../../../integrations/staging-records.js';
@@ -65,8 +65,9 @@ export class Rehearsals {
   async left(): Promise<string[]> {
     const found = [this.directory, join(this.stage.deployments, 'orders-staging.yaml')].filter((it) => existsSync(it));
     for (const pid of (await readdir('/proc')).filter((it) => /^\d+$/.test(it))) {
-      const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-      if (command.includes(this.directory)) found.push(command.replaceAll('\0', ' '));
+      // Of a folder that is gone it is the path that it had.
+      const folder = await readlink(`/proc/${pid}/cwd`).catch(() => '');
+      if (folder.startsWith(`${this.directory}/`)) found.push(folder);
     }
     return found;
   }

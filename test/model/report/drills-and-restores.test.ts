@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { drillVerdict } from '../../../model/report/drill-verdict.js';
 import { renderDrill } from '../../../model/report/render-drill.js';
 import { renderReport } from '../../../model/report/render-report.js';
+import { renderStaging } from '../../../model/report/render-staging.js';
 import { restoreVerdict } from '../../../model/report/restore-verdict.js';
 import { durationTicks, trendChart, type TrendPoint } from '../../../model/report/trend.js';
 import { timeScale } from '../../../model/report/time-scale.js';
@@ -17,6 +18,7 @@ import { contrastProblems } from './contrast.js';
 import { hostile } from './hostile.js';
 import { sampleDrill, sampleDrills } from './sample-drill.js';
 import { sampleRestore } from './sample-restore.js';
+import { failedStaging, sampleStagingReport } from './sample-staging.js';
 
 const part = { shards: ['shard-2'], ofShards: 3, share: 1 / 3 };
 
@@ -127,6 +129,8 @@ describe('in a browser', () => {
       return renderDrill({ generatedAt: drill.endedAt, drill, drills: [drill] }).text;
     },
     'a failed drill, with hostile text': () => renderDrill(poisoned).text,
+    rehearsal: () => renderStaging(sampleStagingReport()).text,
+    'a failed rehearsal, with hostile text': () => renderStaging(failedStaging(hostile)).text,
     restored: () => renderReport(sampleRestore('completed')),
     'restored with differences': () => renderReport(sampleRestore('differs')),
     loading: () => renderReport(sampleRestore('loading')).replace('content="5"', 'content="600"'),

@@ -26,6 +26,7 @@ import type {
 
 const OLD = '5.0.6';
 const NEW = '8.0.6';
+const ROLES = '{ engineering: [ana, abe], operations: [ben, bea], product: [cleo] }';
 const newest: Readonly<Record<string, string>> = { '7.0': '7.0.15', '7.2': '7.2.4', '8.0': NEW };
 
 interface FakeNode {
@@ -38,6 +39,8 @@ export interface FakeOptions {
   shards?: number;
   /** Lines below `policy:`, without indent. */
   policy?: string;
+  /** In YAML. */
+  roles?: string;
   /** In YAML. */
   hooks?: string;
   checks?: string;
@@ -92,7 +95,7 @@ export class FakeDeployment implements Activities {
 
   constructor(
     name: string,
-    { shards = 1, policy = '', hooks = '[]', checks = '[]', searchable = true }: FakeOptions = {},
+    { shards = 1, policy = '', roles = ROLES, hooks = '[]', checks = '[]', searchable = true }: FakeOptions = {},
   ) {
     this.#searchable = searchable;
     this.deployment = parseDeployment(
@@ -105,7 +108,7 @@ hooks: ${hooks}
 checks: ${checks}
 policy:
   verify: all${['soak', 'canarySoak'].map((name) => (new RegExp(`^${name}:`, 'm').test(policy) ? '' : `\n  ${name}: 0s`)).join('')}
-  roles: { engineering: [ana, abe], operations: [ben, bea], product: [cleo] }
+  roles: ${roles}
 ${policy.replace(/^(?=.)/gm, '  ')}`,
       `${name}.yaml`,
     );

@@ -2,17 +2,19 @@ import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { FailureInterceptor } from '../../../activities/failure.js';
-import { operationId, TASK_QUEUE, type WorkflowType } from '../../../model/names.js';
+import { copyName, operationId, stagingWorkflowId, TASK_QUEUE, type WorkflowType } from '../../../model/names.js';
 import type { Activities } from '../../../model/work.js';
 import { startTemporal, type TemporalOptions, type TemporalServer } from '../../../scripts/setup/temporal.js';
 import { Operation } from '../../../scripts/sandbox/operation.js';
 import { CoverageOfWorkflows } from './coverage.js';
 import { FakeDeployment, type FakeOptions } from './fake-deployment.js';
+import { FakeRehearsal } from './fake-rehearsal.js';
 import '../../quiet-runtime.js';
 
 /** A real Temporal server and worker with the real workflows; only the activities are fake. */
 export class FakeStage implements AsyncDisposable {
   readonly #deployments = new Map<string, FakeDeployment>();
+  readonly #rehearsals = new Map<string, FakeRehearsal>();
   #running: Promise<void> | undefined;
   #worker: Worker | undefined;
   readonly coverage = new CoverageOfWorkflows();
@@ -55,10 +57,24 @@ export class FakeStage implements AsyncDisposable {
     return fake;
   }
 
+  /** What its upgrades are rehearsed on, as well. @param staging of its deployment file */
+  deployWithCopy(
+    name: string,
+    staging: object = {},
+    options: FakeOptions = {},
+  ): { fake: FakeDeployment; copy: FakeDeployment; rehearsal: FakeRehearsal } {
+    const fake = this.deploy(name, options);
+    const policy = 'fallback: standby\napprovals: { finalize: { roles: [staging], selfApproval: true } }';
+    const copy = this.deploy(copyName(name), { policy, roles: '{ staging: [staging] }' });
+    const rehearsal = new FakeRehearsal(fake, copy, staging);
+    this.#rehearsals.set(name, rehearsal);
+    return { fake, copy, rehearsal };
+  }
+
   async start(deployment: string, input: object = {}, type: WorkflowType = 'upgrade'): Promise<Operation> {
     const { workflow } = this.client;
     const { workflowId, firstExecutionRunId } = await workflow.start(type, {
-      workflowId: operationId(deployment),
+      workflowId: type === 'staging' ? stagingWorkflowId(deployment) : operationId(deployment),
       taskQueue: TASK_QUEUE,
       args: [{ deployment, ...(type === 'fallback' ? {} : { to: '8.0' }), startedBy: 'olu', ...input }],
     });
@@ -84,9 +100,12 @@ export class FakeStage implements AsyncDisposable {
 
   #activities(): Activities {
     const any = new FakeDeployment('any');
-    const names = Object.keys(any).filter((name) => typeof Reflect.get(any, name) === 'function');
+    const actsOf = (it: object): string[] =>
+      Object.keys(it).filter((name) => typeof Reflect.get(it, name) === 'function');
+    const names = [...actsOf(any), ...actsOf(new FakeRehearsal(any, any, {}))];
     const dispatch = (name: string) => (input: { deployment: string }) => {
-      const fake = this.#deployments.get(input.deployment);
+      const fakes = [this.#deployments.get(input.deployment), this.#rehearsals.get(input.deployment)];
+      const fake = fakes.find((it) => it && Reflect.has(it, name));
       const act = (fake && Reflect.get(fake, name)) as ((input: unknown) => unknown) | undefined;
       if (!act) throw new Error(`no fake ${name} of ${input.deployment}`);
       return act(input);
