@@ -25,7 +25,12 @@ export async function emptyServer(
   const home = await scratchHome(tmpdir());
   const password = open ? undefined : randomBytes(16).toString('hex');
   const endpoint = { host: '127.0.0.1', port: await freePort(), ...(password === undefined ? {} : { password }) };
-  const lines = [`port ${endpoint.port}`, 'bind 127.0.0.1', 'save ""', ...(password ? [`requirepass ${password}`] : [])];
+  const lines = [
+    `port ${endpoint.port}`,
+    'bind 127.0.0.1',
+    'save ""',
+    ...(password ? [`requirepass ${password}`] : []),
+  ];
   const server = await ScratchProcess.start({ program, home, lines });
   const dispose = async (): Promise<void> => {
     await server.end();

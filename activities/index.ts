@@ -43,7 +43,13 @@ export { FailureInterceptor } from './failure.js';
 /** Everything that workflows can ask for, built with its dependencies so that tests can hand in others. */
 export function createActivities(
   dependencies: Dependencies,
-): Activities & ArchiveActivities & AssessmentActivities & BackupActivities & DrillActivities & RestoreActivities & StagingActivities {
+): Activities &
+  ArchiveActivities &
+  AssessmentActivities &
+  BackupActivities &
+  DrillActivities &
+  RestoreActivities &
+  StagingActivities {
   return {
     ...assessActivities(dependencies),
     ...nodeActivities(dependencies),
