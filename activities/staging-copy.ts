@@ -51,7 +51,11 @@ export function copyDataActivities(dependencies: Dependencies): Pick<StagingActi
       heartbeating(async (progress) => {
         const { snapshot, target } = await open(input);
         const onProgress = (keys: number): void => progress({ shard: input.shard, keys });
-        return { shard: input.shard, ...(await compareWithTarget({ ...target, snapshot: snapshot(), onProgress })) };
+        const { shard, expiryToleranceMs } = input;
+        return {
+          shard,
+          ...(await compareWithTarget({ ...target, snapshot: snapshot(), expiryToleranceMs, onProgress })),
+        };
       }),
   };
 }

@@ -70,12 +70,12 @@ export function stagingActivities(
         await mustHaveRoom(context, live, input.slots);
         const { backup, startedAt, shards } = manifest;
         const meant = shards.filter(({ slots }) => overlap(slots, input.slots) > 0);
-        const { roles, approvals, people } = deployment.policy;
+        const { roles, approvals, people, ttlTolerance } = deployment.policy;
         return {
           ...{ backup, takenAt: startedAt, release, to, via, searchable: dependencies.searchable },
           shards: meant.map(({ shard, keys }) => ({ shard, keys })),
           checks: [...checksOf(deployment.checks, 'staging'), ...deployment.staging.checks].map(({ name }) => name),
-          ...{ staging: deployment.staging, policy: { roles, approvals, people } },
+          ...{ staging: deployment.staging, policy: { roles, approvals, people, ttlTolerance } },
         };
       }),
 

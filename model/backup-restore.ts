@@ -234,6 +234,8 @@ export interface ComparedShard {
   missing: number;
   /** Expired since. */
   expired: number;
+  /** Of those that are the same, the largest distance of an expiry from the backup's, ms: not above what was allowed. */
+  expiryOffMs?: number;
   examples: string[];
 }
 

@@ -20,7 +20,7 @@ export interface StagingBeginning {
   staging: StagingPolicy;
   /** Names of what is run against the copy. */
   checks: string[];
-  policy: Pick<Policy, 'roles' | 'approvals' | 'people'>;
+  policy: Pick<Policy, 'roles' | 'approvals' | 'people' | 'ttlTolerance'>;
   searchable: boolean;
 }
 
@@ -54,8 +54,8 @@ export interface StagingActivities {
   /** What the copy's deployment file says of soaks: the first upgrade of a rehearsal has none. */
   configureCopy(input: Order & { soak: boolean }): Promise<void>;
   fillCopy(input: Order & CopyOf & { shard: string }): Promise<RestoredShard>;
-  /** Every key of the backup against what the copy has. */
-  compareCopy(input: Order & CopyOf & { shard: string }): Promise<ComparedShard>;
+  /** Every key of the backup against what the copy has. @param input.expiryToleranceMs by how much an expiry may be off */
+  compareCopy(input: Order & CopyOf & { shard: string; expiryToleranceMs: number }): Promise<ComparedShard>;
   /** Each shard saved, and loaded by a server that is thrown away; keys that expire; replicas that have all. */
   tryCopy(input: Order): Promise<StagingStep[]>;
   checkCopy(input: Order & { check: string }): Promise<StagingStep>;

@@ -13,6 +13,8 @@ import type { UpgradeResult } from './upgrade.js';
 
 /** Each holds some megabytes on their way. */
 const SHARDS_AT_ONCE = 4;
+/** Of release: there, back, and there again. */
+const CHANGES = 3;
 
 type About = StagingBeginning & { of: CopyOf; startedBy: string };
 type Tried = Pick<StagingStep, 'result' | 'found'>;
@@ -57,7 +59,7 @@ export class Rehearsal {
     const { release, to } = this.about;
     const [old, fresh]: [BenchmarkRound[], BenchmarkRound[]] = [[], []];
     await this.#make();
-    await this.#content('content');
+    await this.#content('content', 0);
     await this.#checks(release);
     old.push(...(await this.#benchmark(`on ${release}`)));
     const first = await this.#begin();
@@ -73,7 +75,7 @@ export class Rehearsal {
     await this.#trials();
     await this.#checks(to);
     await this.#finish(second);
-    await this.#content('content, after all of it');
+    await this.#content('content, after all of it', CHANGES);
     this.#judge(old, fresh);
   }
 
@@ -102,26 +104,39 @@ export class Rehearsal {
     });
   }
 
-  /** Every key of the backup, whatever the copy has been through since. */
-  #content(name: string): Promise<void> {
+  /**
+   * Every key of the backup, whatever the copy has been through since.
+   *
+   * @param changes of release: each is verified to move no expiry by more than `policy.ttlTolerance`
+   */
+  #content(name: string, changes: number): Promise<void> {
     const { all, about } = this;
+    const expiryToleranceMs = changes * about.policy.ttlTolerance;
     all.phase('validating', 'every key of the backup against the copy');
     return this.#step(name, async () => {
       const bad: string[] = [];
       let compared = 0;
+      let offMs = 0;
       await inParallel(about.shards, SHARDS_AT_ONCE, async ({ shard }) => {
         const it = await acts.compareCopy.executeWithOptions({ summary: `compare ${shard}` }, [
-          { ...all.order, ...about.of, shard },
+          { ...all.order, ...about.of, shard, expiryToleranceMs },
         ]);
         compared += it.compared;
+        offMs = Math.max(offMs, it.expiryOffMs ?? 0);
         if (it.different + it.missing > 0)
           bad.push(
             `${shard}: ${it.different} keys differ and ${it.missing} are missing (${it.examples.slice(0, 3).join(', ')})`,
           );
       });
-      return bad.length > 0
-        ? { result: 'failed', found: bad.join('; ') }
-        : { result: 'passed', found: `${compared.toLocaleString('en')} keys compared with the backup, 0 different` };
+      if (bad.length > 0) return { result: 'failed', found: bad.join('; ') };
+      const off =
+        offMs === 0
+          ? ''
+          : `; expiries are off by ${formatDuration(offMs)} at the most, of ${formatDuration(expiryToleranceMs)} that ${changes} changes of release may cost`;
+      return {
+        result: 'passed',
+        found: `${compared.toLocaleString('en')} keys compared with the backup, 0 different${off}`,
+      };
     });
   }
 

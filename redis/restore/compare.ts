@@ -10,6 +10,8 @@ import { ComparedNode } from '../verify/compared-node.js';
 export interface CompareInput extends Pick<SnapshotInput, 'snapshot' | 'selects' | 'onProgress' | 'signal'> {
   endpoint: Endpoint;
   seeds: readonly string[];
+  /** By how much an expiry may be off, ms (default 0). */
+  expiryToleranceMs?: number;
 }
 
 /**
@@ -20,6 +22,7 @@ export interface CompareInput extends Pick<SnapshotInput, 'snapshot' | 'selects'
 export async function compareWithTarget({
   endpoint,
   seeds,
+  expiryToleranceMs = 0,
   ...input
 }: CompareInput): Promise<Omit<ComparedShard, 'shard'>> {
   const { shards } = await readTopology(endpoint, seeds);
@@ -27,7 +30,7 @@ export async function compareWithTarget({
   const nodes: ComparedNode[] = [];
   try {
     for (const { primary, slots } of shards) {
-      const node = await ComparedNode.open(at(endpoint, primary.address), { signal: input.signal });
+      const node = await ComparedNode.open(at(endpoint, primary.address), { expiryToleranceMs, signal: input.signal });
       nodes.push(node);
       for (const [from, to] of slots) bySlot.fill(node, from, to + 1);
     }

@@ -19,10 +19,17 @@ export class ComparedNode implements Disposable {
 
   private constructor(private readonly asked: Asked) {}
 
-  /** @throws RolloutError Unreachable, Unauthorized, NodeHung */
+  /**
+   * @param options.expiryToleranceMs by how much an expiry may be off, ms (default 0)
+   * @throws RolloutError Unreachable, Unauthorized, NodeHung
+   */
   static async open(
     endpoint: Endpoint,
-    { database = 0, signal }: { database?: number; signal?: AbortSignal | undefined } = {},
+    {
+      database = 0,
+      expiryToleranceMs = 0,
+      signal,
+    }: { database?: number; expiryToleranceMs?: number; signal?: AbortSignal | undefined } = {},
   ): Promise<ComparedNode> {
     // What all releases before 7.2 refuse is a courtesy.
     const options = { readonly: false, noTouch: true, timeoutMs: SILENCE_MS, ...(signal ? { signal } : {}) };
@@ -35,7 +42,7 @@ export class ComparedNode implements Disposable {
       const time = timeOf(side, await pipe.ask('TIME'));
       const name = (question: string): Buffer => Buffer.from(endpoint.commands?.[question] ?? question);
       const words = Object.fromEntries(questions.map((it) => [it, name(it)])) as unknown as Words;
-      return new ComparedNode({ pipe, side, exact, aheadMs: time - Date.now(), words });
+      return new ComparedNode({ pipe, side, exact, aheadMs: time - Date.now(), expiryToleranceMs, words });
     } catch (error) {
       pipe[Symbol.dispose]();
       throw error;

@@ -1,5 +1,6 @@
 import type { KeyType, Dialect } from '../rdb/layout.js';
 import type { ComparedShard } from '../../model/backup-restore.js';
+import { formatDuration } from '../../model/duration.js';
 import { RolloutError } from '../../model/failures.js';
 import { dumpOf, readDump, versionOfType } from '../rdb/dump.js';
 import { ErrorReply, type Reply } from '../resp.js';
@@ -38,6 +39,8 @@ export interface Asked {
   exact: boolean;
   /** By how much its clock is ahead of ours, ms. */
   aheadMs: number;
+  /** By how much an expiry may be off, ms. */
+  expiryToleranceMs: number;
   /** The names of the commands, as the server has them. */
   words: Words;
 }
@@ -78,10 +81,13 @@ export async function compareBatch(asked: Asked, batch: readonly Wanted[], found
     if (value === undefined) continue;
     found.compared++;
     const same = !refused && ('digest' in value ? await sameInParts(pipe, key, value) : sameValue(value, reply));
-    if (same && (expiry === undefined || sameExpiry(expiresAt, Number(expiry), during))) found.same++;
-    else {
+    const off = expiry === undefined ? 0 : expiryOff(expiresAt, Number(expiry), during);
+    if (same && Math.abs(off) <= asked.expiryToleranceMs) {
+      found.same++;
+      if (off !== 0) found.expiryOffMs = Math.max(found.expiryOffMs ?? 0, Math.abs(off));
+    } else {
       found.different++;
-      note(found, key, same ? 'has another expiry' : 'has another value');
+      note(found, key, same ? offText(off) : 'has another value');
     }
   }
 }
@@ -142,13 +148,22 @@ function digestOf(dump: Buffer): string | undefined {
 }
 
 /**
+ * By how much later it expires than it should, ms; infinite where it never does, or never should.
+ *
  * @param found ms from some moment between these two of the node's clock, or, both being 0, Unix ms; below 0 without an expiry
  */
-function sameExpiry(wanted: number | undefined, found: number, [from = 0, to = 0]: readonly number[]): boolean {
-  if (wanted === undefined || found < 0) return wanted === undefined && found === -1;
-  if (to === 0) return found === wanted;
-  return from + found - ROUNDED_MS <= wanted && wanted <= to + found + ROUNDED_MS;
+function expiryOff(wanted: number | undefined, found: number, [from = 0, to = 0]: readonly number[]): number {
+  if (wanted === undefined || found < 0)
+    return wanted === undefined && found === -1 ? 0 : wanted === undefined ? -Infinity : Infinity;
+  if (to === 0) return found - wanted;
+  const [least, most] = [from + found - ROUNDED_MS - wanted, to + found + ROUNDED_MS - wanted];
+  return Math.round(least > 0 ? least : Math.min(most, 0));
 }
+
+const offText = (ms: number): string =>
+  Number.isFinite(ms)
+    ? `expires ${formatDuration(Math.abs(ms))} ${ms > 0 ? 'later' : 'sooner'} than it should`
+    : `${ms > 0 ? 'expires never' : 'expires'}, as it should not`;
 
 function refusal(address: string, message: string): RolloutError {
   if (message.startsWith('NOPERM'))

@@ -57,7 +57,7 @@ test.each(['5.0.6', '8.0.6'])(
     expect(differing).toMatchObject({ missing: 1, different: 4, others: 1 });
     expect(differing.examples.sort()).toEqual([
       '1 keys that are not in the snapshot',
-      'hash:small has another expiry',
+      'hash:small expires, as it should not',
       'list:large has another value',
       'stream:groups has another value',
       'string:int is not there',

@@ -34,12 +34,12 @@ export class FakeRehearsal implements StagingActivities {
   }
 
   beginStaging = (): Promise<StagingBeginning> => {
-    const { roles, approvals, people } = this.origin.deployment.policy;
+    const { roles, approvals, people, ttlTolerance } = this.origin.deployment.policy;
     const staging = stagingPolicy.parse(this.staging);
     return this.#do('beginStaging', {
       ...{ backup: 'b1', takenAt: '2026-11-30T00:00:00.000Z', release: OLD, to: NEW, via: [], searchable: true },
       ...{ shards: [{ shard: 'shard-1', keys: 10 }], checks: ['cart'] },
-      ...{ staging, policy: { roles, approvals, people } },
+      ...{ staging, policy: { roles, approvals, people, ttlTolerance } },
     });
   };
   makeCopy = (): Promise<{ nodes: number; seeds: string[] }> =>
@@ -49,9 +49,11 @@ export class FakeRehearsal implements StagingActivities {
     this.#do(`fillCopy ${shard}`, {
       ...{ shard, selected: 10, written: 10, kept: 0, expired: 0, refused: 0, lacking: {}, bytes: 100, tookMs: 1 },
     });
-  compareCopy = ({ shard }: { shard: string }) =>
+  compareCopy = ({ shard, expiryToleranceMs }: { shard: string; expiryToleranceMs: number }) =>
     this.#do(`compareCopy ${shard}`, {
       ...{ shard, keys: 10, compared: 10, same: 10, different: 0, missing: 0, expired: 0, examples: [] },
+      // As far off as it may be, where it may.
+      ...(expiryToleranceMs > 0 ? { expiryOffMs: expiryToleranceMs } : {}),
     });
   tryCopy = (): Promise<StagingStep[]> =>
     this.#do('tryCopy', [{ name: 'expiry', result: 'passed', tookMs: 1, found: 'gone' }]);
