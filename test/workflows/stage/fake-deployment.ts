@@ -123,9 +123,10 @@ ${policy.replace(/^(?=.)/gm, '  ')}`,
     return this;
   }
 
-  /** Somebody starts the old release at a node again. */
-  turnBack(address: string): void {
-    this.#node(address).release = OLD;
+  /** Somebody starts the old release at a node again, or at each. */
+  turnBack(address?: string): void {
+    const nodes = address === undefined ? this.#shards.flat() : [this.#node(address)];
+    for (const node of nodes) node.release = OLD;
   }
 
   /** Somebody adds a replica of the old release to a shard. */

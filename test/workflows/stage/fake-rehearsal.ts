@@ -42,8 +42,10 @@ export class FakeRehearsal implements StagingActivities {
       ...{ staging, policy: { roles, approvals, people, ttlTolerance } },
     });
   };
-  makeCopy = (): Promise<{ nodes: number; seeds: string[] }> =>
-    this.#do('makeCopy', { nodes: 2, seeds: ['10.0.1.0:6379'] });
+  makeCopy = (): Promise<{ nodes: number; seeds: string[] }> => {
+    this.copy.turnBack();
+    return this.#do('makeCopy', { nodes: 2, seeds: ['10.0.1.0:6379'] });
+  };
   configureCopy = ({ soak }: { soak: boolean }): Promise<void> => this.#do(`configureCopy ${soak}`, undefined);
   fillCopy = ({ shard }: { shard: string }) =>
     this.#do(`fillCopy ${shard}`, {
