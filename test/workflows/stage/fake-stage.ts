@@ -39,6 +39,8 @@ export class FakeStage implements AsyncDisposable {
         taskQueue: TASK_QUEUE,
         workflowBundle: await coverage.bundle(),
         activities: stage.#activities(),
+        // By a heartbeat an activity hears that it is cancelled.
+        maxHeartbeatThrottleInterval: '100 ms',
         interceptors: { activity: [() => ({ inbound: new FailureInterceptor() })] },
       }),
     );
