@@ -126,7 +126,8 @@ export async function writeCopyFile(
   const { name, staging } = deployment;
   await expectOurs(name, deployments);
   const { policy = {}, platform } = parse(await readFileWhole(name, deployments)) as DeploymentFile;
-  const { gates: { prometheus: _ours, ...gates } = {}, ...own } = policy;
+  const { gates = {}, ...own } = policy;
+  const ours = Object.fromEntries(Object.entries(gates).filter(([name]) => name !== 'prometheus'));
   const kept = Object.entries(own).filter(([field]) => !productionsOwn.has(field));
   const directory = directoryOf(deployment);
   const file: DeploymentFile = {
@@ -134,7 +135,7 @@ export async function writeCopyFile(
     credentials: { password: `file:${join(directory, PASSWORD)}` },
     backup: { directory: join(directory, 'backups') },
     policy: {
-      ...{ ...Object.fromEntries(kept), gates, fallback: 'standby' },
+      ...{ ...Object.fromEntries(kept), gates: ours, fallback: 'standby' },
       ...(soak ? { soak: `${staging.soak}ms` } : { soak: '0s', canarySoak: '0s' }),
       roles: { [STAGING_ROLE]: [STAGING_ROLE] },
       approvals: { finalize: { roles: [STAGING_ROLE], expires: '3650d', selfApproval: true } },

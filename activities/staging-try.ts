@@ -88,7 +88,8 @@ async function survivesItsSnapshot(
 }
 
 /** A key that expires is gone on its primary and on each replica. */
-async function expires({ endpoint, connect, signal }: Context, shards: readonly ShardView[]): Promise<Tried> {
+async function expires(context: Context, shards: readonly ShardView[]): Promise<Tried> {
+  const { endpoint, signal } = context;
   let longest = 0;
   for (const { name, slots, primary, replicas } of shards) {
     const [tag = ''] = tagsFor(slots, 1);
@@ -96,7 +97,7 @@ async function expires({ endpoint, connect, signal }: Context, shards: readonly 
     const nodes = [primary, ...replicas];
     const open: NodeConnection[] = [];
     try {
-      for (const { address } of nodes) open.push(await connect(address));
+      for (const { address } of nodes) open.push(await context.connect(address));
       for (const node of open.slice(1)) await node.call('READONLY');
       await open[0]?.call('SET', key, 'x', 'PX', EXPIRES_MS);
       const begun = performance.now();

@@ -9,6 +9,7 @@ import { parseInfo } from '../../redis/info.js';
 import { Operation } from '../../scripts/sandbox/operation.js';
 import { Sandbox } from '../../scripts/sandbox/cluster.js';
 import type { Stage } from '../../scripts/sandbox/stage.js';
+import { thorough } from '../thorough.js';
 import { openBackupStage } from './stage/backups.js';
 import { Dataset } from './stage/dataset.js';
 import { Rehearsals } from './stage/rehearsals.js';
@@ -32,7 +33,7 @@ const changes = (cluster: Sandbox): Promise<unknown[]> =>
   );
 
 test('upgraded, taken back, upgraded again, measured, checked and signed off; production is only read, and may begin then', async () => {
-  await using cluster = await Sandbox.cluster({ release: '5.0' });
+  await using cluster = await Sandbox.cluster({ release: '5.0', primaries: thorough ? 3 : 1 });
   await Dataset.write(cluster, 400);
   const application = createServer((request, response) => response.end(`works with ${request.url ?? ''}`));
   application.listen(0, '127.0.0.1');
@@ -82,7 +83,7 @@ test('upgraded, taken back, upgraded again, measured, checked and signed off; pr
     'content, after all of it: passed',
     'targets: passed',
   ]);
-  expect(record).toMatchObject({ decision: 'go', from: '5.0.6', shards: 3, startedBy: 'ana' });
+  expect(record).toMatchObject({ decision: 'go', from: '5.0.6', shards: cluster.nodes.length / 2, startedBy: 'ana' });
   expect(record.keys).toBeGreaterThan(300);
   expect(record.benchmarks.find(({ measure }) => measure === 'memory')?.verdict).toBe('met');
   for (const measure of ['latency.p99', 'latency.string-read.p50', 'throughput.get', 'cpu', 'service.hash-read'])
