@@ -10,6 +10,7 @@ export const slowest: readonly string[] = [
   'test/scripts/demo/demo.test.ts',
   'test/e2e/worker-killed/in-every-activity.test.ts',
   'test/e2e/restore.test.ts',
+  'test/e2e/staging.test.ts',
   'test/e2e/fallback.test.ts',
   'test/e2e/backup.test.ts',
   'test/e2e/happy-path.test.ts',
