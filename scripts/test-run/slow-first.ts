@@ -17,7 +17,6 @@ export const slowest: readonly string[] = [
   'test/workflows/fallback-restore.test.ts',
   'test/e2e/validation.test.ts',
   'test/e2e/audit.test.ts',
-  'test/e2e/hooks.test.ts',
   'test/workers/approvals-slack.test.ts',
   'test/workers/approvals-webhooks.test.ts',
   'test/redis/handover/handover.test.ts',

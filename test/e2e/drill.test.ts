@@ -15,6 +15,7 @@ import { Sandbox, until } from '../../scripts/sandbox/cluster.js';
 import type { Stage } from '../../scripts/sandbox/stage.js';
 import { encryption, openBackupStage } from './stage/backups.js';
 import { Dataset } from './stage/dataset.js';
+import { thoroughly, usually } from '../thorough.js';
 
 let stage: Stage;
 beforeEach(async () => {
@@ -62,7 +63,7 @@ const changes = async (cluster: Sandbox): Promise<unknown[]> =>
     }),
   );
 
-test.each(['5.0', '8.0'])(
+test.each(usually(1, ['5.0', '8.0']))(
   '%s: a backup is restored, compared, checked, and put to failures; the deployment hears nothing of it',
   async (release) => {
     await using cluster = await Sandbox.cluster({ release });
@@ -138,7 +139,7 @@ test('a damaged object, a check that fails and an objective that is missed each 
   expect(await records.newest(10)).toEqual([second, first]);
 });
 
-test('a worker that dies in the middle takes its cluster with it, and the next one holds the drill', async () => {
+thoroughly('a worker that dies in the middle takes its cluster with it, and the next one holds the drill', async () => {
   await using cluster = await Sandbox.cluster({ release: '8.0' });
   await Dataset.write(cluster, 100);
   await deploy(cluster, { failures: false, checks: [{ name: 'slow', command: ['sleep', '3'] }] });

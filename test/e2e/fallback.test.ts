@@ -39,15 +39,16 @@ interface Pair {
 }
 
 const pairs: Pair[] = [
-  { from: '5.0.6', to: '8.0.2', handover: 'safe', primaries: 3 },
+  // There, back and there again of 5.0.6 and 8.0.6 is in staging.test.ts.
   { from: '7.2.4', to: 'valkey-9.1.2', handover: 'fast', primaries: 1, settle: '1s', asUser: true },
+  { from: '5.0.6', to: '8.0.2', handover: 'safe', primaries: 3 },
   { from: '8.0.6', to: '8.2.3', handover: 'fast', primaries: 1, settle: '1s', asUser: true },
   { from: '7.0.15', to: '8.0.6', handover: 'fast', primaries: 1, settle: '1s' },
   { from: '6.2.14', to: '8.2.3', handover: 'safe', primaries: 1, settle: '1s' },
   { from: '5.0.6', to: '7.0.15', handover: 'safe', primaries: 1, settle: '1s' },
 ];
 
-test.each(usually(2, pairs))(
+test.each(usually(1, pairs))(
   '$from → $to, and all the way back',
   async ({ from, to, handover, primaries, settle, asUser }) => {
     const acl = ['user default on nopass ~* &* +@all', `${documentedUser(password)} ${documentedForStandby}`];

@@ -16,15 +16,15 @@ afterAll(() => stage[Symbol.asyncDispose]());
 
 /** Every pair of releases once, and between them every way to hand over, one and two replicas, with and without AOF. */
 const pairs = [
-  { from: '5.0.6', to: '8.0', reached: '8.0.6', mode: 'safe', replicasEach: 1, aof: 'no', parallelShards: 1 },
   { from: '6.2', to: '8.2', reached: '8.2.3', mode: 'fast', replicasEach: 1, aof: 'yes', parallelShards: 1 },
+  { from: '5.0.6', to: '8.0', reached: '8.0.6', mode: 'safe', replicasEach: 1, aof: 'no', parallelShards: 1 },
   { from: '5.0.6', to: '7.0', reached: '7.0.15', mode: 'safe', replicasEach: 2, aof: 'yes', parallelShards: 3 },
   { from: '7.0', to: '7.4', reached: '7.4.1', mode: 'fast', replicasEach: 2, aof: 'no', parallelShards: 3 },
   { from: '7.2', to: 'valkey-9.1', reached: 'valkey-9.1.2', mode: 'safe', replicasEach: 1, aof: 'yes', parallelShards: 2 },
   { from: '8.0', to: '8.2', reached: '8.2.3', mode: 'fast', replicasEach: 1, aof: 'no', parallelShards: 3 },
 ] as const; // prettier-ignore
 
-test.each(usually(2, pairs))(
+test.each(usually(1, pairs))(
   '$from → $to, handover $mode, replicas $replicasEach, AOF $aof, shards at once $parallelShards',
   async ({ from, to, reached, mode, replicasEach, aof, parallelShards }) => {
     await using cluster = await Sandbox.cluster({ release: from, replicasEach, configuration: [`appendonly ${aof}`] });

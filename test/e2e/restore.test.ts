@@ -17,7 +17,7 @@ import type { Ended } from '../../workflows/run.js';
 import { rollout as runCli, rolloutOnTerminal } from '../scripts/rollout/stage/cli.js';
 import { encryption, failureOf, inBucket, openBackupStage } from './stage/backups.js';
 import { Dataset } from './stage/dataset.js';
-import { thorough } from '../thorough.js';
+import { thoroughly } from '../thorough.js';
 
 let s3: S3Server;
 let stage: Stage;
@@ -208,41 +208,45 @@ test('a cluster of two shards and one of four, an older release, a pattern and a
   }
 }, 480_000);
 
-test('a worker that dies in the middle, while it is watched; no upgrade begins beside it', async () => {
-  await using cluster = await Sandbox.cluster({ release: '7.0' });
-  const dataset = await Dataset.write(cluster, 200);
-  for (let i = 0; i < 3; i++) {
-    const tag = ['{a}', '{b}', '{c}'][i] ?? '';
-    for (let n = 0; n < 4000; n += 1000)
-      await put(cluster, tag, 'MSET', ...Array.from({ length: 1000 }, (_, k) => [`${tag}${n + k}`, 'v']).flat());
-  }
-  await stage.deploy('orders', cluster, { backup: bucket() });
-  await takeBackup('orders');
-  await flush(cluster);
-  stage.keepWorker();
-  await stage.faults.draw(
-    ...(['beginRestore', 'forecastShard', 'loadShard', 'compareShard'] as const).flatMap((activity) =>
-      (thorough ? (['before', 'after'] as const) : (['after'] as const)).map((when) => ({
-        activity,
-        when,
-        kind: 'kill' as const,
-      })),
-    ),
-  );
-  const running = await begin({ deployment: 'orders', rate: 3000 });
-  await until('a part of it is written', async () => (await keysOf(cluster)).length > 2000, 240_000);
-  process.kill(stage.workerPid, 'SIGKILL');
-  const refused: unknown = await stage.start('orders', '8.0').catch((error: unknown) => error);
-  expect(String(refused)).toMatch(/already started/i);
-  const done = (await running.result()) as Done;
+thoroughly(
+  'a worker that dies in the middle, while it is watched; no upgrade begins beside it',
+  async () => {
+    await using cluster = await Sandbox.cluster({ release: '7.0' });
+    const dataset = await Dataset.write(cluster, 200);
+    for (let i = 0; i < 3; i++) {
+      const tag = ['{a}', '{b}', '{c}'][i] ?? '';
+      for (let n = 0; n < 4000; n += 1000)
+        await put(cluster, tag, 'MSET', ...Array.from({ length: 1000 }, (_, k) => [`${tag}${n + k}`, 'v']).flat());
+    }
+    await stage.deploy('orders', cluster, { backup: bucket() });
+    await takeBackup('orders');
+    await flush(cluster);
+    stage.keepWorker();
+    await stage.faults.draw(
+      ...(['beginRestore', 'forecastShard', 'loadShard', 'compareShard'] as const).flatMap((activity) =>
+        (['before', 'after'] as const).map((when) => ({
+          activity,
+          when,
+          kind: 'kill' as const,
+        })),
+      ),
+    );
+    const running = await begin({ deployment: 'orders', rate: 3000 });
+    await until('a part of it is written', async () => (await keysOf(cluster)).length > 2000, 240_000);
+    process.kill(stage.workerPid, 'SIGKILL');
+    const refused: unknown = await stage.start('orders', '8.0').catch((error: unknown) => error);
+    expect(String(refused)).toMatch(/already started/i);
+    const done = (await running.result()) as Done;
 
-  expect(done).toMatchObject({ result: 'completed', liveWriters: false });
-  expect(await stage.faults.unfired()).toEqual([]);
-  expect(await keysOf(cluster)).toHaveLength(12_200);
-  await dataset.expectSame(1500);
-  const status = await stage.client.workflow.getHandle(operationId('orders')).query<OperationStatus>('status');
-  expect(status).toMatchObject({ phase: 'completed', restoring: { doing: 'comparing', keys: 12_200, done: 12_200 } });
-}, 960_000);
+    expect(done).toMatchObject({ result: 'completed', liveWriters: false });
+    expect(await stage.faults.unfired()).toEqual([]);
+    expect(await keysOf(cluster)).toHaveLength(12_200);
+    await dataset.expectSame(1500);
+    const status = await stage.client.workflow.getHandle(operationId('orders')).query<OperationStatus>('status');
+    expect(status).toMatchObject({ phase: 'completed', restoring: { doing: 'comparing', keys: 12_200, done: 12_200 } });
+  },
+  960_000,
+);
 
 test('a wrong key, and an object that was changed: nothing is loaded; a target without room is told before', async () => {
   await using cluster = await Sandbox.cluster({ release: '8.0', replicasEach: 0 });

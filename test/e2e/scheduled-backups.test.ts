@@ -21,6 +21,7 @@ import { alignSchedules } from '../../workers/schedules.js';
 import type { ScheduledBackupResult } from '../../workflows/scheduled-backup.js';
 import { inBucket, openBackupStage } from './stage/backups.js';
 import { Dataset } from './stage/dataset.js';
+import { thoroughly } from '../thorough.js';
 
 const DAY = 86_400_000;
 
@@ -84,78 +85,84 @@ test('a schedule takes one, has it proven, and prunes what is not kept any longe
   });
 }, 960_000);
 
-test('two prunes at once, a worker that dies before and after each act, and a prune that is run again', async () => {
-  await using cluster = await Sandbox.cluster({ release: '7.0', primaries: 1 });
-  await Dataset.write(cluster, 20);
-  await stage.deploy('old', cluster, {
-    backup: toBucket({ retention: { hourly: 0, daily: 2, weekly: 0, monthly: 0 } }),
-  });
-  const real = (await stage.client.workflow.execute('backup', {
-    ...{ workflowId: backupWorkflowId('old'), taskQueue: TASK_QUEUE, args: [{ deployment: 'old' }] },
-  })) as BackupManifest;
-  const store = await storeOf('old');
-  const target = await backupTarget((await loadDeployment('old', stage.deployments)).backup);
+thoroughly(
+  'two prunes at once, a worker that dies before and after each act, and a prune that is run again',
+  async () => {
+    await using cluster = await Sandbox.cluster({ release: '7.0', primaries: 1 });
+    await Dataset.write(cluster, 20);
+    await stage.deploy('old', cluster, {
+      backup: toBucket({ retention: { hourly: 0, daily: 2, weekly: 0, monthly: 0 } }),
+    });
+    const real = (await stage.client.workflow.execute('backup', {
+      ...{ workflowId: backupWorkflowId('old'), taskQueue: TASK_QUEUE, args: [{ deployment: 'old' }] },
+    })) as BackupManifest;
+    const store = await storeOf('old');
+    const target = await backupTarget((await loadDeployment('old', stage.deployments)).backup);
 
-  /** As it would lie there if it had been taken so long ago. */
-  async function aged(days: number, tier?: BackupTier): Promise<string> {
-    const startedAt = new Date(Date.now() - days * DAY).toISOString();
-    const backup = backupId(startedAt, `${String(days).padStart(4, '0')}ffff`);
-    const [shard] = real.shards;
-    if (!shard) throw new Error('there is no shard');
-    const object = shardObject('old', backup, 'shard-1');
-    await target.put(object, target.get(shard.object));
-    const about = { ...real, backup, startedAt, endedAt: startedAt, shards: [{ ...shard, object }] };
-    await store.putManifest(tier === undefined ? about : { ...about, tier });
-    return backup;
-  }
-  const [dailies, asked] = [
-    [await aged(40, 'daily'), await aged(41, 'daily'), await aged(42, 'daily')],
-    await aged(31),
-  ];
-  const young = await aged(29);
-  const [left, uploading, fresh] = [32, 33, 0].map((days) =>
-    backupId(new Date(Date.now() - days * DAY).toISOString(), '0badcafe'),
-  ) as [string, string, string];
-  const ago = new Date(Date.now() - 2 * DAY);
-  for (const backup of [left, fresh]) await target.put(shardObject('old', backup, 'shard-1'), bytes());
-  await utimes(s3.file(shardObject('old', left, 'shard-1')), ago, ago);
-  for (const backup of [uploading, fresh]) await upload(shardObject('old', backup, 'shard-1'));
-  const parts = (await s3.files()).filter((file) => file.includes('.sgwtmp'));
-  for (const file of parts)
-    if (await isOf(file, uploading)) for (const at of [file, dirname(file)]) await utimes(at, ago, ago);
+    /** As it would lie there if it had been taken so long ago. */
+    async function aged(days: number, tier?: BackupTier): Promise<string> {
+      const startedAt = new Date(Date.now() - days * DAY).toISOString();
+      const backup = backupId(startedAt, `${String(days).padStart(4, '0')}ffff`);
+      const [shard] = real.shards;
+      if (!shard) throw new Error('there is no shard');
+      const object = shardObject('old', backup, 'shard-1');
+      await target.put(object, target.get(shard.object));
+      const about = { ...real, backup, startedAt, endedAt: startedAt, shards: [{ ...shard, object }] };
+      await store.putManifest(tier === undefined ? about : { ...about, tier });
+      return backup;
+    }
+    const [dailies, asked] = [
+      [await aged(40, 'daily'), await aged(41, 'daily'), await aged(42, 'daily')],
+      await aged(31),
+    ];
+    const young = await aged(29);
+    const [left, uploading, fresh] = [32, 33, 0].map((days) =>
+      backupId(new Date(Date.now() - days * DAY).toISOString(), '0badcafe'),
+    ) as [string, string, string];
+    const ago = new Date(Date.now() - 2 * DAY);
+    for (const backup of [left, fresh]) await target.put(shardObject('old', backup, 'shard-1'), bytes());
+    await utimes(s3.file(shardObject('old', left, 'shard-1')), ago, ago);
+    for (const backup of [uploading, fresh]) await upload(shardObject('old', backup, 'shard-1'));
+    const parts = (await s3.files()).filter((file) => file.includes('.sgwtmp'));
+    for (const file of parts)
+      if (await isOf(file, uploading)) for (const at of [file, dirname(file)]) await utimes(at, ago, ago);
 
-  const kills = ['planPrune', 'removeBackup', 'removeLeftover'].flatMap((activity) =>
-    (['before', 'after'] as const).map((when) => ({ activity, when, kind: 'kill' }) as WorkerFault),
-  );
-  await stage.faults.draw(...kills);
-  stage.keepWorker();
-  const prune = (workflowId: string): Promise<PruneResult> =>
-    stage.client.workflow.execute('pruneBackups', {
-      ...{ workflowId, taskQueue: TASK_QUEUE, args: [{ deployment: 'old', startedBy: 'ana' }] },
-    }) as Promise<PruneResult>;
-  const both = await Promise.all([prune(pruneBackupsWorkflowId('old')), prune('redis/old/another-prune')]);
+    const kills = ['planPrune', 'removeBackup', 'removeLeftover'].flatMap((activity) =>
+      (['before', 'after'] as const).map((when) => ({ activity, when, kind: 'kill' }) as WorkerFault),
+    );
+    await stage.faults.draw(...kills);
+    stage.keepWorker();
+    const prune = (workflowId: string): Promise<PruneResult> =>
+      stage.client.workflow.execute('pruneBackups', {
+        ...{ workflowId, taskQueue: TASK_QUEUE, args: [{ deployment: 'old', startedBy: 'ana' }] },
+      }) as Promise<PruneResult>;
+    const both = await Promise.all([prune(pruneBackupsWorkflowId('old')), prune('redis/old/another-prune')]);
 
-  expect(await stage.faults.unfired()).toEqual([]);
-  const stay = [real.backup, young, dailies[0], dailies[1]];
-  expect(await store.ids()).toEqual(stay);
-  const gone = [dailies[2], asked];
-  for (const { backups } of both)
-    for (const { backup, state } of backups) expect([gone.includes(backup), state]).toEqual([true, 'removed']);
-  expect(new Set(both.flatMap(({ backups }) => backups.map(({ backup }) => backup)))).toEqual(new Set(gone));
-  expect((await target.list('old/')).filter((it) => gone.some((backup) => it.includes(backup ?? '')))).toEqual([]);
-  // What may still be worked at is left; what nobody can be working at is gone.
-  // A worker that died while it removed something for one prune may have done so for the other: that word stays for a day.
-  const others = (await target.list('old/')).filter((it) => !it.startsWith(removalsFolder('old')));
-  expect(others.filter((it) => !stay.some((backup) => it.includes(backup ?? '')))).toEqual([
-    shardObject('old', fresh, 'shard-1'),
-  ]);
-  expect((await target.unfinished('old/')).map(({ object }) => object)).toEqual([shardObject('old', fresh, 'shard-1')]);
-  expect(await prune(pruneBackupsWorkflowId('old'))).toMatchObject({ stay: 4, backups: [], leftovers: [] });
+    expect(await stage.faults.unfired()).toEqual([]);
+    const stay = [real.backup, young, dailies[0], dailies[1]];
+    expect(await store.ids()).toEqual(stay);
+    const gone = [dailies[2], asked];
+    for (const { backups } of both)
+      for (const { backup, state } of backups) expect([gone.includes(backup), state]).toEqual([true, 'removed']);
+    expect(new Set(both.flatMap(({ backups }) => backups.map(({ backup }) => backup)))).toEqual(new Set(gone));
+    expect((await target.list('old/')).filter((it) => gone.some((backup) => it.includes(backup ?? '')))).toEqual([]);
+    // What may still be worked at is left; what nobody can be working at is gone.
+    // A worker that died while it removed something for one prune may have done so for the other: that word stays for a day.
+    const others = (await target.list('old/')).filter((it) => !it.startsWith(removalsFolder('old')));
+    expect(others.filter((it) => !stay.some((backup) => it.includes(backup ?? '')))).toEqual([
+      shardObject('old', fresh, 'shard-1'),
+    ]);
+    expect((await target.unfinished('old/')).map(({ object }) => object)).toEqual([
+      shardObject('old', fresh, 'shard-1'),
+    ]);
+    expect(await prune(pruneBackupsWorkflowId('old'))).toMatchObject({ stay: 4, backups: [], leftovers: [] });
 
-  // A half that was removed is no backup: its manifest goes first.
-  await target.remove(manifestObject('old', young));
-  expect(await store.ids()).not.toContain(young);
-}, 960_000);
+    // A half that was removed is no backup: its manifest goes first.
+    await target.remove(manifestObject('old', young));
+    expect(await store.ids()).not.toContain(young);
+  },
+  960_000,
+);
 
 // eslint-disable-next-line @typescript-eslint/require-await -- a stream of one piece
 async function* bytes(): AsyncGenerator<Buffer, void, void> {

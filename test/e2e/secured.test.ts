@@ -8,6 +8,7 @@ import { Dataset } from './stage/dataset.js';
 import { expectCompleted, expectSecret, expectUnnoticed, readReport } from './stage/evidence.js';
 import { expectWhole, readNodes } from './stage/nodes.js';
 import { Stage } from '../../scripts/sandbox/stage.js';
+import { thoroughly } from '../thorough.js';
 
 // A cluster that lets nobody in without a secret comes out as it went in, and the secret stays where it was.
 const password = 'swordfish-of-the-cluster';
@@ -24,42 +25,46 @@ beforeAll(async () => {
 });
 afterAll(() => stage[Symbol.asyncDispose]());
 
-test('5.0.6 with a password, an append-only file and renamed commands', async () => {
-  const commands = { CONFIG: hidden };
-  await using cluster = await Sandbox.cluster({
-    release: '5.0.6',
-    endpoint: { password, commands },
-    configuration: [
-      `requirepass ${password}`,
-      `masterauth ${password}`,
-      'appendonly yes',
-      `rename-command CONFIG ${hidden}`,
-      'rename-command FLUSHALL ""',
-      'maxmemory 300mb',
-      'save 900 1',
-    ],
-  });
-  const dataset = await Dataset.write(cluster, 400);
-  const before = await readNodes(cluster);
-  await stage.deploy('locked', cluster, {
-    credentials: { password: 'env:CLUSTER_PASSWORD' },
-    commands: { CONFIG: 'env:CONFIG_NAME' },
-  });
+thoroughly(
+  '5.0.6 with a password, an append-only file and renamed commands',
+  async () => {
+    const commands = { CONFIG: hidden };
+    await using cluster = await Sandbox.cluster({
+      release: '5.0.6',
+      endpoint: { password, commands },
+      configuration: [
+        `requirepass ${password}`,
+        `masterauth ${password}`,
+        'appendonly yes',
+        `rename-command CONFIG ${hidden}`,
+        'rename-command FLUSHALL ""',
+        'maxmemory 300mb',
+        'save 900 1',
+      ],
+    });
+    const dataset = await Dataset.write(cluster, 400);
+    const before = await readNodes(cluster);
+    await stage.deploy('locked', cluster, {
+      credentials: { password: 'env:CLUSTER_PASSWORD' },
+      commands: { CONFIG: 'env:CONFIG_NAME' },
+    });
 
-  const operation = await stage.start('locked', '8.0');
-  const outcome = await operation.result();
+    const operation = await stage.start('locked', '8.0');
+    const outcome = await operation.result();
 
-  expectCompleted(outcome);
-  await expectWhole(cluster, { release: '8.0.6', before });
-  await dataset.expectSame(10_000);
-  const report = await readReport(outcome);
-  expectUnnoticed(report);
-  await expectSecret(stage, operation, [password, hidden]);
-  for (const node of cluster.nodes) {
-    await using connection = await cluster.connect(node);
-    await expect(connection.call('FLUSHALL')).rejects.toThrow(/unknown command/);
-  }
-}, 600_000);
+    expectCompleted(outcome);
+    await expectWhole(cluster, { release: '8.0.6', before });
+    await dataset.expectSame(10_000);
+    const report = await readReport(outcome);
+    expectUnnoticed(report);
+    await expectSecret(stage, operation, [password, hidden]);
+    for (const node of cluster.nodes) {
+      await using connection = await cluster.connect(node);
+      await expect(connection.call('FLUSHALL')).rejects.toThrow(/unknown command/);
+    }
+  },
+  600_000,
+);
 
 test('7.0 over TLS, with ACL users and an append-only file', async () => {
   const [key, cert] = [join(stage.root, 'node.key'), join(stage.root, 'node.crt')];

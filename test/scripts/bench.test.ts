@@ -10,6 +10,7 @@ import type { Row } from '../../scripts/bench/handover/rows.js';
 import { longestGap, ratiosOf, rowsOf, type Sample } from '../../scripts/bench/handover/rows.js';
 import { breakdown } from '../../scripts/bench/upgrade/breakdown.js';
 import { watchCores } from '../../scripts/bench/upgrade/cores.js';
+import { thoroughly } from '../thorough.js';
 
 const project = join(import.meta.dirname, '..', '..');
 
@@ -30,29 +31,33 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-test('the handover is measured with clients of both libraries, ours beside the one by hand, and nothing is lost', async () => {
-  const file = join(folder, 'handover.json');
-  const small = ['--pairs', '6.2:8.2', '--methods', 'safe,runbook', '--clients', 'ioredis,node-redis'];
-  const { code, stdout, stderr } = await bench(
-    ...['handover', '--runs', '1', '--rate', '100', '--quiet', '300', ...small, '--json', '--summary', file],
-  );
-  expect({ code, end: code === 0 ? '' : stderr.slice(-2000) }).toEqual({ code: 0, end: '' });
-  const summary = JSON.parse(await readFile(file, 'utf8')) as { rows: Row[]; ratios: object[] };
-  expect(JSON.parse(stdout)).toEqual(summary);
-  const [from, to] = ['6.2', '8.2'];
-  expect(summary.rows).toMatchObject([
-    { method: 'safe', client: 'ioredis', from, to, runs: 1, lost: 0 },
-    { method: 'safe', client: 'node-redis', from, to, runs: 1, lost: 0 },
-    { method: 'runbook', client: 'ioredis', from, to, runs: 1, lost: 0 },
-    { method: 'runbook', client: 'node-redis', from, to, runs: 1, lost: 0 },
-  ]);
-  for (const { acknowledged, writeGapMs } of summary.rows) {
-    expect(acknowledged).toBeGreaterThan(0);
-    expect(writeGapMs.min).toBeGreaterThan(0);
-    expect(writeGapMs.max).toBeGreaterThanOrEqual(writeGapMs.median);
-  }
-  expect(summary.ratios).toHaveLength(2);
-}, 600_000);
+thoroughly(
+  'the handover is measured with clients of both libraries, ours beside the one by hand, and nothing is lost',
+  async () => {
+    const file = join(folder, 'handover.json');
+    const small = ['--pairs', '6.2:8.2', '--methods', 'safe,runbook', '--clients', 'ioredis,node-redis'];
+    const { code, stdout, stderr } = await bench(
+      ...['handover', '--runs', '1', '--rate', '100', '--quiet', '300', ...small, '--json', '--summary', file],
+    );
+    expect({ code, end: code === 0 ? '' : stderr.slice(-2000) }).toEqual({ code: 0, end: '' });
+    const summary = JSON.parse(await readFile(file, 'utf8')) as { rows: Row[]; ratios: object[] };
+    expect(JSON.parse(stdout)).toEqual(summary);
+    const [from, to] = ['6.2', '8.2'];
+    expect(summary.rows).toMatchObject([
+      { method: 'safe', client: 'ioredis', from, to, runs: 1, lost: 0 },
+      { method: 'safe', client: 'node-redis', from, to, runs: 1, lost: 0 },
+      { method: 'runbook', client: 'ioredis', from, to, runs: 1, lost: 0 },
+      { method: 'runbook', client: 'node-redis', from, to, runs: 1, lost: 0 },
+    ]);
+    for (const { acknowledged, writeGapMs } of summary.rows) {
+      expect(acknowledged).toBeGreaterThan(0);
+      expect(writeGapMs.min).toBeGreaterThan(0);
+      expect(writeGapMs.max).toBeGreaterThanOrEqual(writeGapMs.median);
+    }
+    expect(summary.ratios).toHaveLength(2);
+  },
+  600_000,
+);
 
 test('a backup is measured beside the pipe by hand, and both put the same snapshot away', async () => {
   const { code, stdout, stderr } = await bench('backup', '--sizes', '0.005', '--runs', '1', '--json');

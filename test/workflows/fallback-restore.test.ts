@@ -7,6 +7,7 @@ import { until } from '../../scripts/sandbox/cluster.js';
 import type { Operation } from '../../scripts/sandbox/operation.js';
 import type { FakeDeployment } from './stage/fake-deployment.js';
 import { FakeStage } from './stage/fake-stage.js';
+import { usually } from '../thorough.js';
 
 const stage = await FakeStage.open();
 const held: (() => void)[] = [];
@@ -178,7 +179,12 @@ const steps = [
   ...['assessFallback', 'lookBack shard-1', 'checkGates shard-1', 'restoreShard shard-1', 'removeStandby shard-1'],
 ];
 
-test.concurrent.each(steps.map((step, i) => [step, i] as const))(
+test.concurrent.each(
+  usually(
+    2,
+    steps.map((step, i) => [step, i] as const),
+  ),
+)(
   'terminated during %s, it is started again and goes on',
   async (step, i) => {
     const name = `again-${i}`;

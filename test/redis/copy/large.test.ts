@@ -8,6 +8,7 @@ import { Pipe } from '../../../redis/verify/pipe.js';
 import { Sandbox } from '../../../scripts/sandbox/cluster.js';
 import { send } from '../verify/pair.js';
 import { applyTo, differences, type Place, sameStreams } from './copied.js';
+import { thoroughly } from '../../thorough.js';
 
 const commands = (count: number, each: (i: number) => Command): Command[] =>
   Array.from({ length: count }, (_, i) => each(i));
@@ -26,7 +27,7 @@ const largeValues: Command[] = [
   ...commands(500, (i) => ['XDEL', 'stream:50k', `${i * 30 + 1}-0`]),
 ];
 
-test('a string of 100 MB, a hash of a million fields, a stream with much pending', async () => {
+thoroughly('a string of 100 MB, a hash of a million fields, a stream with much pending', async () => {
   await using a = await Sandbox.servers(1, { release: '8.2.3' });
   await using b = await Sandbox.servers(1, { release: '5.0.6' });
   await using node = await a.connect(undefined, { timeoutMs: 60_000 });

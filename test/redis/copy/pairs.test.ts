@@ -8,6 +8,7 @@ import { Sandbox } from '../../../scripts/sandbox/cluster.js';
 import { fieldsExpire, oddValues } from '../rdb/odd-values.js';
 import { send } from '../verify/pair.js';
 import { applyTo, differences, type Place, sameStreams } from './copied.js';
+import { usually } from '../../thorough.js';
 
 const pairs = [
   ['8.2.3', '5.0.6'],
@@ -21,7 +22,7 @@ const pairs = [
   ['valkey-9.1.2', 'valkey-8.1.1'],
 ] as const;
 
-test.each(pairs)('%s to %s: a snapshot, and each key by itself', async (from, to) => {
+test.each(usually(4, pairs))('%s to %s: a snapshot, and each key by itself', async (from, to) => {
   await using a = await Sandbox.servers(1, { release: from });
   await using b = await Sandbox.servers(1, { release: to });
   await using node = await a.connect(undefined, { timeoutMs: 60_000 });

@@ -6,6 +6,7 @@ import { send } from '../verify/pair.js';
 import { EXPIRY_MARGIN_MS } from '../../../redis/standby/point.js';
 import { differences, Follower } from './followed.js';
 import { TwoServers } from './two-servers.js';
+import { thoroughly } from '../../thorough.js';
 
 test.each([
   ['8.0.6', '5.0.6'],
@@ -197,39 +198,43 @@ test('the standby is killed and started again from its file: what came after is 
   expect(await differences(pair.a.endpoint(), pair.b.endpoint())).toEqual([]);
 });
 
-test('a value of 100 MB, a hash of a million fields, a stream with much pending, commands of very many arguments, binary keys', async () => {
-  await using pair = await TwoServers.start('8.0.6', '5.0.6');
-  pair.follower.start();
-  const many = (count: number, each: (i: number) => string): string[] =>
-    Array.from({ length: count }, (_, i) => each(i));
-  await pair.primary.call('SET', 'large', Buffer.alloc(100 << 20, 'x'));
-  await pair.primary.call('SETRANGE', 'large', 5, 'changed');
-  for (let at = 0; at < 1_000_000; at += 10_000)
-    await pair.primary.call('HSET', 'hash', ...many(10_000, (i) => `field ${at + i}`).flatMap((it) => [it, it]));
-  for (let at = 0; at < 20_000; at += 1000)
-    await send(
-      pair.a.endpoint(),
-      many(1000, (i) => String(at + i + 1)).map((id) => ['XADD', 'stream', `${id}-1`, 'n', id] as const),
-    );
-  await send(pair.a.endpoint(), [
-    ['XGROUP', 'CREATE', 'stream', 'group', '0'],
-    ...many(3, (i) => `consumer ${i}`).map(
-      (it) => ['XREADGROUP', 'GROUP', 'group', it, 'COUNT', 5000, 'STREAMS', 'stream', '>'] as const,
-    ),
-    ['XACK', 'stream', 'group', ...many(1000, (i) => `${3 * i + 1}-1`)],
-    ['XCLAIM', 'stream', 'group', 'consumer 2', 0, ...many(500, (i) => `${3 * i + 2}-1`)],
-    ['XDEL', 'stream', ...many(500, (i) => `${7 * i + 3}-1`)],
-  ]);
-  await pair.primary.call('RPUSH', 'list', ...many(30_000, String));
-  await pair.primary.call('DEL', ...many(20_000, (i) => `none ${i}`), 'list');
-  await pair.primary.call('RPUSH', 'list', ...many(20_001, String));
-  await pair.primary.call('ZADD', 'scores', 'NX', ...many(20_000, String).flatMap((it) => [it, `m${it}`]));
-  const binary = Buffer.from([0, 13, 10, 0xff, 0xfe, 0x80, 0, 0x7b, 0x7d]);
-  await pair.primary.call('SET', binary, binary);
-  await pair.primary.call('SET', Buffer.alloc(0), 'empty');
-  await pair.follower.drained(110_000);
-  expect(await differences(pair.a.endpoint(), pair.b.endpoint())).toEqual([]);
-}, 480_000);
+thoroughly(
+  'a value of 100 MB, a hash of a million fields, a stream with much pending, commands of very many arguments, binary keys',
+  async () => {
+    await using pair = await TwoServers.start('8.0.6', '5.0.6');
+    pair.follower.start();
+    const many = (count: number, each: (i: number) => string): string[] =>
+      Array.from({ length: count }, (_, i) => each(i));
+    await pair.primary.call('SET', 'large', Buffer.alloc(100 << 20, 'x'));
+    await pair.primary.call('SETRANGE', 'large', 5, 'changed');
+    for (let at = 0; at < 1_000_000; at += 10_000)
+      await pair.primary.call('HSET', 'hash', ...many(10_000, (i) => `field ${at + i}`).flatMap((it) => [it, it]));
+    for (let at = 0; at < 20_000; at += 1000)
+      await send(
+        pair.a.endpoint(),
+        many(1000, (i) => String(at + i + 1)).map((id) => ['XADD', 'stream', `${id}-1`, 'n', id] as const),
+      );
+    await send(pair.a.endpoint(), [
+      ['XGROUP', 'CREATE', 'stream', 'group', '0'],
+      ...many(3, (i) => `consumer ${i}`).map(
+        (it) => ['XREADGROUP', 'GROUP', 'group', it, 'COUNT', 5000, 'STREAMS', 'stream', '>'] as const,
+      ),
+      ['XACK', 'stream', 'group', ...many(1000, (i) => `${3 * i + 1}-1`)],
+      ['XCLAIM', 'stream', 'group', 'consumer 2', 0, ...many(500, (i) => `${3 * i + 2}-1`)],
+      ['XDEL', 'stream', ...many(500, (i) => `${7 * i + 3}-1`)],
+    ]);
+    await pair.primary.call('RPUSH', 'list', ...many(30_000, String));
+    await pair.primary.call('DEL', ...many(20_000, (i) => `none ${i}`), 'list');
+    await pair.primary.call('RPUSH', 'list', ...many(20_001, String));
+    await pair.primary.call('ZADD', 'scores', 'NX', ...many(20_000, String).flatMap((it) => [it, `m${it}`]));
+    const binary = Buffer.from([0, 13, 10, 0xff, 0xfe, 0x80, 0, 0x7b, 0x7d]);
+    await pair.primary.call('SET', binary, binary);
+    await pair.primary.call('SET', Buffer.alloc(0), 'empty');
+    await pair.follower.drained(110_000);
+    expect(await differences(pair.a.endpoint(), pair.b.endpoint())).toEqual([]);
+  },
+  480_000,
+);
 
 test('the backlog no longer reaches back: everything is copied anew, what the standby can’t hold is named, and it goes on', async () => {
   await using pair = await TwoServers.start('8.0.6', '5.0.6', ['repl-backlog-size 16kb']);

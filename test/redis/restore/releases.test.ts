@@ -22,7 +22,7 @@ const pairs = [
   ['8.0.6', 'valkey-9.1.2'],
 ] as const;
 
-test.each(usually(3, pairs))(
+test.each(usually(2, pairs))(
   '%s to %s',
   async (from, to) => {
     await using server = await Sandbox.servers(1, { release: from });

@@ -7,32 +7,33 @@ import { Captured } from './captured.js';
 import { contentOf, differences } from './content.js';
 import { isNamed, readForms, run } from './read-forms.js';
 import { applyTo } from './standby.js';
+import { usually } from '../../thorough.js';
 
 const forms = await readForms();
 const databases = [0, 1, 2, 3];
 
 export const pairs: [string, string][] = [
   ['8.2.3', '5.0.6'],
+  ['valkey-9.1.2', '7.2.4'],
+  ['7.4.1', '7.2.4'],
+  ['8.0.6', '7.0.15'],
+  ['7.2.4', '6.2.14'],
+  ['6.2.14', '5.0.6'],
   ['8.2.3', '6.2.14'],
   ['8.2.3', '7.0.15'],
   ['8.2.3', '7.4.1'],
   ['8.2.3', '8.0.6'],
   ['8.0.6', '5.0.6'],
   ['8.0.6', '6.0.16'],
-  ['8.0.6', '7.0.15'],
-  ['7.4.1', '7.2.4'],
-  ['7.2.4', '6.2.14'],
   ['7.0.15', '5.0.6'],
   ['7.0.15', '6.0.16'],
   ['6.2.14', '6.0.16'],
-  ['6.2.14', '5.0.6'],
-  ['valkey-9.1.2', '7.2.4'],
   ['valkey-9.1.2', 'valkey-8.1.1'],
   ['valkey-8.1.1', '7.2.4'],
   ['valkey-8.1.1', '5.0.6'],
 ];
 
-test.each(pairs)('%s → %s: each form has the same effect', async (source, target) => {
+test.each(usually(6, pairs))('%s → %s: each form has the same effect', async (source, target) => {
   const mine = forms.filter((form) => knowsSince(source, form.since));
   expect(mine.length).toBeGreaterThan(150);
   await using newer = await Sandbox.servers(1, { release: source });
