@@ -8,7 +8,6 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Summary } from '../../scripts/chaos/outcome.js';
 import type { Scenario } from '../../scripts/chaos/scenario.js';
 import { until } from '../../scripts/sandbox/cluster.js';
-import { thoroughly } from '../thorough.js';
 
 const project = join(import.meta.dirname, '..', '..');
 const bootstrap = join(project, 'scripts', 'bootstrap.mjs');
@@ -27,48 +26,44 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-thoroughly(
-  'an upgrade under drawn faults completes and loses nothing; Ctrl-C in the middle of the next leaves nothing behind',
-  async () => {
-    const summaryFile = join(folder, 'summary.json');
-    const temporary = join(folder, 'temporary');
-    await mkdir(temporary);
-    const child = spawn(
-      process.execPath,
-      [bootstrap, 'scripts/chaos.ts', '--seed', '57', '--runs', '2', '--small', '--summary', summaryFile],
-      // A group of its own, as a shell's job has: Ctrl-C goes to all of it, the worker included.
-      { cwd: project, detached: true, stdio: 'pipe', env: { ...process.env, TMPDIR: temporary } },
+test('an upgrade under drawn faults completes and loses nothing; Ctrl-C in the middle of the next leaves nothing behind', async () => {
+  const summaryFile = join(folder, 'summary.json');
+  const temporary = join(folder, 'temporary');
+  await mkdir(temporary);
+  const child = spawn(
+    process.execPath,
+    [bootstrap, 'scripts/chaos.ts', '--seed', '57', '--runs', '2', '--small', '--summary', summaryFile],
+    // A group of its own, as a shell's job has: Ctrl-C goes to all of it, the worker included.
+    { cwd: project, detached: true, stdio: 'pipe', env: { ...process.env, TMPDIR: temporary } },
+  );
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => (output += data.toString()));
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  try {
+    await until('the first run has ended', () => output.includes('#1 ') || child.exitCode !== null, 400_000);
+    await until(
+      'the second one has its nodes in hand',
+      async () => child.exitCode !== null || (await nodesInHand(temporary)).length > 0,
+      200_000,
     );
-    let output = '';
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => (output += data.toString()));
-    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
-    try {
-      await until('the first run has ended', () => output.includes('#1 ') || child.exitCode !== null, 400_000);
-      await until(
-        'the second one has its nodes in hand',
-        async () => child.exitCode !== null || (await nodesInHand(temporary)).length > 0,
-        200_000,
-      );
-      expect(output).toMatch(/completed in .*; [\d,]+ writes, 0 lost, 0 violations/);
-      // Six nodes, a worker, Temporal, and what started them.
-      expect((await processesOf(temporary)).length).toBeGreaterThan(8);
-    } finally {
-      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGINT');
-    }
+    expect(output).toMatch(/completed in .*; [\d,]+ writes, 0 lost, 0 violations/);
+    // Six nodes, a worker, Temporal, and what started them.
+    expect((await processesOf(temporary)).length).toBeGreaterThan(8);
+  } finally {
+    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGINT');
+  }
 
-    const code = await ended;
-    expect({ code, said: code === 130 ? '' : output.slice(-3000) }).toEqual({ code: 130, said: '' });
-    expect(output).toContain('chaos: interrupted after 1 of 2 runs; all that was started is gone');
-    const summary = JSON.parse(await readFile(summaryFile, 'utf8')) as Summary;
-    expect(summary).toEqual({ runs: 1, completed: 1, stopped: 0, lost: 0, invariantViolations: 0, failures: [] });
-    expect(await processesOf(temporary)).toEqual([]);
-    // Where ports are claimed, all of them given back.
-    const ours = (await readdir(temporary)).filter((name) => name.startsWith('redis-rollout'));
-    expect(ours).toEqual(['redis-rollout-ports']);
-    expect(await readdir(join(temporary, 'redis-rollout-ports'))).toEqual([]);
-  },
-  1_200_000,
-);
+  const code = await ended;
+  expect({ code, said: code === 130 ? '' : output.slice(-3000) }).toEqual({ code: 130, said: '' });
+  expect(output).toContain('chaos: interrupted after 1 of 2 runs; all that was started is gone');
+  const summary = JSON.parse(await readFile(summaryFile, 'utf8')) as Summary;
+  expect(summary).toEqual({ runs: 1, completed: 1, stopped: 0, lost: 0, invariantViolations: 0, failures: [] });
+  expect(await processesOf(temporary)).toEqual([]);
+  // Where ports are claimed, all of them given back.
+  const ours = (await readdir(temporary)).filter((name) => name.startsWith('redis-rollout'));
+  expect(ours).toEqual(['redis-rollout-ports']);
+  expect(await readdir(join(temporary, 'redis-rollout-ports'))).toEqual([]);
+}, 1_200_000);
 
 /** Fences that an upgrade has put beside nodes. */
 const nodesInHand = async (temporary: string): Promise<string[]> =>
