@@ -7,7 +7,7 @@ import { checksOf } from '../model/checks.js';
 import { explainRefusal } from '../model/compatibility/upgrade-path.js';
 import { RolloutError } from '../model/failures.js';
 import { copyName } from '../model/names.js';
-import { lacksSignOff } from '../model/staging.js';
+import { signOffOf } from '../model/staging.js';
 import { lacksRoom } from '../model/staging-room.js';
 import type { StagingActivities } from '../model/staging-work.js';
 import { slotCount, SLOTS, type ShardView, type SlotRange } from '../model/topology.js';
@@ -136,7 +136,9 @@ export function stagingActivities(
         const { deployment } = await contextFor(dependencies, input);
         const records = await (await StagingRecords.open(deployment)).newest(RECORDS);
         const whole = records.filter((it) => 'format' in it);
-        return lacksSignOff(whole, { deployment: deployment.name, from: input.from, to: input.to });
+        const { name, staging } = deployment;
+        const of = { deployment: name, from: input.from, to: input.to };
+        return signOffOf(whole, { ...of, validForMs: staging.validFor, now: Date.now() });
       }),
   };
 }

@@ -4,6 +4,7 @@ import type { Instant } from './operation.js';
 /** The parts of an operation that are on record with a verdict, in the order in which they come. */
 export const framePhases = [
   'assessment',
+  'staging',
   'start approval',
   'baseline',
   'backup',

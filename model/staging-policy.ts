@@ -70,6 +70,9 @@ export const stagingPolicy = z.strictObject({
       'What else of yours is run against the copy, beside those of checks: a request, or a container; before and after.',
     ),
   soak: duration('24h').describe('How long the upgraded copy is watched before people are asked.'),
+  validFor: duration('30d').describe(
+    'With policy.staging: required. How long a rehearsal that ended in go lets production begin, from its end on.',
+  ),
   approvals: z
     .record(z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'expected lower-case letters, digits and dashes'), signOff)
     .default({})

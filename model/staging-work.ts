@@ -2,7 +2,7 @@ import type { BenchmarkPolicy, BenchmarkRound } from './benchmark.js';
 import type { ComparedShard, RestoredShard } from './backup-restore.js';
 import type { Policy } from './deployment.js';
 import type { LoadShape } from './load-shape.js';
-import type { StagingRecord, StagingStep } from './staging.js';
+import type { SignOff, StagingRecord, StagingStep } from './staging.js';
 import type { StagingPolicy } from './staging-policy.js';
 import type { SlotRange } from './topology.js';
 import type { Order } from './work.js';
@@ -66,6 +66,6 @@ export interface StagingActivities {
   /** Ends its nodes, and takes their folders and its deployment file away. Done where there is none. */
   removeCopy(input: Order): Promise<void>;
   recordStaging(input: Order & { record: StagingRecord }): Promise<void>;
-  /** Why an upgrade that asks for a rehearsal may not begin; undefined where it may. */
-  readSignOff(input: Order & { from: string; to: string }): Promise<string | undefined>;
+  /** What an upgrade that asks for a rehearsal goes ahead on, or why it may not. */
+  readSignOff(input: Order & { from: string; to: string }): Promise<SignOff>;
 }

@@ -76,22 +76,44 @@ export function againstIt(steps: readonly StagingStep[]): string | undefined {
   return steps.some(({ result }) => result === 'passed') ? undefined : 'nothing was tried';
 }
 
+/** What an upgrade that asks for a rehearsal goes ahead on, or why it may not. */
+export type SignOff = { go: string } | { lacks: string };
+
 /**
- * May an upgrade begin that asks for a rehearsal? The newest one of the same two releases decides; one that goes on from a
- * stop on its way was rehearsed with the whole.
+ * May an upgrade begin that asks for a rehearsal? The newest one of the same two releases decides, for as long as it is valid; one
+ * that goes on from a stop on its way was rehearsed with the whole.
  *
  * @param records the newest first
- * @returns why not; undefined where it may
+ * @param upgrade.validForMs since the rehearsal ended
+ * @param upgrade.now Unix ms
  */
-export function lacksSignOff(
+export function signOffOf(
   records: readonly StagingRecord[],
-  { deployment, from, to }: { deployment: string; from: string; to: string },
-): string | undefined {
+  {
+    deployment,
+    from,
+    to,
+    validForMs,
+    now,
+  }: { deployment: string; from: string; to: string; validForMs: number; now: number },
+): SignOff {
   const of = records.find((it) => [it.from, ...it.via].includes(from) && it.to === to);
   const next = `rollout staging start ${deployment} --to ${to}`;
-  if (!of) return `policy.staging is required, and no rehearsal of ${from} → ${to} is on record: ${next}`;
-  if (of.decision === 'go') return undefined;
-  return `policy.staging is required, and the newest rehearsal of ${from} → ${to}, of ${of.startedAt}, ended in no-go: ${of.why}. Once that is mended: ${next}`;
+  const required = 'policy.staging is required, and';
+  if (!of) return { lacks: `${required} no rehearsal of ${from} → ${to} is on record: ${next}` };
+  const newest = `the newest rehearsal of ${from} → ${to}, of ${of.startedAt},`;
+  if (of.decision !== 'go')
+    return { lacks: `${required} ${newest} ended in no-go: ${of.why}. Once that is mended: ${next}` };
+  if (Date.parse(of.endedAt) + validForMs < now)
+    return {
+      lacks: `${required} ${newest} counts for ${formatDuration(validForMs)} (staging.validFor) from ${of.endedAt} on: ${next}`,
+    };
+  const signed = of.approvals.flatMap(({ approval, answers }) =>
+    answers.map(({ by, role }) => `${approval} by ${by} (${role})`),
+  );
+  return {
+    go: `rehearsal ${of.staging}, of ${of.startedAt}: go${signed.length === 0 ? '' : `; ${signed.join(', ')}`}`,
+  };
 }
 
 /** A line a step, as the statement of a rehearsal tells it. */

@@ -29,7 +29,8 @@ export async function upgrade(raw: unknown): Promise<Ended<UpgradeResult>> {
   return Run.of('upgrade', raw, async (run, { deployment, startedBy }) => {
     const first = await during(run, 'assessment', () => assess(run));
     const { from, to } = run.status;
-    if (first.policy.staging === 'required') await expectRehearsed(run);
+    if (first.policy.staging === 'required') await during(run, 'staging', () => expectRehearsed(run));
+    else skipped(run, 'staging', 'policy.staging is optional');
     return withEvidence(run, first.topology, async () => {
       await hop(run, first, startedBy);
       for (let last = first; last.to !== to;) {
@@ -56,10 +57,12 @@ async function finalize(run: Run): Promise<void> {
 }
 
 /** Where the policy asks for a rehearsal, nothing is begun before one of the same releases ended in go. */
-async function expectRehearsed({ order, status: { from, to } }: Run): Promise<void> {
+async function expectRehearsed(run: Run): Promise<void> {
+  const { from, to } = run.status;
   const summary = `was ${from} → ${to} rehearsed`;
-  const lacks = await acts.readSignOff.executeWithOptions({ summary }, [{ ...order, from, to }]);
-  if (lacks !== undefined) throw stopped(lacks);
+  const found = await acts.readSignOff.executeWithOptions({ summary }, [{ ...run.order, from, to }]);
+  if ('lacks' in found) throw stopped(found.lacks);
+  run.note('check', `staging: ${found.go}`);
 }
 
 /** Every shard on the release that is next, validated and soaked. */

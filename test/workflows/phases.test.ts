@@ -19,13 +19,13 @@ test('every phase has a verdict and how long it took; what the policy leaves out
   expect(await operation.result()).toMatchObject({ result: 'completed' });
   const { status } = await operation.read();
   expect(verdicts(status)).toEqual([
-    ...['assessment done', 'start approval skipped', 'baseline skipped', 'backup done', 'rolling done'],
-    ...['validation done', 'soak skipped', 'finalize approval skipped', 'finalize done'],
+    ...['assessment done', 'staging skipped', 'start approval skipped', 'baseline skipped', 'backup done'],
+    ...['rolling done', 'validation done', 'soak skipped', 'finalize approval skipped', 'finalize done'],
   ]);
   const reasons = (status.phases ?? []).flatMap(({ verdict, reason }) => (verdict === 'skipped' ? [reason] : []));
   expect(reasons).toEqual([
-    ...['policy.approvals.start is left out', 'policy.validation.measure is 0s', 'policy.soak is 0s'],
-    'policy.approvals.finalize is left out',
+    ...['policy.staging is optional', 'policy.approvals.start is left out', 'policy.validation.measure is 0s'],
+    ...['policy.soak is 0s', 'policy.approvals.finalize is left out'],
   ]);
   for (const { from, until } of status.phases ?? [])
     expect(Date.parse(until ?? '')).toBeGreaterThanOrEqual(Date.parse(from));
@@ -57,7 +57,8 @@ test('the phase that it stopped in says why, and none that did not come is claim
   await operation.failure();
   const { phases = [] } = (await operation.read()).status;
   expect(phases.map(({ phase, verdict }) => `${phase} ${verdict}`)).toEqual([
-    ...['assessment done', 'start approval skipped', 'baseline done', 'backup done', 'rolling stopped'],
+    ...['assessment done', 'staging skipped', 'start approval skipped', 'baseline done', 'backup done'],
+    'rolling stopped',
   ]);
   const last = phases.at(-1);
   expect(last?.reason).toContain('10.0.1.1:6379 did not take the slots');

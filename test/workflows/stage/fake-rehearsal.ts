@@ -3,7 +3,7 @@ import { cancellationSignal, heartbeat } from '@temporalio/activity';
 import type { BenchmarkRound } from '../../../model/benchmark.js';
 import type { RolloutError } from '../../../model/failures.js';
 import { stagingPolicy } from '../../../model/staging-policy.js';
-import { lacksSignOff, type StagingRecord, type StagingStep } from '../../../model/staging.js';
+import { signOffOf, type SignOff, type StagingRecord, type StagingStep } from '../../../model/staging.js';
 import type { StagingActivities, StagingBeginning } from '../../../model/staging-work.js';
 import type { FakeDeployment } from './fake-deployment.js';
 
@@ -88,8 +88,10 @@ export class FakeRehearsal implements StagingActivities {
     this.records.unshift(record);
     return this.#do(`recordStaging ${record.decision}`, undefined);
   };
-  readSignOff = (input: { deployment: string; from: string; to: string }): Promise<string | undefined> =>
-    this.#do('readSignOff', lacksSignOff(this.records, input));
+  readSignOff = (input: { deployment: string; from: string; to: string }): Promise<SignOff> => {
+    const { validFor } = stagingPolicy.parse(this.staging);
+    return this.#do('readSignOff', signOffOf(this.records, { ...input, validForMs: validFor, now: Date.now() }));
+  };
 
   #do<T>(act: string, result: T): Promise<T> {
     const error = this.#failures.get(act);
