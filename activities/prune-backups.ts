@@ -1,5 +1,4 @@
 import { BackupStore, knownBackup } from '../integrations/backup-store.js';
-import { BackupUses } from '../integrations/backup-uses.js';
 import { decidePrune, openPruneStores, planPrune } from '../integrations/plan-prune.js';
 import type { PruneActivities } from '../model/pruning.js';
 import { proofDue } from '../model/retention.js';
@@ -22,8 +21,9 @@ export function pruneActivities(dependencies: Dependencies): PruneActivities {
     planPrune: (input) =>
       heartbeating(async () => {
         const { deployment } = await contextFor(dependencies, input);
-        await (await BackupUses.open(deployment)).tidy(input.now);
-        return planPrune(deployment, await openPruneStores(deployment), input.now);
+        const stores = await openPruneStores(deployment);
+        for (const store of [stores.uses, stores.archive]) await store.tidy(input.now);
+        return planPrune(deployment, stores, input.now);
       }),
 
     removeBackup: (input) =>

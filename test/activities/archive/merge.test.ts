@@ -1,10 +1,12 @@
 // A write that is archived no more, or twice, once its segment was made part of a larger one; or a worker that died just then.
 import { randomBytes } from 'node:crypto';
+import { CreateMultipartUploadCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { archivedStream } from '../../../activities/archived-stream.js';
 import { mergeArchive } from '../../../activities/merge-archive.js';
 import { ArchiveStore } from '../../../integrations/archive-store.js';
 import { BackupStore } from '../../../integrations/backup-store.js';
+import { backupTarget } from '../../../integrations/backup-target.js';
 import type { SealingKeys } from '../../../integrations/sealed.js';
 import { coveredOf, lastOf, stretchesOf, type Segment } from '../../../model/archive.js';
 import type { Deployment } from '../../../model/deployment.js';
@@ -24,6 +26,7 @@ let archive: ArchiveStore;
 /** The same, past whatever is refused. */
 let aside: ArchiveStore;
 let keys: SealingKeys;
+let deployment: Deployment;
 beforeAll(async () => {
   s3 = await S3Server.start();
   between = await StoreBetween.to(s3.endpoint);
@@ -39,7 +42,7 @@ beforeEach(async () => {
   vi.stubEnv('ROLLOUT_TEST_S3_ID', s3.accessKeyId);
   vi.stubEnv('ROLLOUT_TEST_S3_SECRET', s3.secretAccessKey);
   const prefix = randomBytes(4).toString('hex');
-  const deployment = (endpoint: string) =>
+  const reaching = (endpoint: string) =>
     ({
       name: 'orders',
       backup: {
@@ -50,9 +53,10 @@ beforeEach(async () => {
         },
       },
     }) as unknown as Deployment;
-  archive = await ArchiveStore.open(deployment(between.endpoint));
-  aside = await ArchiveStore.open(deployment(s3.endpoint));
-  keys = await (await BackupStore.open(deployment(s3.endpoint))).keys();
+  archive = await ArchiveStore.open(reaching(between.endpoint));
+  deployment = reaching(s3.endpoint);
+  aside = await ArchiveStore.open(deployment);
+  keys = await (await BackupStore.open(deployment)).keys();
 });
 
 /** Of each offset another byte. */
@@ -189,6 +193,25 @@ test('one that is locked is left until it can be removed', async () => {
   expect(await merge()).toEqual({ segments: 0, into: 0, bytes: 0 });
   between.refuse = undefined;
   expect(await merge()).toEqual({ segments: 3, into: 1, bytes: 30 });
+});
+
+test('what a merge has begun whose worker died, and whose segments were pruned, is ended a day later', async () => {
+  const { object } = await write(1, 10);
+  const client = new S3Client({
+    ...{ endpoint: s3.endpoint, region: 'us-east-1', forcePathStyle: true },
+    credentials: { accessKeyId: s3.accessKeyId, secretAccessKey: s3.secretAccessKey },
+  });
+  const target = await backupTarget(deployment.backup);
+  const { prefix = '' } = deployment.backup.target as { prefix?: string };
+  for (const Key of [object, 'orders/20261129T120000Z-1a2b3c4d/shard-1.rdb.gz.sealed'])
+    await client.send(new CreateMultipartUploadCommand({ Bucket: s3.bucket, Key: `${prefix}/${Key}` }));
+  const begun = async (): Promise<number> => (await target.unfinished('orders/')).length;
+  await aside.tidy(Date.now());
+  expect(await begun()).toBe(2);
+  // A backup's is a prune's to decide on.
+  await aside.tidy(Date.now() + 26 * HOUR);
+  expect(await begun()).toBe(1);
+  expect((await aside.segments()).map((it) => it.object)).toEqual([object]);
 });
 
 test('of a real server: each moment is the same before and after', async () => {
