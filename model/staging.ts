@@ -123,11 +123,12 @@ export const stepText = ({ name, result, tookMs, found }: StagingStep): string =
 /** What people read before they sign it off. */
 export function stagingStatement(record: Omit<StagingRecord, 'decision' | 'why'>): string[] {
   const { deployment, from, to, via, backup, shards, keys, slots, steps, benchmarks } = record;
+  const judged = benchmarks.filter(({ target }) => target !== undefined);
+  const others = benchmarks.length - judged.length;
   return [
     `${deployment}: ${[from, ...via, to].join(' → ')} rehearsed on a copy of backup ${backup}: ${keys.toLocaleString('en')} keys of ${shards} shards${slots === undefined ? '' : ` (slots ${slots.join(', ')})`}.`,
     ...steps.map(stepText),
-    ...benchmarks
-      .filter(({ verdict, target }) => target !== undefined || verdict !== 'measured')
-      .map(({ says }) => says),
+    ...judged.map(({ says }) => says),
+    ...(others > 0 ? [`${others} measures more have no target: rollout staging show ${deployment}`] : []),
   ];
 }
