@@ -1,6 +1,7 @@
 import { activityInfo } from '@temporalio/activity';
 import { BackupStore } from '../integrations/backup-store.js';
 import { copyName } from '../model/names.js';
+import { maskText } from '../model/staging-policy.js';
 import type { CopyOf, StagingActivities } from '../model/staging-work.js';
 import type { Order } from '../model/work.js';
 import { compareWithTarget } from '../redis/restore/compare.js';
@@ -8,6 +9,7 @@ import { loadSnapshot } from '../redis/restore/load.js';
 import { selects } from '../redis/restore/selection.js';
 import { contextFor, heartbeating, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
+import { maskOf } from './staging-site.js';
 
 /** Of the copy, for an order of the deployment that it is a copy of. */
 export const copyContext = (dependencies: Dependencies, { deployment, operation }: Order): Promise<Context> =>
@@ -21,10 +23,11 @@ export function copyDataActivities(dependencies: Dependencies): Pick<StagingActi
     const store = await BackupStore.open(origin.deployment);
     const keys = await store.keys();
     const sealed = await store.shard(input.backup, input.shard);
+    const mask = await maskOf(origin.deployment);
     const meant = selects(input.slots === undefined ? {} : { slots: input.slots });
     return {
       snapshot: () => store.getShard(input.backup, sealed, keys),
-      target: { endpoint, seeds: deployment.seeds, selects: meant, signal },
+      target: { endpoint, seeds: deployment.seeds, selects: meant, mask, signal },
       attempt: {
         ...{ shard: input.shard, epoch: token.epoch },
         missedAfterMs: activityInfo().heartbeatTimeoutMs ?? 10_000,
@@ -44,7 +47,11 @@ export function copyDataActivities(dependencies: Dependencies): Pick<StagingActi
         });
         const { selected, written, kept, expired, refused, lacking, bytes } = counts;
         const tookMs = Math.round(performance.now() - begun);
-        return { shard, selected, written, kept, expired, refused, lacking, bytes, tookMs };
+        const masked = target.mask && maskText(target.mask.parts);
+        return {
+          ...{ shard, selected, written, kept, expired, refused, lacking, bytes, tookMs },
+          ...(masked === undefined ? {} : { masked }),
+        };
       }),
 
     compareCopy: (input) =>

@@ -6,14 +6,18 @@ import { readFileWhole } from '../integrations/deployment-files.js';
 import type { Deployment, DeploymentFile } from '../model/deployment.js';
 import { RolloutError } from '../model/failures.js';
 import { copyName } from '../model/names.js';
+import type { StagingMask } from '../model/staging-policy.js';
 import type { SlotRange } from '../model/topology.js';
 import { clusterFiles } from '../redis/cluster-files.js';
+import { Mask } from '../redis/mask/mask.js';
 import { replace } from './probe.js';
 import { freeClusterPort } from './scratch-process.js';
 
 /** In the directory: which rehearsal it is of, and its nodes; written before any of them is made. */
 const COPY = 'copy.json';
 const PASSWORD = 'password';
+/** What keys and values are masked with: with it somebody could tell what a mask stands for. It goes with the copy. */
+const SECRET = 'mask';
 /** In the first line of a deployment file that we wrote. */
 const MARK = '# The copy that `rollout staging` rehearses on';
 
@@ -33,6 +37,8 @@ export interface CopySite {
   staging: string;
   release: string;
   nodes: CopyNode[];
+  /** As it was when the copy was begun: what is loaded and what is compared have to be masked alike. */
+  mask?: StagingMask;
 }
 
 export const directoryOf = ({ name, staging, backup }: Deployment): string =>
@@ -53,6 +59,7 @@ export async function drawSite(
   const directory = directoryOf(deployment);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   await writeFile(join(directory, PASSWORD), randomBytes(24).toString('hex'), { mode: 0o600 });
+  await writeFile(join(directory, SECRET), randomBytes(32), { mode: 0o600 });
   const nodes: Omit<CopyNode, 'cluster'>[] = [];
   const add = async (shard: string, slots: SlotRange[], replicaOf?: number): Promise<number> => {
     const port = await freeClusterPort(new Set(nodes.map((it) => it.port)));
@@ -65,7 +72,11 @@ export async function drawSite(
     for (let i = 0; i < deployment.staging.replicas; i++) await add(shard, slots, primary);
   }
   const files = clusterFiles(nodes, release);
-  const site = { staging, release, nodes: nodes.map((node, i) => ({ ...node, cluster: files[i] ?? '' })) };
+  const { mask } = deployment.staging;
+  const site = {
+    ...{ staging, release, nodes: nodes.map((node, i) => ({ ...node, cluster: files[i] ?? '' })) },
+    ...(mask === undefined ? {} : { mask }),
+  };
   await replace(join(directory, COPY), JSON.stringify(site));
   return site;
 }
@@ -106,6 +117,13 @@ export function configurationOf(
 
 export const passwordOf = (deployment: Deployment): Promise<string> =>
   readFile(join(directoryOf(deployment), PASSWORD), 'utf8');
+
+/** What the copy's keys and values are masked with, where they are. @throws RolloutError Stopped where there is no copy */
+export async function maskOf(deployment: Deployment): Promise<Mask | undefined> {
+  const site = await readSite(deployment);
+  if (!site) throw new RolloutError('Stopped', `there is no copy of ${deployment.name} in ${directoryOf(deployment)}`);
+  return site.mask && new Mask(await readFile(join(directoryOf(deployment), SECRET)), site.mask);
+}
 
 /** People of production don't decide on a copy of it, nor do its windows hold, and its metrics speak of other nodes. */
 const productionsOwn: ReadonlySet<string> = new Set<keyof NonNullable<DeploymentFile['policy']>>([

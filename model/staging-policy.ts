@@ -44,6 +44,37 @@ const signOff = z.strictObject({
   selfApproval: z.boolean().default(false).describe('Does the person who started the rehearsal count?'),
 });
 
+/** What a copy has in the place of production's keys and values. */
+const mask = z
+  .strictObject({
+    values: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Other bytes in the place of strings, elements, fields and names of groups: as many, numbers for numbers, the same for the same.',
+      ),
+    keys: z
+      .boolean()
+      .default(true)
+      .describe('Other names in the place of keys’: as long, in the same slot, with the same tag where there was one.'),
+    functions: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Copies function libraries as they are; nothing in them can be masked, so they are left out otherwise.',
+      ),
+    except: z
+      .array(z.string().min(1))
+      .default([])
+      .describe('Patterns of keys, as KEYS takes them, that are copied as they are with what they hold: config:*.'),
+  })
+  .refine(({ values, keys }) => values || keys, 'expected values or keys to be masked');
+export type StagingMask = z.output<typeof mask>;
+
+/** What the copy's statement says of it. */
+export const maskText = ({ values, keys, except }: StagingMask): string =>
+  `${[...(values ? ['values'] : []), ...(keys ? ['keys'] : [])].join(' and ')} masked${except.length === 0 ? '' : `, but for ${except.join(', ')}`}`;
+
 /** `staging` of the deployment file. */
 export const stagingPolicy = z.strictObject({
   directory: z
@@ -53,6 +84,9 @@ export const stagingPolicy = z.strictObject({
     .describe(
       'Where the copy’s nodes have their folders, on the worker’s machine; _staging below backup.directory by default.',
     ),
+  mask: mask
+    .optional()
+    .describe('What the copy has other keys or values in the place of production’s for; without it they are the same.'),
   replicas: z.int().min(1).max(5).default(1).describe('Replicas of each of its shards.'),
   load: loadShape
     .optional()

@@ -32,6 +32,11 @@ export interface CopyOf {
   slots?: SlotRange[];
 }
 
+export interface FilledShard extends RestoredShard {
+  /** What of it, in words; absent where it is as in the backup. */
+  masked?: string;
+}
+
 /** What is played on the copy while it is upgraded. */
 export interface LoadSeen {
   operations: number;
@@ -53,7 +58,7 @@ export interface StagingActivities {
   makeCopy(input: Order & CopyOf & { release: string }): Promise<{ nodes: number; seeds: string[] }>;
   /** What the copy's deployment file says of soaks: the first upgrade of a rehearsal has none. */
   configureCopy(input: Order & { soak: boolean }): Promise<void>;
-  fillCopy(input: Order & CopyOf & { shard: string }): Promise<RestoredShard>;
+  fillCopy(input: Order & CopyOf & { shard: string }): Promise<FilledShard>;
   /** Every key of the backup against what the copy has. @param input.expiryToleranceMs by how much an expiry may be off */
   compareCopy(input: Order & CopyOf & { shard: string; expiryToleranceMs: number }): Promise<ComparedShard>;
   /** Each shard saved, and loaded by a server that is thrown away; keys that expire; replicas that have all. */

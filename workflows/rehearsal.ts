@@ -89,6 +89,8 @@ export class Rehearsal {
       ]);
       all.untouched = false;
       let bytes = 0;
+      let masked: string | undefined;
+      const lacking = new Map<string, number>();
       await inParallel(shards, SHARDS_AT_ONCE, async ({ shard }) => {
         await all.checkpoint();
         const filled = await acts.fillCopy.executeWithOptions({ summary: `load ${shard} of ${of.backup}` }, [
@@ -96,10 +98,18 @@ export class Rehearsal {
         ]);
         this.keys += filled.written;
         bytes += filled.bytes;
+        masked = filled.masked;
+        for (const [what, { count }] of Object.entries(filled.lacking))
+          lacking.set(what, (lacking.get(what) ?? 0) + count);
       });
+      const without = [...lacking].map(([what, count]) => `${count.toLocaleString('en')} ${what}`);
       return {
         result: 'passed',
-        found: `${this.keys.toLocaleString('en')} keys (${bytes.toLocaleString('en')} bytes) on ${nodes} nodes of ${release}`,
+        found: [
+          `${this.keys.toLocaleString('en')} keys (${bytes.toLocaleString('en')} bytes) on ${nodes} nodes of ${release}`,
+          ...(masked === undefined ? [] : [masked]),
+          ...(without.length === 0 ? [] : [`without ${without.join(', ')}`]),
+        ].join('; '),
       };
     });
   }

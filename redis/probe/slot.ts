@@ -13,6 +13,19 @@ export function crc16(bytes: Buffer): number {
   return crc;
 }
 
+let undone: Uint16Array | undefined;
+
+/** The two bytes that make `wanted` of a checksum so far. There is one such pair for each. */
+export function trailing(sofar: number, wanted: number): Buffer {
+  if (!undone) {
+    undone = new Uint16Array(65_536);
+    // Two bytes behind a checksum are the same as zeros behind that and them.
+    for (let pair = 0; pair < 65_536; pair++) undone[crc16(Buffer.from([pair >> 8, pair & 0xff]))] = pair;
+  }
+  const pair = (undone[wanted] ?? 0) ^ sofar;
+  return Buffer.from([pair >> 8, pair & 0xff]);
+}
+
 /** The hash slot of a key, 0–16383: of what stands between the first `{` and the next `}`, if anything does. */
 export function keySlot(key: string): number {
   const open = key.indexOf('{');

@@ -28,6 +28,9 @@ export interface ValueLayout {
   fieldExpiry?: true;
 }
 
+/** A value that a module has written. */
+export const isModule = (code: number): boolean => code === 6 || code === 7;
+
 const milliseconds: Piece = { bytes: 8 };
 const streamId: Piece = { bytes: 16 };
 

@@ -7,7 +7,7 @@ import { readTopology } from '../topology.js';
 import { compareSnapshot, type SnapshotInput } from '../verify/against-snapshot.js';
 import { ComparedNode } from '../verify/compared-node.js';
 
-export interface CompareInput extends Pick<SnapshotInput, 'snapshot' | 'selects' | 'onProgress' | 'signal'> {
+export interface CompareInput extends Pick<SnapshotInput, 'snapshot' | 'selects' | 'mask' | 'onProgress' | 'signal'> {
   endpoint: Endpoint;
   seeds: readonly string[];
   /** By how much an expiry may be off, ms (default 0). */

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RolloutError } from '../../model/failures.js';
 import type { Endpoint } from '../connection.js';
+import type { Mask } from '../mask/mask.js';
 import { slotOf } from '../probe/slot.js';
 import type { Entry } from '../rdb/elements.js';
-import type { Dialect } from '../rdb/layout.js';
+import { type Dialect, isModule } from '../rdb/layout.js';
 import { RdbReader, type RawValue, type RdbRecord } from '../rdb/reader.js';
 import type { Ack } from './acks.js';
 import { Lease, type Attempt } from './attempt.js';
@@ -31,6 +32,8 @@ export interface LoadInput {
   selects?: (key: Buffer) => boolean;
   /** Are function libraries, too? */
   functions?: boolean;
+  /** What is written in the place of keys and values. What it can't mask is left out, and counted as refused. */
+  mask?: Mask | undefined;
   /** Keys a second at the most. */
   rate?: number;
   /** Where an earlier attempt was when replicas confirmed last. */
@@ -132,13 +135,16 @@ class Pass {
         },
         raw: {
           upTo: RAW_BYTES,
-          may: (code, format) => this.#mayRestore(code, format),
+          // As they are serialized, values can't be masked.
+          may: (code, format) =>
+            (input.mask?.parts.values !== true || isModule(code)) && this.#mayRestore(code, format),
           take: (value) => this.#raw(value),
         },
       });
       let records = 0;
       for await (const chunk of input.source.open()) {
-        for (const record of reader.read(chunk)) {
+        for (const found of reader.read(chunk)) {
+          const record = input.mask && found.kind === 'key' ? input.mask.entry(found) : found;
           // A promise for each key would cost as much as the key.
           const later = this.#put(record);
           if (later) await later;
@@ -172,7 +178,9 @@ class Pass {
   #put(record: RdbRecord): Promise<void> | undefined {
     if (record.kind === 'aux') return undefined;
     if (record.kind === 'function') {
-      if (this.input.functions === true) this.#libraries.push(Buffer.from(record.source));
+      if (this.input.functions !== true) return undefined;
+      if (this.input.mask?.parts.functions === false) noteLack(this.counts, UNMASKED_FUNCTIONS);
+      else this.#libraries.push(Buffer.from(record.source));
       return undefined;
     }
     const { part, first, last, key, expiresAt } = record;
@@ -204,9 +212,16 @@ class Pass {
     return true;
   }
 
-  #raw({ key, code, value, format, expiresAt }: RawValue): void {
+  #raw({ key: name, code, value, format, expiresAt }: RawValue): void {
+    const { mask } = this.input;
+    const key = mask?.key(name) ?? name;
     this.#named = false;
     if (this.#isOver(key, expiresAt)) return;
+    if (mask?.hides(name) === true) {
+      this.counts.refused++;
+      noteLack(this.counts, UNMASKED_VALUES, key);
+      return;
+    }
     const slot = slotOf(key);
     const [lane, writer] = this.#way(slot);
     this.counts.bytes += value.length;
@@ -421,3 +436,5 @@ class Pass {
 }
 
 const none = Buffer.alloc(0);
+const UNMASKED_VALUES = 'values of modules, which can’t be masked';
+const UNMASKED_FUNCTIONS = 'function libraries, which can’t be masked';

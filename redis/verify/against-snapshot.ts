@@ -1,5 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Endpoint } from '../connection.js';
+import type { Mask } from '../mask/mask.js';
+import type { Elements } from '../rdb/elements.js';
+import { isModule } from '../rdb/layout.js';
 import { RdbReader } from '../rdb/reader.js';
 import { ComparedNode } from './compared-node.js';
 import { foundNothing, type Found, type Wanted } from './snapshot-batch.js';
@@ -12,6 +15,8 @@ export interface SnapshotInput {
   nodeOf: (key: Buffer, database: number) => ComparedNode;
   /** Which keys are meant (default: all). */
   selects?: (key: Buffer) => boolean;
+  /** What nodes are to have in the place of keys and values; values that it can't mask are not looked for. */
+  mask?: Mask | undefined;
   /** Compares the value of one of so many keys (default: of each); that each key is there is looked at all the same. */
   every?: number;
   /** Does not ask when a key expires that expires nowhere in the snapshot (default: of each it is asked). */
@@ -24,6 +29,12 @@ export interface SnapshotInput {
 
 type Seen = Required<Omit<Wanted, 'expiry'>>;
 
+/** About, of what a DUMP of it has. */
+function sizeOf(part: Elements): number {
+  if (!('elements' in part)) return RAW_BYTES;
+  return part.elements.reduce((sum, { length }) => sum + length + 8, 0);
+}
+
 /** Larger values are read in parts on both sides. */
 const RAW_BYTES = 64 * 1024;
 
@@ -34,7 +45,7 @@ const RAW_BYTES = 64 * 1024;
  * @throws RolloutError RolesUnsettled, Unreachable, NodeHung, MissingPermission; BackupFailed and whatever the snapshot throws
  */
 export async function compareSnapshot(input: SnapshotInput): Promise<Found> {
-  const { nodes, nodeOf, selects, every = 1, onlyExpiring = false, rate, onProgress, signal } = input;
+  const { nodes, nodeOf, selects, mask, every = 1, onlyExpiring = false, rate, onProgress, signal } = input;
   const found = foundNothing();
   const begun = performance.now();
   let read = 0;
@@ -55,17 +66,28 @@ export async function compareSnapshot(input: SnapshotInput): Promise<Found> {
     ...(selects ? { keep: selects } : {}),
     raw: {
       upTo: RAW_BYTES,
-      may: () => true,
-      take: ({ database, key, expiresAt, code, value, format }) =>
-        add({ key, expiresAt, value: { code, raw: value, format } }, database, value.length),
+      may: (code) => mask?.parts.values !== true || isModule(code),
+      take: ({ database, key, expiresAt, code, value, format }) => {
+        if (mask?.hides(key) === true) return;
+        const name = mask?.key(key) ?? key;
+        add({ key: name, expiresAt, value: { code, raw: value, format } }, database, value.length);
+      },
     },
   });
   for await (const chunk of input.snapshot) {
     for (const record of reader.read(chunk)) {
       if (record.kind !== 'key') continue;
-      const { database, key, expiresAt, type, part, first, last } = record;
+      // A large one: a small one was handed over as it is.
+      if (record.type === 'module' && mask?.hides(record.key) === true) continue;
+      const { database, key, expiresAt, type, part, first, last } = mask?.entry(record) ?? record;
       if (first && last && part.type === 'string' && part.value.length <= RAW_BYTES) {
         add({ key, expiresAt, value: { text: part.value } }, database, part.value.length);
+        continue;
+      }
+      if (mask && first && last && part.type !== 'string' && part.type !== 'module') {
+        const whole = new ValueDigest('any release');
+        whole.add(part);
+        add({ key: Buffer.from(key), expiresAt, value: { whole: whole.value() } }, database, sizeOf(part));
         continue;
       }
       if (first) digest = new ValueDigest('pages');

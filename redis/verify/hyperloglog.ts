@@ -1,5 +1,5 @@
-const HEADER = 16;
-const REGISTERS = 16384;
+export const HEADER = 16;
+export const REGISTERS = 16384;
 const DENSE_BYTES = (REGISTERS * 6) / 8;
 
 /**
@@ -13,6 +13,12 @@ export function sameHyperLogLog(a: Buffer, b: Buffer): boolean {
   return left !== undefined && right !== undefined && Buffer.compare(left, right) === 0;
 }
 
+/** How its registers are kept; undefined where it is no HyperLogLog. */
+export function hyperLogLogOf(bytes: Buffer): 'dense' | 'sparse' | undefined {
+  if (!isTagged(bytes) || registers(bytes) === undefined) return undefined;
+  return bytes[4] === 0 ? 'dense' : 'sparse';
+}
+
 const isTagged = (bytes: Buffer): boolean => bytes.length >= HEADER && bytes.toString('latin1', 0, 4) === 'HYLL';
 
 function registers(bytes: Buffer): Uint8Array | undefined {
@@ -21,7 +27,7 @@ function registers(bytes: Buffer): Uint8Array | undefined {
   return bytes[4] === 1 ? sparse(body) : undefined;
 }
 
-function dense(body: Buffer): Uint8Array {
+export function dense(body: Buffer): Uint8Array {
   const out = new Uint8Array(REGISTERS);
   for (let i = 0; i < REGISTERS; i++) {
     const at = (i * 6) >> 3;

@@ -1,10 +1,11 @@
-import type { KeyType, Dialect } from '../rdb/layout.js';
+import { isModule, type KeyType, type Dialect } from '../rdb/layout.js';
 import type { ComparedShard } from '../../model/backup-restore.js';
 import { formatDuration } from '../../model/duration.js';
 import { RolloutError } from '../../model/failures.js';
 import { dumpOf, readDump, versionOfType } from '../rdb/dump.js';
 import { ErrorReply, type Reply } from '../resp.js';
 import { Batch } from '../restore/batch.js';
+import { sameHyperLogLog } from './hyperloglog.js';
 import type { Pipe } from './pipe.js';
 import { timeOf, type Side } from './side.js';
 import { digestInParts } from './value-in-parts.js';
@@ -18,11 +19,14 @@ export interface Wanted {
   /** Is it asked when it expires? */
   expiry: boolean;
   /**
-   * Of a string its bytes; of what was not decoded its bytes; of what is large a digest, of its pages, undefined where it can't
+   * Of a string its bytes; of what was not decoded its bytes; of what was, in one piece, a digest; of what is large a digest, of its pages, undefined where it can't
    * be compared. Absent where only the key's presence is looked at.
    */
   value?:
-    { text: Buffer } | { code: number; raw: Buffer; format: Dialect } | { digest: string | undefined; type: KeyType };
+    | { text: Buffer }
+    | { code: number; raw: Buffer; format: Dialect }
+    | { whole: string | undefined }
+    | { digest: string | undefined; type: KeyType };
 }
 
 /** What a comparison with a snapshot has found so far. */
@@ -54,7 +58,6 @@ const EXAMPLES = 20;
 const CLOCK_MS = 2000;
 /** What TIME and PTTL, or two roundings, are apart for, ms. */
 const ROUNDED_MS = 50;
-const MODULE_CODES = [6, 7];
 
 /** Asks a node for some keys, in one round trip but for large values, and notes what is not as it should be. */
 export async function compareBatch(asked: Asked, batch: readonly Wanted[], found: Found): Promise<void> {
@@ -132,11 +135,13 @@ async function sameInParts(
 
 function sameValue(value: Exclude<NonNullable<Wanted['value']>, { digest: unknown }>, reply: Reply): boolean {
   if (!Buffer.isBuffer(reply)) return false;
-  if ('text' in value) return value.text.equals(reply);
+  // PFCOUNT writes what it has counted into the value.
+  if ('text' in value) return value.text.equals(reply) || sameHyperLogLog(value.text, reply);
+  if ('whole' in value) return value.whole === undefined || value.whole === digestOf(reply);
   const { code, raw, format } = value;
   // Most are just as they were, and need no decoding.
   if (reply[0] === code && raw.equals(reply.subarray(1, reply.length - 10))) return true;
-  if (MODULE_CODES.includes(code)) return reply[0] === code;
+  if (isModule(code)) return reply[0] === code;
   const [a, b] = [digestOf(dumpOf(code, raw, versionOfType(code, format))), digestOf(reply)];
   return a === undefined || b === undefined || a === b;
 }
