@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { AssessmentRecords } from '../integrations/assessment-records.js';
 import { projectCapacity, type Capacity, type CapacityRecord } from '../model/assessment/capacity.js';
 import { documentOf, type AssessmentDocument } from '../model/assessment/document.js';
+import { loadOf } from '../model/assessment/load.js';
 import { patternOf } from '../model/assessment/pattern.js';
 import { renderMarkdown, renderPage } from '../model/assessment/render.js';
 import type { GivenScript, NodeSettings, TargetAnswers } from '../model/assessment/survey.js';
@@ -114,14 +115,17 @@ async function conclude(
   const target = await answersOf(context, { from, to, settings: found.settings, scripts });
   const taken = looks.filter(({ nodes }) => nodes.length > 0).map(({ nodes }) => nodes);
   const watched = looks.flatMap((it) => it.watched);
-  const history = await projected(context, recordOf(assessment, startedAt, topology, found.settings));
+  const usage = usageOf(taken, found.commands ?? measuredOf(from).commands, watched);
+  const load = loadOf({ usage, from, survey: found });
+  const record = { ...recordOf(assessment, startedAt, topology, found.settings), ...(load ? { load } : {}) };
+  const history = await projected(context, record);
   const document = documentOf({
     ...{ assessment, startedBy, startedAt, monitorMs, deployment, topology, way, capacity: history.capacity },
     endedAt: new Date().toISOString(),
     plan: planWay({ deployment, topology, facts }, way),
     evidence: {
       ...{ from, to, target, scripts },
-      usage: usageOf(taken, found.commands ?? measuredOf(from).commands, watched),
+      usage,
       survey: {
         ...found,
         watched,

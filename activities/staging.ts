@@ -1,13 +1,17 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { AssessmentRecords } from '../integrations/assessment-records.js';
 import { BackupStore, type BackupEntry } from '../integrations/backup-store.js';
 import { StagingRecords } from '../integrations/staging-records.js';
 import { checksOf } from '../model/checks.js';
 import { explainRefusal } from '../model/compatibility/upgrade-path.js';
 import { RolloutError } from '../model/failures.js';
+import type { Deployment } from '../model/deployment.js';
+import type { LoadShape } from '../model/load-shape.js';
 import { copyName } from '../model/names.js';
 import { signOffOf } from '../model/staging.js';
+import { loadToPlay } from '../model/staging-load.js';
 import { lacksRoom } from '../model/staging-room.js';
 import type { StagingActivities } from '../model/staging-work.js';
 import { slotCount, SLOTS, type ShardView, type SlotRange } from '../model/topology.js';
@@ -76,6 +80,7 @@ export function stagingActivities(
           shards: meant.map(({ shard, keys }) => ({ shard, keys })),
           checks: [...checksOf(deployment.checks, 'staging'), ...deployment.staging.checks].map(({ name }) => name),
           ...{ staging: deployment.staging, policy: { roles, approvals, people, ttlTolerance } },
+          load: loadToPlay(deployment.staging.load, await observedLoad(deployment), Date.now()),
         };
       }),
 
@@ -141,6 +146,15 @@ export function stagingActivities(
         return signOffOf(whole, { ...of, validForMs: staging.validFor, now: Date.now() });
       }),
   };
+}
+
+/** Assessments of the past that are looked at for one that was observed over time. */
+const ASSESSMENTS = 20;
+
+async function observedLoad(deployment: Deployment): Promise<{ at: string; load: LoadShape } | undefined> {
+  if (deployment.staging.load) return undefined;
+  const records = await (await AssessmentRecords.open(deployment)).newest(ASSESSMENTS);
+  return records.flatMap(({ at, load }) => (load ? [{ at, load }] : [])).at(-1);
 }
 
 /** Rehearsals of the past that are looked at. */

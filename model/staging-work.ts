@@ -18,10 +18,18 @@ export interface StagingBeginning {
   to: string;
   via: string[];
   staging: StagingPolicy;
+  /** What is played on the copy; absent in rehearsals of before, which took the file's or assumed it. */
+  load?: LoadToPlay;
   /** Names of what is run against the copy. */
   checks: string[];
   policy: Pick<Policy, 'roles' | 'approvals' | 'people' | 'ttlTolerance'>;
   searchable: boolean;
+}
+
+export interface LoadToPlay {
+  shape: LoadShape;
+  /** Where it is from, in words; absent where the deployment file says it. */
+  source?: string;
 }
 
 /** The copy, as the orders to activities name it. */

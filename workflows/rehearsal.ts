@@ -2,10 +2,10 @@ import { CancellationScope } from '@temporalio/workflow';
 import { compareBenchmarks, type BenchmarkRound } from '../model/benchmark.js';
 import { formatDuration } from '../model/duration.js';
 import { inParallel } from '../model/in-parallel.js';
-import { assumedShape, type LoadShape } from '../model/load-shape.js';
+import { loadToPlay } from '../model/staging-load.js';
 import { copyName, operationId } from '../model/names.js';
 import { stepText, type StagingRecord, type StagingStep } from '../model/staging.js';
-import type { CopyOf, StagingBeginning } from '../model/staging-work.js';
+import type { CopyOf, LoadToPlay, StagingBeginning } from '../model/staging-work.js';
 import { messageOf, stopped } from './failure.js';
 import type { Ended, Run } from './run.js';
 import { acts, beside } from './staging-proxies.js';
@@ -29,7 +29,7 @@ export class Rehearsal {
   benchmarks: StagingRecord['benchmarks'] = [];
   readonly reports: string[] = [];
   keys = 0;
-  readonly #shape: LoadShape;
+  readonly #load: LoadToPlay;
   readonly #copy: string;
   /** Of the copy's upgrade, whose id is the copy's lock. */
   readonly #id: string;
@@ -39,7 +39,7 @@ export class Rehearsal {
     private readonly all: Run,
     private readonly about: About,
   ) {
-    this.#shape = about.staging.load ?? assumedShape;
+    this.#load = about.load ?? loadToPlay(about.staging.load, undefined, 0);
     this.#copy = copyName(all.status.deployment);
     this.#id = operationId(this.#copy);
   }
@@ -176,7 +176,7 @@ export class Rehearsal {
     let rounds: BenchmarkRound[] = [];
     await this.#step(`benchmark ${when}`, async () => {
       rounds = await acts.benchmarkCopy.executeWithOptions({ summary: `${policy.rounds} runs ${when}` }, [
-        { ...all.order, shape: this.#shape, policy },
+        { ...all.order, shape: this.#load.shape, policy },
       ]);
       const operations = rounds.reduce((sum, { load }) => sum + load.operations, 0);
       const failed = rounds.reduce((sum, { load }) => sum + load.failed, 0);
@@ -185,7 +185,8 @@ export class Rehearsal {
         result: failed === 0 ? 'passed' : 'failed',
         found: [
           `${rounds.length} runs, ${operations.toLocaleString('en')} operations, ${failed.toLocaleString('en')} failed`,
-          ...(about.staging.load ? notes : ['the traffic is assumed, since staging.load says nothing of it']),
+          ...(this.#load.source === undefined ? [] : [this.#load.source]),
+          ...notes,
         ].join('; '),
       };
     });
@@ -251,7 +252,7 @@ export class Rehearsal {
     const scope = new CancellationScope({ cancellable: true });
     const playing = scope.run(() =>
       beside.loadCopy.executeWithOptions({ summary: 'play traffic meanwhile' }, [
-        { ...this.all.order, shape: this.#shape },
+        { ...this.all.order, shape: this.#load.shape },
       ]),
     );
     playing.catch(() => undefined);

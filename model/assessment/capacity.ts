@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import { loadShape } from '../load-shape.js';
 
 const count = z.number().min(0);
 const DAY_MS = 86_400_000;
 
-/** How much of a deployment was in use when it was assessed; kept beside the backups, so that later ones see it grow. */
+/** How much of a deployment was in use when it was assessed, and what for; kept beside the backups, so that later ones see it grow. */
 export const capacityRecord = z.strictObject({
   format: z.literal(1),
   assessment: z.string(),
@@ -13,6 +14,8 @@ export const capacityRecord = z.strictObject({
   /** Connections of the node that has most, and how many a node takes; absent where the user may not ask. */
   connections: count,
   maxConnections: count.optional(),
+  /** What staging plays; absent where it was not observed over time. */
+  load: loadShape.optional(),
 });
 export type CapacityRecord = z.output<typeof capacityRecord>;
 

@@ -6,12 +6,14 @@ import type { Evidence } from './findings/evidence.js';
 /** Commands of a load that are worth naming; the rest is spread over them. */
 const MOST_COMMANDS = 30;
 
+type Observed = Pick<Evidence, 'usage' | 'from'> & { survey: Pick<Evidence['survey'], 'commands' | 'keys'> };
+
 /**
  * The load that was observed, in the form that staging plays. How popular keys are no server tells: that is assumed.
  *
  * @returns undefined where it was not observed over time, or not a key was used or seen
  */
-export function loadOf({ usage, survey, from }: Evidence): LoadShape | undefined {
+export function loadOf({ usage, survey, from }: Observed): LoadShape | undefined {
   const table: CommandTable = survey.commands ?? measuredOf(from).commands;
   const used = usage.commands.flatMap(({ name, during = 0 }) => {
     const facts = table[name];
