@@ -33,8 +33,9 @@ export function mergeStatuses(root: OperationStatus, children: readonly Operatio
       all.flatMap(({ children }) => children),
       (id) => id,
     ),
+    // What is asked of a copy is answered there.
     approvals: unique(
-      all.flatMap(({ approvals }) => approvals),
+      all.filter(({ deployment }) => deployment === root.deployment).flatMap(({ approvals }) => approvals),
       ({ approval, askedAt }) => `${approval} ${askedAt}`,
     ),
     gates: unique(

@@ -10,6 +10,8 @@ const MOST = { section: 3000, field: 2000, header: 150, confirm: 300 } as const;
 /** What a button says of the question that it answers: enough to find it again, and to know when it is another one. */
 export interface ButtonValue {
   deployment: string;
+  /** Left out: the deployment's own operation. */
+  operation?: 'staging' | undefined;
   run: string;
   approval: string;
   askedAt: string;
@@ -63,7 +65,9 @@ function openQuestion({ message, status, run }: Outgoing, record: ApprovalRecord
   const text = section(`*If yes:* ${escape(yes)}\n*If no:* ${escape(no)}`);
   if (!buttons) return [text];
   const { approval, askedAt } = record;
-  const value: ButtonValue = { deployment: status.deployment, run, approval, askedAt };
+  const { deployment, operation } = status;
+  const of = operation === 'staging' ? { operation } : {};
+  const value: ButtonValue = { deployment, ...of, run, approval, askedAt };
   return [
     text,
     {

@@ -39,6 +39,7 @@ export interface Pressed extends ButtonValue {
 
 const buttonValue = z.strictObject({
   deployment: z.string(),
+  operation: z.literal('staging').optional(),
   run: z.string(),
   approval: z.string(),
   askedAt: z.string(),

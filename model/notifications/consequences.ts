@@ -15,6 +15,11 @@ export function consequences(
   { approval }: Pick<ApprovalRecord, 'approval'>,
   status: OperationStatus,
 ): { yes: string; no: string } {
+  if (status.operation === 'staging')
+    return {
+      yes: `Once everybody who is asked has said so, the rehearsal ends in go: ${status.deployment} may be upgraded to ${status.to}.`,
+      no: `One no is enough: it ends in no-go, and the copy is taken away. ${status.deployment} itself was not touched.`,
+    };
   const question = approval.split(':')[0] ?? '';
   const { upgraded, nodes } = status.progress;
   const touched =

@@ -1,3 +1,4 @@
+import { addressOfOperation } from '../names.js';
 import type { EventKind } from '../notify-policy.js';
 import type { ApprovalAnswer, ApprovalRecord, Instant, OperationStatus, TimelineEntry, Waiting } from '../operation.js';
 import { heldFor } from './held.js';
@@ -155,15 +156,17 @@ function ofEntry({ at, kind, shard, node, text }: TimelineEntry): Notification[]
   return [];
 }
 
-function endOf({ result, endedAt, statement = '', operation, deployment, progress }: OperationStatus): Notification[] {
+function endOf(status: OperationStatus): Notification[] {
+  const { result, endedAt, statement = '', operation, progress } = status;
   if (result === undefined || endedAt === undefined) return [];
   const id = 'ended';
   const bad = result === 'stopped';
-  const next = bad ? `\nWhat happened, and how to go on: rollout status ${deployment}` : '';
+  const next = bad ? `\nWhat happened, and how to go on: rollout status ${addressOfOperation(status).name}` : '';
+  const done = progress.nodes === 0 ? '' : `, ${progress.upgraded} of ${progress.nodes} nodes done`;
   return [
     {
       ...{ id, kind: 'ended', at: endedAt, urgent: bad },
-      title: `${operation} ${result}, ${progress.upgraded} of ${progress.nodes} nodes done`,
+      title: `${operation} ${result}${done}`,
       text: `${statement}${next}`,
       // Not of the run: the next one that ends well is its end.
       alert: { key: id, over: !bad },

@@ -1,6 +1,7 @@
-import { approverNames } from './approvers.js';
+import { approverNames, type SignOffs } from './approvers.js';
 import { consequences } from './consequences.js';
 import { formatMoment } from '../duration.js';
+import { addressOfOperation } from '../names.js';
 import type { Policy } from '../deployment.js';
 import type { OperationStatus } from '../operation.js';
 import { formatVerdict } from '../verdict.js';
@@ -24,6 +25,8 @@ export interface Message {
 export interface MessageContext {
   status: OperationStatus;
   policy: Pick<Policy, 'roles' | 'approvals' | 'people'>;
+  /** Who signs a rehearsal off. */
+  signOffs?: SignOffs;
   /** Of the operation's page in the Temporal UI. */
   temporalUrl?: string | undefined;
 }
@@ -38,7 +41,7 @@ export function messageOf(event: Notification, context: MessageContext): Message
   };
   if (isOpen(event) && event.question) return { ...base, ...ofQuestion(event.question, context) };
   if (event.kind === 'ended' || event.kind === 'started')
-    return { ...base, facts: stand(status), commands: [`rollout report ${status.deployment}`] };
+    return { ...base, facts: stand(status), commands: [reportCommand(status)] };
   if (event.kind === 'blocked' && event.alert?.over === false)
     return {
       ...base,
@@ -50,12 +53,13 @@ export function messageOf(event: Notification, context: MessageContext): Message
 
 function ofQuestion(
   record: NonNullable<Notification['question']>,
-  { status, policy }: MessageContext,
+  { status, policy, signOffs }: MessageContext,
 ): Pick<Message, 'facts' | 'consequences' | 'commands'> {
   const { approval, quorum, roles, answers, expiresAt, signed } = record;
-  const may = approverNames(record, policy, status);
+  const may = approverNames(record, policy, status, signOffs);
   const so = answers.length === 0 ? 'nobody yet' : answers.map(({ by, role }) => `${by} (${role})`).join(', ');
-  const command = `${status.deployment} --approval ${approval}${signed ? ' --key file:PATH' : ''}`;
+  const { name } = addressOfOperation(status);
+  const command = `${name} --approval ${approval}${signed ? ' --key file:PATH' : ''}`;
   return {
     facts: [
       ...stand(status),
@@ -63,9 +67,12 @@ function ofQuestion(
       { label: 'Until', text: `${formatMoment(expiresAt)}; then it is asked anew, and what was answered is void` },
     ],
     consequences: consequences(record, status),
-    commands: [`rollout approve ${command}`, `rollout reject ${command}`, `rollout status ${status.deployment}`],
+    commands: [`rollout approve ${command}`, `rollout reject ${command}`, `rollout status ${name}`],
   };
 }
+
+const reportCommand = ({ operation, deployment }: OperationStatus): string =>
+  operation === 'staging' ? `rollout staging show ${deployment}` : `rollout report ${deployment}`;
 
 /** How the operation stands: the evidence that a decision rests on. */
 function stand(status: OperationStatus): Message['facts'] {

@@ -146,6 +146,36 @@ test('who started it, who has left the role since, and a question that has expir
   expect(await press(old, 'approve', 'U00CLEO')).toMatch(/^Refused: the operation that asked this has ended/);
 });
 
+test('a rehearsal is signed off by buttons, each question by its own people; what its copy is asked is nobody’s to press', async () => {
+  await stage.write('rehearsed', { policy: anaIs, notify: notify() });
+  stage.fake.deployWithCopy('rehearsed', {
+    approvals: { product: { roles: ['product'] }, engineering: { roles: ['engineering'], selfApproval: true } },
+    soak: '0s',
+  });
+  const operation = await stage.fake.start('rehearsed', { startedBy: 'ana' }, 'staging');
+  await operation.waits('approval', 'product');
+  await operation.waits('approval', 'engineering');
+  await asked('rehearsed', 2);
+  const about = (name: string): SlackMessageThere =>
+    questions('rehearsed').find(({ text }) => text.startsWith(`rehearsed: ${name}:`)) as SlackMessageThere;
+  for (const part of [
+    'May rehearsed go from 5.0.6 to 8.0.6 in production?',
+    'fallback to 5.0.6: passed',
+    '1 of product: cleo; so far nobody yet',
+    'the rehearsal ends in go',
+    'rehearsed itself was not touched',
+    'rollout approve redis/rehearsed/staging --approval product',
+  ])
+    expect(shown(about('product'))).toContain(part);
+  expect(await press(about('product'), 'approve', 'U00ANA')).toMatch(/^Refused: ana has the role engineering/);
+  expect(await press(about('engineering'), 'approve', 'U00ANA')).toBe('engineering approved by ana (1 of 1)');
+  expect(await press(about('product'), 'approve', 'U00CLEO', 'seen')).toBe('product approved by cleo (1 of 1): seen');
+  expect(await operation.result()).toMatchObject({ result: 'completed', decision: 'go' });
+  await until('the end is told', () => slack.messages.some(({ text }) => text === 'rehearsed: staging completed'));
+  expect(questions('rehearsed')).toEqual([]);
+  expect(slack.messages.some(({ text }) => text.includes('finalize'))).toBe(false);
+});
+
 test('forged, replayed later, changed, and sent twice: at most one answer', async () => {
   const { operation } = await stage.run('forged', {
     policy: `${anaIs}\napprovals: { start: { roles: [engineering], quorum: 2 } }`,

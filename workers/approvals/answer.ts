@@ -2,11 +2,13 @@ import { createHash } from 'node:crypto';
 import { WorkflowNotFoundError, WorkflowUpdateFailedError, type Client, type Connection } from '@temporalio/client';
 import { loadDeployment } from '../../integrations/deployment-files.js';
 import { readSigningKey } from '../../integrations/signing-key.js';
-import { operationId } from '../../model/names.js';
+import { addressOfOperation } from '../../model/names.js';
 import { statementToSign, type AnswerToSign } from '../../model/signed-answer.js';
 
 /** An answer from chat or from elsewhere, by somebody who was recognised there. */
 export interface AnswerFromChat extends Omit<AnswerToSign, 'workflowId'> {
+  /** Who asks; left out: the deployment's own operation. */
+  operation?: 'staging' | undefined;
   /** Of the person's own, where it came with one. */
   signature?: string;
 }
@@ -37,11 +39,11 @@ export async function giveAnswer(
   recognised: boolean,
   deliveryId: string,
 ): Promise<Answered> {
-  const { deployment, run, approval, askedAt, decision, by, comment, signature } = answer;
+  const { deployment, operation = 'upgrade', run, approval, askedAt, decision, by, comment, signature } = answer;
   const { policy } = await loadDeployment(deployment, deployments);
   if (!Object.values(policy.roles).some((people) => people.includes(by)))
     return { refused: `${by} has no role in policy.roles of ${deployment} any more` };
-  const workflowId = operationId(deployment);
+  const { name, workflowId } = addressOfOperation({ deployment, operation });
   const words = { by, ...(comment === undefined ? {} : { comment }) };
   // Where nobody asks for a signature, one by a key that the file does not name would be refused.
   const signs = policy.approvals.signed && recognised && signature === undefined;
@@ -63,7 +65,7 @@ export async function giveAnswer(
     if (error instanceof WorkflowUpdateFailedError)
       return { refused: error.cause instanceof Error ? error.cause.message : error.message };
     if (error instanceof WorkflowNotFoundError)
-      return { refused: `the operation that asked this has ended: rollout status ${deployment}` };
+      return { refused: `the operation that asked this has ended: rollout status ${name}` };
     const reason = error instanceof Error ? error.message : String(error);
     return {
       unanswered: `no answer from Temporal or a worker (${reason}); nothing was recorded as far as is known, try again`,

@@ -112,7 +112,7 @@ function together(events: readonly Notification[]): Notification[][] {
   return groups;
 }
 
-function outgoingOf(events: readonly Notification[], look: Look, { policy }: Deployment): Outgoing {
+function outgoingOf(events: readonly Notification[], look: Look, { policy, staging }: Deployment): Outgoing {
   const { status, run, temporalUrl } = look;
   const [first] = events;
   if (!first) throw new Error('nothing to tell');
@@ -123,7 +123,7 @@ function outgoingOf(events: readonly Notification[], look: Look, { policy }: Dep
   return {
     messageId: `msg_${createHash('sha256').update(`${run}/${event.id}`).digest('hex').slice(0, 32)}`,
     event,
-    message: messageOf(event, { status, policy, temporalUrl }),
+    message: messageOf(event, { status, policy, signOffs: staging.approvals, temporalUrl }),
     status,
     run,
   };

@@ -32,8 +32,9 @@ export class Ledger {
     private readonly runs: Record<string, RunEntry>,
   ) {}
 
-  static async open(state: string, deployment: string): Promise<Ledger> {
-    const file = join(state, '_approvals', `${deployment}.json`);
+  /** @param of the deployment's own operations where it is left out */
+  static async open(state: string, deployment: string, of?: 'staging'): Promise<Ledger> {
+    const file = join(state, '_approvals', of ?? '', `${deployment}.json`);
     await mkdir(dirname(file), { recursive: true, mode: 0o700 });
     try {
       return new Ledger(file, JSON.parse(await readFile(file, 'utf8')) as Record<string, RunEntry>);

@@ -17,6 +17,7 @@ const MOST_BYTES = 100_000;
 
 /** What a signed webhook sends: the question as it was asked, and who answers. */
 const webhookAnswer = z.strictObject({
+  operation: z.literal('staging').optional(),
   run: z.string().min(1),
   approval: z.string().min(1),
   askedAt: z.iso.datetime(),

@@ -51,10 +51,10 @@ export class SlackAnswers {
   }
 
   async #outcome(pressed: Pressed, client: SlackClient, policy: Parameters<typeof personOf>[2]): Promise<Answered> {
-    const { deployment, run, approval, askedAt, decision, comment, user } = pressed;
+    const { deployment, operation, run, approval, askedAt, decision, comment, user } = pressed;
     const person = personOf(user, await client.member(user), policy);
     if ('refused' in person) return person;
-    const answer = { deployment, run, approval, askedAt, decision, by: person.by };
+    const answer = { deployment, operation, run, approval, askedAt, decision, by: person.by };
     const words = comment === undefined ? answer : { ...answer, comment };
     return giveAnswer(this.context, words, true, pressed.pressId);
   }

@@ -3,7 +3,7 @@ import { loadDeployment } from '../../integrations/deployment-files.js';
 import type { Deployment } from '../../model/deployment.js';
 import type { Route } from '../../model/notify-policy.js';
 import { formatMoment } from '../../model/duration.js';
-import { operationId } from '../../model/names.js';
+import { operationId, stagingWorkflowId } from '../../model/names.js';
 import type { Waiting } from '../../model/operation.js';
 import { OperationReader } from '../read-operation.js';
 import { routeKey } from './channels.js';
@@ -20,7 +20,7 @@ export interface WatchContext {
   warn: (message: string) => void;
 }
 
-/** Looks at one deployment's operations again and again, and tells its routes what there is to tell. */
+/** Looks at one deployment's operations and rehearsals again and again, and tells its routes what there is to tell. */
 export class DeploymentWatch {
   readonly #readers = new Map<string, OperationReader>();
   readonly #routes = new Map<string, RouteDelivery>();
@@ -29,7 +29,7 @@ export class DeploymentWatch {
   readonly #silentSince = new Map<string, string>();
   /** Of runs that have ended and of which something is still to tell. */
   readonly #ended = new Map<string, Look>();
-  #ledger: Ledger | undefined;
+  #ledgers: readonly [workflowId: string, ledger: Ledger][] | undefined;
   #looking: Promise<void> | undefined;
   #lastProblem = '';
 
@@ -63,8 +63,20 @@ export class DeploymentWatch {
   }
 
   async #lookAt(deployment: Deployment, now: number): Promise<void> {
-    const ledger = (this.#ledger ??= await Ledger.open(this.context.state, this.name));
-    const workflowId = operationId(this.name);
+    for (const [workflowId, ledger] of (this.#ledgers ??= await this.#openLedgers()))
+      await this.#lookAtRuns(workflowId, ledger, deployment, now);
+  }
+
+  #openLedgers(): Promise<[string, Ledger][]> {
+    const { name } = this;
+    const { state } = this.context;
+    return Promise.all([
+      Ledger.open(state, name).then((ledger): [string, Ledger] => [operationId(name), ledger]),
+      Ledger.open(state, name, 'staging').then((ledger): [string, Ledger] => [stagingWorkflowId(name), ledger]),
+    ]);
+  }
+
+  async #lookAtRuns(workflowId: string, ledger: Ledger, deployment: Deployment, now: number): Promise<void> {
     const latest = await this.#latestRun(workflowId);
     const runs = new Set([...ledger.pending, ...(latest === undefined || ledger.isDone(latest) ? [] : [latest])]);
     for (const run of runs) {
@@ -99,7 +111,13 @@ export class DeploymentWatch {
 
   #delivery(route: Route, deployment: Deployment, ledger: Ledger): RouteDelivery {
     // Settings that have changed are another delivery; what was told stays known by where it went.
-    const key = JSON.stringify([routeKey(route.to), route, deployment.notify.slack, deployment.notify.smtp]);
+    const key = JSON.stringify([
+      ledger.file,
+      routeKey(route.to),
+      route,
+      deployment.notify.slack,
+      deployment.notify.smtp,
+    ]);
     const known = this.#routes.get(key);
     if (known) return known;
     const made = new RouteDelivery(route, deployment, ledger, this.context.warn);

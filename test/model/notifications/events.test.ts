@@ -192,3 +192,33 @@ test('a message says what is asked, what it rests on, what follows from yes and 
     ],
   });
 });
+
+test('a rehearsal is answered and looked at by its own name; its people are those of staging, and its end counts no nodes', () => {
+  const approvals = [question({ approval: 'product', roles: ['product'], quorum: 1 })];
+  const more: Partial<OperationStatus> = {
+    ...{ operation: 'staging', workflowId: 'redis/orders/staging', startedBy: 'cleo', approvals },
+    progress: { upgraded: 6, nodes: 0 },
+  };
+  const event = look(more, 60).find(({ kind }) => kind === 'question');
+  if (!event) throw new Error('no question');
+  const policy = { roles: { product: ['cleo', 'pia'] }, approvals: { signed: false } };
+  const about = { status: status(more), policy };
+  const message = messageOf(event, about);
+  expect(message.commands).toEqual([
+    'rollout approve redis/orders/staging --approval product',
+    'rollout reject redis/orders/staging --approval product',
+    'rollout status redis/orders/staging',
+  ]);
+  expect(message.consequences?.yes).toContain('ends in go: orders may be upgraded to 8.0.6');
+  expect(message.consequences?.no).toContain('orders itself was not touched');
+  const deciders = (signOffs: Record<string, { selfApproval: boolean }>): string | undefined =>
+    messageOf(event, { ...about, signOffs }).facts.find(({ label }) => label === 'Who decides')?.text;
+  expect(deciders({})).toBe('1 of product: pia; so far nobody yet');
+  expect(deciders({ product: { selfApproval: true } })).toBe('1 of product: cleo, pia; so far nobody yet');
+
+  const ended = { ...more, result: 'stopped', endedAt: at(90), statement: 'no copy' } as const;
+  const end = look(ended, 100).find(({ kind }) => kind === 'ended');
+  expect(end?.title).toBe('staging stopped');
+  expect(end?.text).toContain('rollout status redis/orders/staging');
+  if (end) expect(messageOf(end, about).commands).toEqual(['rollout staging show orders']);
+});
