@@ -4,7 +4,9 @@ import { parseArgs } from 'node:util';
 import { connectTemporal } from '../workers/client.js';
 import { disaster, tellDisaster } from './demo/disaster.js';
 import { setStage, type Stage } from './demo/stage.js';
-import { isSound, summarize, tellSummary } from './demo/summary.js';
+import { full } from './demo/full.js';
+import { tellPhases, type PhaseSummary } from './demo/phases.js';
+import { isSound, summarize, tellSummary, type DemoSummary, type StoppedSummary } from './demo/summary.js';
 import { Traffic } from './demo/traffic.js';
 import { upgrade } from './demo/upgrade.js';
 import { choose } from './setup/catalogue.js';
@@ -19,7 +21,10 @@ const help = `npm run demo -- [OPTIONS]      upgrades a real 3+3 cluster from Re
 
   --fallback       then take it all back to ${FROM}, in place, while an application writes that checks every answer
   --drill          another one: everything is deleted by mistake, and brought back as it was the moment before
-  --yes            approve what the upgrade asks; without it you are asked
+  --full           all of it: assessed, rehearsed on a copy and measured there, signed off in a channel, then upgraded,
+                   validated and finalized; about six minutes on two cores
+  --yes            approve what the upgrade asks; without it you are asked; with --full: press the
+                   buttons in the channel, which is a server of this machine that speaks Slack's API
   --summary FILE   write the outcome as JSON
   --keep           leave cluster, worker and Temporal's UI up, and say how to reach them
   --folder DIR     where report, backups and logs go (default .rollout/demo)
@@ -29,11 +34,21 @@ Everything runs on this machine, on loopback, and is gone afterwards but for the
 Exit code: 0 completed, or back where --fallback asks for it; 3 stopped or aborted; 1 something else went wrong, or
 data is not what was acknowledged; 2 wrong usage.`;
 
+/** Options that ask for different things. */
+const apart = [
+  ['drill', 'fallback'],
+  ['drill', 'keep'],
+  ['full', 'drill'],
+  ['full', 'fallback'],
+  ['full', 'keep'],
+] as const;
+
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       fallback: { type: 'boolean', default: false },
       drill: { type: 'boolean', default: false },
+      full: { type: 'boolean', default: false },
       yes: { type: 'boolean', default: false },
       summary: { type: 'string' },
       keep: { type: 'boolean', default: false },
@@ -45,11 +60,12 @@ async function main(): Promise<number> {
     console.log(help);
     return 0;
   }
-  if (values.drill && (values.fallback || values.keep)) {
-    console.error(`demo: --drill and ${values.fallback ? '--fallback' : '--keep'}: expected one of them, found both`);
+  const both = apart.find((pair) => pair.every((name) => values[name]));
+  if (both) {
+    console.error(`demo: ${both.map((name) => `--${name}`).join(' and ')}: expected one of them, found both`);
     return 2;
   }
-  if (!values.yes && !values.drill && !process.stdin.isTTY) {
+  if (!values.yes && !values.drill && !values.full && !process.stdin.isTTY) {
     console.error('demo: there is no terminal to ask for the approvals on: say --yes, or run it in one');
     return 2;
   }
@@ -60,10 +76,27 @@ async function main(): Promise<number> {
   const folder = resolve(values.folder, new Date().toISOString().replace(/[:.]/g, '-'));
   await mkdir(folder, { recursive: true });
   const tell = (line: string): void => console.log(`demo: ${line}`);
-  const { fallback, drill } = values;
-  const stage = await setStage(folder, { release: drill ? TO : FROM, fallback, drill, tell });
-  const traffic = fallback || drill ? new Traffic(stage.cluster.nodes.map(({ port }) => port)) : undefined;
+  const { fallback, drill, full: whole } = values;
+  const stage = await setStage(folder, { release: drill ? TO : FROM, fallback, drill, full: whole, tell });
+  const traffic =
+    fallback || drill || whole
+      ? new Traffic(
+          stage.cluster.nodes.map(({ port }) => port),
+          { reads: whole },
+        )
+      : undefined;
   let kept = false;
+  const conclude = async (report: string, phases?: PhaseSummary[]): Promise<number> => {
+    const file = join(folder, 'report.html');
+    await cp(report, file);
+    const summary = await summarize(report, await traffic?.finish());
+    const told: DemoSummary = { ...summary, ...(phases ? { phases } : {}), report: file };
+    console.log(['', ...tellSummary(told)].join('\n'));
+    await write(values.summary, told);
+    if (values.keep) console.log(['', ...howToReach(stage)].join('\n'));
+    if (summary.result !== (fallback ? 'fell back' : 'completed')) return 3;
+    return isSound(summary) ? 0 : 1;
+  };
   try {
     Object.assign(process.env, stage.environment);
     await using temporal = await connectTemporal();
@@ -73,22 +106,24 @@ async function main(): Promise<number> {
       await write(values.summary, summary);
       return summary.result === 'recovered' ? 0 : 1;
     }
+    if (traffic && whole) {
+      const about = { stage, traffic, from: FROM, to: TO, yes: values.yes, signal: interrupted.signal, tell };
+      const { phases, report } = await full(temporal, about);
+      if (report !== undefined) return await conclude(report, phases);
+      if (interrupted.signal.aborted) return 130;
+      console.log(['', ...tellPhases(phases)].join('\n'));
+      await write(values.summary, { result: 'stopped', phases } satisfies StoppedSummary);
+      return 3;
+    }
     traffic?.start();
     const report = await upgrade(temporal, {
       ...{ from: FROM, to: TO, yes: values.yes, signal: interrupted.signal },
       ...(traffic ? { back: { traffic, state: stage.environment.ROLLOUT_STATE, tell } } : {}),
     });
     if (report === undefined) return interrupted.signal.aborted ? 130 : 3;
-    const file = join(folder, 'report.html');
-    await cp(report, file);
-    const summary = await summarize(report, await traffic?.finish());
-    const told = { ...summary, report: file };
-    console.log(['', ...tellSummary(told)].join('\n'));
-    await write(values.summary, told);
+    const code = await conclude(report);
     kept = values.keep;
-    if (kept) console.log(['', ...howToReach(stage)].join('\n'));
-    if (summary.result !== (values.fallback ? 'fell back' : 'completed')) return 3;
-    return isSound(summary) ? 0 : 1;
+    return code;
   } finally {
     traffic?.stop();
     if (!kept) await stage.stop();

@@ -53,8 +53,16 @@ export class Customer {
     this.#events = [...this.#events, String(round)].slice(-KEPT);
     await this.send('GEOADD', this.#key('couriers'), 13 + (round % 100) / 100, 52.5, COURIERS[round % 3] ?? '');
     if (this.#expires.has('contract')) return;
-    await this.#expect('OK', 'SET', this.#key('contract'), 'kept', 'EX', 900);
-    this.#expires.set('contract', Date.now() + 900_000);
+    await this.#expect('OK', 'SET', this.#key('contract'), 'kept', 'EX', 3600);
+    this.#expires.set('contract', Date.now() + 3_600_000);
+  }
+
+  /** What it has itself, read again. */
+  async readBack(): Promise<void> {
+    await this.#expect(String(this.#round), 'GET', this.#key('hits'));
+    await this.#expect(this.#session, 'GET', this.#key('session'));
+    await this.#expect(this.#todo.length, 'LLEN', this.#key('todo'));
+    await this.#expect(this.#done[0] ?? null, 'LINDEX', this.#key('done'), 0);
   }
 
   /** A job from the queue to the list of what is done, as 5.0 knows it. */

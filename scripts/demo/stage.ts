@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Cluster } from 'ioredis';
 import { stringify } from 'yaml';
-import type { DeploymentFile } from '../../model/deployment.js';
 import { Sandbox } from '../sandbox/cluster.js';
 import { S3Server } from '../sandbox/s3-server.js';
+import { endServersIn } from '../sandbox/servers-in.js';
+import { SlackServer } from '../sandbox/slack-server.js';
 import { startTemporal, type TemporalServer } from '../setup/temporal.js';
-
-/** Who may answer which question in the demo. */
-export const people = { engineering: 'ana', operations: 'ben', product: 'cleo' } as const;
+import { Chat } from './chat.js';
+import { copyIn, deploymentFile, kept, rehearsal, rehearsed, takenBack } from './deployment.js';
 
 export interface Stage {
   cluster: Sandbox;
@@ -21,6 +21,8 @@ export interface Stage {
   environment: Record<'TEMPORAL_ADDRESS' | 'ROLLOUT_DEPLOYMENTS' | 'ROLLOUT_STATE', string>;
   /** For backups, where there are to be any. */
   store?: S3Server;
+  /** Where people are asked, where it is not at the terminal. */
+  chat?: Chat;
   stop(): Promise<void>;
 }
 
@@ -30,11 +32,13 @@ export interface StageOptions {
   fallback: boolean;
   /** Are there to be backups in a bucket, and an archive? */
   drill: boolean;
+  /** Is it to be rehearsed first, and are people asked in chat? */
+  full: boolean;
   tell: (line: string) => void;
 }
 
 /** A 3+3 cluster with some data, Temporal with its UI, and a worker: each a process of this machine, on loopback only. */
-export async function setStage(folder: string, { release, fallback, drill, tell }: StageOptions): Promise<Stage> {
+export async function setStage(folder: string, { release, fallback, drill, full, tell }: StageOptions): Promise<Stage> {
   const undo: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
     for (const step of undo.splice(0).reverse()) await step();
@@ -61,41 +65,37 @@ export async function setStage(folder: string, { release, fallback, drill, tell 
       tell(`an S3 server at ${store.endpoint}`);
       Object.assign(process.env, secretsFor(store));
     }
+    const slack = full ? await SlackServer.start() : undefined;
+    if (slack) {
+      undo.push(() => slack[Symbol.asyncDispose]());
+      Object.assign(process.env, secretsForChat(slack));
+      // Nodes of a rehearsal that was left in the middle.
+      undo.push(() => endServersIn(copyIn(folder)));
+    }
     await mkdir(environment.ROLLOUT_DEPLOYMENTS, { recursive: true });
     await writeFile(
       join(environment.ROLLOUT_DEPLOYMENTS, 'orders.yaml'),
-      stringify({ ...deployment(cluster, folder, fallback), ...(store ? kept(store, folder) : {}) }),
+      stringify({
+        ...deploymentFile(cluster, folder, fallback ? takenBack : full ? rehearsed : { soak: '5s' }),
+        ...(store ? kept(store, folder) : {}),
+        ...(slack ? rehearsal(folder, slack, temporal.uiUrl) : {}),
+      }),
     );
-    const worker = await startWorker(folder, environment);
+    const worker = await startRollout(['worker'], join(folder, 'worker.log'), environment);
     undo.push(() => ended(worker));
     tell('a worker');
-    return { cluster, temporal, worker, environment, ...(store ? { store } : {}), stop };
+    const stage = { cluster, temporal, worker, environment, ...(store ? { store } : {}), stop };
+    if (!slack) return stage;
+    const log = join(folder, 'approvals.log');
+    const listen = ['--listen', '127.0.0.1:0', '--interval', '500ms'];
+    const approvals = await startRollout(['approvals', '--json', ...listen], log, environment);
+    undo.push(() => ended(approvals));
+    const chat = await Chat.open(slack, { approvals, log, deployments: environment.ROLLOUT_DEPLOYMENTS });
+    return { ...stage, chat };
   } catch (error) {
     await stop();
     throw error;
   }
-}
-
-/** Soaks are seconds here, and days in earnest. */
-function deployment(cluster: Sandbox, folder: string, fallback: boolean): DeploymentFile {
-  return {
-    name: 'orders',
-    topology: 'cluster',
-    seeds: cluster.nodes.map((node) => node.address),
-    platform: { kind: 'process' },
-    backup: { directory: join(folder, 'backups') },
-    policy: {
-      canarySoak: '3s',
-      // A laptop that has other things to do is no worse release.
-      validation: { measure: '5s', leastLatency: '500ms', commandTime: 20 },
-      // What is taken back is so during its soak, which must not end before.
-      ...(fallback ? { fallback: 'standby', soak: '1h', parallelShards: 3 } : { soak: '5s' }),
-      // The handover's own pause is in the window of the next gate, and a laptop has other things to do.
-      gates: { maxLatency: '1s' },
-      roles: Object.fromEntries(Object.entries(people).map(([role, person]) => [role, [person]])),
-      approvals: { handover: { roles: ['engineering', 'operations'] }, finalize: { roles: ['product'] } },
-    },
-  };
 }
 
 /** For the worker, which inherits them, and for the demo itself. */
@@ -105,35 +105,29 @@ const secretsFor = ({ accessKeyId, secretAccessKey }: S3Server): Record<string, 
   DEMO_SECRET_ACCESS_KEY: secretAccessKey,
 });
 
-const kept = ({ bucket, endpoint }: S3Server, folder: string): Pick<DeploymentFile, 'backup' | 'drill'> => ({
-  backup: {
-    directory: join(folder, 'backups'),
-    encryption: { key: 'env:DEMO_BACKUP_KEY' },
-    target: {
-      ...{ kind: 's3', bucket, endpoint },
-      ...{ accessKeyId: 'env:DEMO_ACCESS_KEY_ID', secretAccessKey: 'env:DEMO_SECRET_ACCESS_KEY' },
-    },
-  },
-  drill: { objectives: { recoveryTime: '5m', recoveryPoint: '15m' }, nodeTimeout: '2s' },
+const secretsForChat = ({ token, signingSecret }: SlackServer): Record<string, string> => ({
+  DEMO_BACKUP_KEY: randomBytes(32).toString('base64'),
+  DEMO_SLACK_TOKEN: token,
+  DEMO_SLACK_SECRET: signingSecret,
 });
 
-async function startWorker(folder: string, environment: Record<string, string>): Promise<ChildProcess> {
-  const log = await open(join(folder, 'worker.log'), 'a');
-  const worker = spawn(process.execPath, [fileURLToPath(new URL('../rollout.mjs', import.meta.url)), 'worker'], {
+async function startRollout(args: string[], file: string, environment: Record<string, string>): Promise<ChildProcess> {
+  const log = await open(file, 'a');
+  const child = spawn(process.execPath, [fileURLToPath(new URL('../rollout.mjs', import.meta.url)), ...args], {
     detached: true,
     stdio: ['ignore', log.fd, log.fd],
     env: { ...process.env, ...environment },
   });
-  worker.unref();
+  child.unref();
   await log.close();
-  return worker;
+  return child;
 }
 
-async function ended(worker: ChildProcess): Promise<void> {
-  if (worker.exitCode !== null || worker.signalCode !== null) return;
-  const gone = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
-  worker.kill('SIGTERM');
-  const kill = setTimeout(() => worker.kill('SIGKILL'), 15_000);
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  child.kill('SIGTERM');
+  const kill = setTimeout(() => child.kill('SIGKILL'), 15_000);
   await gone;
   clearTimeout(kill);
 }

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { clientSummary } from '../../model/client-summary.js';
 import { formatDuration } from '../../model/duration.js';
 import type { ReportData } from '../../model/report.js';
+import { tellPhases, type PhaseSummary } from './phases.js';
 import type { TrafficResult } from './traffic.js';
 
 /** What `--summary FILE` writes: the demo's outcome for scripts. */
@@ -36,7 +37,15 @@ export interface DemoSummary {
     /** What the release of before could not hold: keys, elements and the like. */
     notRepresentable: number;
   };
+  /** With --full: each part of it, as it reported itself. */
+  phases?: PhaseSummary[];
   report: string;
+}
+
+/** Of a `--full` that came to no upgrade: blocked by the assessment, or by a rehearsal that ended in no-go. */
+export interface StoppedSummary {
+  result: 'stopped';
+  phases: PhaseSummary[];
 }
 
 /**
@@ -110,6 +119,7 @@ export function tellSummary(it: DemoSummary): string[] {
   const { application, fallback } = it;
   const way = fallback ? `${it.from} to ${fallback.from}, and back to ${it.to},` : `${it.from} to ${it.to}`;
   return [
+    ...(it.phases ? [...tellPhases(it.phases), ''] : []),
     `${it.result}: ${it.nodes} nodes from Redis ${way} in ${formatDuration(it.durationMs)}`,
     `clients    ${n(it.clients.operations)} operations, ${n(it.clients.failed)} failed; longest write gap ${it.clients.longestWriteGapMs} ms, read gap ${it.clients.longestReadGapMs} ms`,
     ...(application ? tellApplication(application, it.from) : []),

@@ -36,7 +36,11 @@ export class Traffic {
   #stopped = false;
   #running: Promise<boolean>[] = [];
 
-  constructor(ports: readonly number[]) {
+  /** @param options.reads each customer reads in each round, too */
+  constructor(
+    ports: readonly number[],
+    private readonly options: { reads?: boolean } = {},
+  ) {
     this.#client = new Cluster(
       ports.map((port) => ({ host: '127.0.0.1', port })),
       // RESP2, which servers before 6.0 need; and patience for as long as a failover may take.
@@ -106,6 +110,7 @@ export class Traffic {
         await customer.round();
         if (this.#newer) await this.#anew(customer);
         else await customer.moveJob();
+        if (this.options.reads) await customer.readBack();
       } catch (error) {
         if (this.#stopped) return false;
         this.#failed++;

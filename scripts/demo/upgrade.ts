@@ -5,7 +5,7 @@ import type { OperationStatus } from '../../model/operation.js';
 import type { TemporalAccess } from '../../workers/client.js';
 import { follow, type Seen } from '../rollout/watch/follow.js';
 import { Lines } from '../rollout/watch/lines.js';
-import { people } from './stage.js';
+import { people } from './deployment.js';
 import { takeBack, type TakingBack } from './way-back.js';
 
 export interface Upgrading {
@@ -15,6 +15,8 @@ export interface Upgrading {
   yes: boolean;
   /** Aborted by Ctrl-C. */
   signal: AbortSignal;
+  /** Its questions are answered in a channel: not here. */
+  inChat?: true;
   /** What it is taken back with during its soak, where it is to be. */
   back?: Omit<TakingBack, 'handle' | 'signal' | 'by'>;
 }
@@ -22,7 +24,7 @@ export interface Upgrading {
 /** Starts the upgrade, follows it, answers its questions; the report's path once it has ended. */
 export async function upgrade(
   temporal: TemporalAccess,
-  { from, to, yes, signal, back }: Upgrading,
+  { from, to, yes, signal, inChat, back }: Upgrading,
 ): Promise<string | undefined> {
   const workflowId = operationId('orders');
   const handle = await temporal.client.workflow.start('upgrade', {
@@ -54,7 +56,7 @@ export async function upgrade(
       lines.seen(view);
       const { status } = view;
       for (const { kind, name } of status.waiting)
-        if (kind === 'approval') once(`approval ${name}`, () => answer(name, status));
+        if (kind === 'approval' && !inChat) once(`approval ${name}`, () => answer(name, status));
       if (back && status.phase === 'soaking')
         once('fallback', () => takeBack(status, { ...back, handle, by: people.operations, signal: until }));
     },

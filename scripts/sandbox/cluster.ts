@@ -1,10 +1,9 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { isServer, processesIn } from '../../platforms/process/processes.js';
 import { findServers, newestFor } from '../../platforms/process/servers.js';
 import { readStarted } from '../../platforms/process/started.js';
 import { at, connect, type Endpoint, type NodeConnection } from '../../redis/connection.js';
@@ -12,6 +11,7 @@ import { atLeast } from '../../model/release.js';
 import { parseInfo } from '../../redis/info.js';
 import { sandboxFiles } from './cluster-files.js';
 import { claimPort } from './ports.js';
+import { endServersIn } from './servers-in.js';
 
 export interface SandboxNode {
   port: number;
@@ -119,8 +119,7 @@ export class Sandbox implements AsyncDisposable {
     await Promise.all(this.nodes.map((node) => this.kill(node)));
     // One that an upgrade was just starting when its worker was ended has written no pid file yet; a standby's folder
     // lies beside its primary's.
-    for (const name of await readdir(this.root).catch(() => []))
-      for (const { pid } of await processesIn(join(this.root, name), [])) if (await isServer(pid)) killed(pid);
+    await endServersIn(this.root);
     for (const release of this.#claims) release();
     await Promise.all(this.#mounted.map((home) => run('umount', ['--lazy', home])));
     await rm(this.root, { recursive: true, force: true, maxRetries: 5 });
@@ -311,14 +310,6 @@ export async function until(
 }
 
 export const supportsTls = (release: string): boolean => atLeast(release, 6, 0);
-
-function killed(pid: number): boolean {
-  try {
-    return process.kill(pid, 'SIGKILL');
-  } catch {
-    return false;
-  }
-}
 
 function alive(pid: number): boolean {
   try {
