@@ -9,6 +9,8 @@ const REMOVAL_MS = 60_000;
 /** And so long is waited for it: a request of it may still be under way. */
 const OVER_MS = 2 * REMOVAL_MS;
 const LOOK_EVERY_MS = 500;
+/** Stores tell times in whole seconds. */
+const ROUNDED_MS = 1000;
 /** Of one that died before it could take its word back, ms. */
 const STALE_MS = 86_400_000;
 
@@ -38,18 +40,21 @@ export class BackupUses {
    */
   async hold(use: Omit<BackupUse, 'format'>): Promise<void> {
     const content = Buffer.from(JSON.stringify({ format: 1, ...use } satisfies BackupUse));
+    const own = useObject(this.deployment, use);
     try {
-      await this.target.putAtOnce(useObject(this.deployment, use), content, { unlocked: true });
+      await this.target.putAtOnce(own, content, { unlocked: true });
     } catch (error) {
       if (error instanceof RolloutError && (error.type === 'Unauthorized' || error.type === 'NoSpace')) return;
       throw error;
     }
     // Who begins to remove something after this sees that it is read.
-    const before = new Set(await this.#removals());
-    for (let waited = 0; before.size > 0 && waited < OVER_MS; waited += LOOK_EVERY_MS) {
+    const before = await this.#removalsBefore(own);
+    for (let waited = 0; ; waited += LOOK_EVERY_MS) {
+      for (const [one, leftMs] of before) if (leftMs <= waited) before.delete(one);
+      if (before.size === 0) return;
       await this.wait(LOOK_EVERY_MS);
-      const there = await this.#removals();
-      for (const one of before) if (!there.includes(one)) before.delete(one);
+      const there = await this.target.list(removalsFolder(this.deployment));
+      for (const one of before.keys()) if (!there.includes(one)) before.delete(one);
     }
   }
 
@@ -94,8 +99,15 @@ export class BackupUses {
       if (modifiedAt < now - STALE_MS) await this.target.remove(object);
   }
 
-  #removals(): Promise<string[]> {
-    return this.target.list(removalsFolder(this.deployment));
+  /** Who is about to remove something, and how much longer that may take, ms, by the store's own clock. */
+  async #removalsBefore(own: string): Promise<Map<string, number>> {
+    const objects = await this.target.objects(usesFolder(this.deployment));
+    const now = objects.find(({ object }) => object === own)?.modifiedAt ?? 0;
+    return new Map(
+      objects
+        .filter(({ object }) => object.startsWith(removalsFolder(this.deployment)))
+        .map(({ object, modifiedAt }) => [object, OVER_MS - Math.max(0, now - modifiedAt - ROUNDED_MS)]),
+    );
   }
 
   /** Undefined where it is gone, or somebody else's. */

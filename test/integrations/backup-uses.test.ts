@@ -1,5 +1,5 @@
 // A backup that is pruned while somebody has just begun to restore it.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -78,6 +78,22 @@ test('one that died while it removed something holds nobody up for longer than t
   expect(await uses.all()).toMatchObject([use('reader')]);
   await uses.forget({ format: 1, ...use('reader') });
   expect(await uses.all()).toEqual([]);
+});
+
+test.each([
+  [180_000, 0, 0],
+  [60_000, 60_000, 62_000],
+])('one that died %i ms ago holds up for as long as a request of it may be under way', async (ago, least, most) => {
+  const folder = join(root, String(++made));
+  const store = folderTarget(folder);
+  const dead = 'orders/in-use/removal/dead.json';
+  await store.putAtOnce(dead, Buffer.from('{}'));
+  const at = (Date.now() - ago) / 1000;
+  await utimes(join(folder, dead), at, at);
+  let waited = 0;
+  await new BackupUses('orders', store, (ms) => Promise.resolve((waited += ms))).hold(use('reader'));
+  expect(waited).toBeGreaterThanOrEqual(least);
+  expect(waited).toBeLessThanOrEqual(most);
 });
 
 test('a store that takes nothing keeps nobody from restoring; one that is away is tried again', async () => {
