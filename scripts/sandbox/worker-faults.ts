@@ -11,11 +11,17 @@ import type {
   DrillActivities,
   RestoreActivities,
 } from '../../model/work.js';
+import type { StagingActivities } from '../../model/staging-work.js';
 import { watching } from './touches.js';
 
 /** What befalls a worker at an activity. The first of several that fit befalls an attempt, so later ones befall its retries. */
 export interface WorkerFault {
-  activity: keyof (Activities & ArchiveActivities & BackupActivities & DrillActivities & RestoreActivities);
+  activity: keyof (Activities &
+    ArchiveActivities &
+    BackupActivities &
+    DrillActivities &
+    RestoreActivities &
+    StagingActivities);
   /** `after`: all was done, and nobody hears of it. */
   when: 'before' | 'during' | 'after';
   /**
