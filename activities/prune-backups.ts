@@ -22,7 +22,7 @@ export function pruneActivities(dependencies: Dependencies): PruneActivities {
       heartbeating(async () => {
         const { deployment } = await contextFor(dependencies, input);
         const stores = await openPruneStores(deployment);
-        for (const store of [stores.uses, stores.archive]) await store.tidy(input.now);
+        for (const store of [stores.uses, stores.backups]) await store.tidy(input.now);
         return planPrune(deployment, stores, input.now);
       }),
 

@@ -2,7 +2,6 @@ import { createGunzip, createGzip } from 'node:zlib';
 import { archiveFolder, parseSegment, slotsFolder, segmentObject, segmentsOf, type Segment } from '../model/archive.js';
 import type { Deployment } from '../model/deployment.js';
 import { RolloutError } from '../model/failures.js';
-import { LEFT_MS } from '../model/leftovers.js';
 import {
   decodeSegment,
   encodeSegment,
@@ -100,16 +99,6 @@ export class ArchiveStore {
     const compressed = through(encodeSeveral(parts, segment), createGzip({ level: 1 }));
     await this.target.put(object, seal(compressed, { keys, as: this.#as(object) }));
     return { ...segment, object };
-  }
-
-  /**
-   * Ends what workers that died while they merged have begun, where no later merge of the same segments has: they may be pruned.
-   *
-   * @param now Unix ms
-   */
-  async tidy(now: number): Promise<void> {
-    for (const upload of await this.target.unfinished(archiveFolder(this.deployment)))
-      if (upload.begunAt < now - LEFT_MS) await this.target.abort(upload);
   }
 
   /** Is it said of a segment, and that is not there, or no more? */

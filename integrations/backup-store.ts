@@ -16,7 +16,7 @@ import {
 } from '../model/backup-manifest.js';
 import type { Deployment } from '../model/deployment.js';
 import { RolloutError } from '../model/failures.js';
-import { leftoversOf, type Leftover, type Unfinished } from '../model/leftovers.js';
+import { isOfBackup, LEFT_MS, leftoversOf, type Leftover, type Unfinished } from '../model/leftovers.js';
 import type { KnownBackup } from '../model/retention.js';
 import { backupTarget, type BackupTarget, type Stored } from './backup-target.js';
 import { getDocument, putDocument } from './documents.js';
@@ -182,6 +182,17 @@ export class BackupStore {
     const all = backupsPrefix(name);
     const [objects, unfinished] = [await this.target.objects(all), await this.target.unfinished(all)];
     return leftoversOf(name, { objects, unfinished }, now);
+  }
+
+  /**
+   * Ends what dead workers have begun beside the backups, where nobody who came after them has: larger segments of the archive, and
+   * in a folder files of any kind.
+   *
+   * @param now Unix ms
+   */
+  async tidy(now: number): Promise<void> {
+    for (const one of await this.target.unfinished(`${this.deployment.name}/`))
+      if (!isOfBackup(one) && one.begunAt < now - LEFT_MS) await this.target.abort(one);
   }
 
   /** Objects of a backup, its manifest first: without that it is none any more. */

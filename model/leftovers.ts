@@ -30,6 +30,10 @@ export interface Leftover {
  */
 export const LEFT_MS = 25 * 3_600_000;
 
+/** Is it part of one, whatever became of that? */
+export const isOfBackup = ({ object }: Pick<StoredObject, 'object'>): boolean =>
+  BACKUP_ID.test(object.split('/')[1] ?? '');
+
 /**
  * What failed backups left, the oldest first; and of backups that are whole, what was begun beside them.
  *

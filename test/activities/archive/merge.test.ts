@@ -206,10 +206,11 @@ test('what a merge has begun whose worker died, and whose segments were pruned, 
   for (const Key of [object, 'orders/20261129T120000Z-1a2b3c4d/shard-1.rdb.gz.sealed'])
     await client.send(new CreateMultipartUploadCommand({ Bucket: s3.bucket, Key: `${prefix}/${Key}` }));
   const begun = async (): Promise<number> => (await target.unfinished('orders/')).length;
-  await aside.tidy(Date.now());
+  const backups = await BackupStore.open(deployment);
+  await backups.tidy(Date.now());
   expect(await begun()).toBe(2);
   // A backup's is a prune's to decide on.
-  await aside.tidy(Date.now() + 26 * HOUR);
+  await backups.tidy(Date.now() + 26 * HOUR);
   expect(await begun()).toBe(1);
   expect((await aside.segments()).map((it) => it.object)).toEqual([object]);
 });
