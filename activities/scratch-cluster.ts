@@ -11,7 +11,7 @@ import { clusterFiles } from '../redis/cluster-files.js';
 import { parseClusterNodes } from '../redis/cluster-nodes.js';
 import { at, connect, type Endpoint, type NodeConnection } from '../redis/connection.js';
 import { parseInfo } from '../redis/info.js';
-import { scratchHome } from './scratch-home.js';
+import { scratchHome, withoutRoom } from './scratch-home.js';
 import { freeClusterPort, ScratchProcess } from './scratch-process.js';
 
 /** Longest that the nodes may take to see each other, ms. */
@@ -64,7 +64,7 @@ export class ScratchCluster implements AsyncDisposable {
     this.endpoint = at({ host: '', port: 0, password }, first);
   }
 
-  /** @throws RolloutError StartFailed, with the end of a node's log */
+  /** @throws RolloutError StartFailed, with the end of a node's log; NoSpace */
   static async start(options: ScratchClusterOptions): Promise<ScratchCluster> {
     const { shards, release } = options;
     const { parent, replicas } = await scratchPlace(release);
@@ -93,7 +93,7 @@ export class ScratchCluster implements AsyncDisposable {
       return cluster;
     } catch (error) {
       await cluster[Symbol.asyncDispose]();
-      throw error;
+      throw withoutRoom(error, home);
     }
   }
 

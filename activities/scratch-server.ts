@@ -10,7 +10,7 @@ import { RolloutError } from '../model/failures.js';
 import { keyspaceOf } from '../model/keyspace.js';
 import { connect, type Endpoint } from '../redis/connection.js';
 import { parseInfo } from '../redis/info.js';
-import { scratchHome } from './scratch-home.js';
+import { scratchHome, withoutRoom } from './scratch-home.js';
 import { freePort, ScratchProcess } from './scratch-process.js';
 
 /** Longest that a server may take until it begins to read, ms. */
@@ -54,7 +54,7 @@ export async function loadIntoScratch(load: ScratchLoad): Promise<Map<number, nu
  * comes to it through a pipe in the place of its dump.rdb: it is on no disk. It loads as a replica, since a primary drops
  * what has expired.
  *
- * @throws RolloutError StartFailed, with the end of its log, when it doesn't load it; and whatever `rdb` throws
+ * @throws RolloutError StartFailed, with the end of its log, when it doesn't load it; NoSpace; and whatever `rdb` throws
  */
 export async function scratchServer({ program, rdb, databases, primary, signal }: ScratchLoad): Promise<ScratchServer> {
   const home = await scratchHome(tmpdir());
@@ -81,7 +81,7 @@ export async function scratchServer({ program, rdb, databases, primary, signal }
     return { endpoint, process: server, keys, [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await dispose();
-    throw error;
+    throw withoutRoom(error, home);
   }
 }
 

@@ -1,8 +1,10 @@
 // A backup that is cut short by what happens around it, and is taken for one all the same.
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { appendFile, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { WorkflowHandle } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { BackupStore } from '../../integrations/backup-store.js';
@@ -10,15 +12,17 @@ import { loadDeployment } from '../../integrations/deployment-files.js';
 import type { BackupManifest, BackupVerdict } from '../../model/backup-manifest.js';
 import { backupWorkflowId, TASK_QUEUE, verifyBackupWorkflowId } from '../../model/names.js';
 import { parseInfo } from '../../redis/info.js';
-import { Sandbox, until } from '../../scripts/sandbox/cluster.js';
+import { Sandbox, until, type SandboxNode } from '../../scripts/sandbox/cluster.js';
+import { historyText } from '../../scripts/sandbox/operation.js';
 import { S3Server } from '../../scripts/sandbox/s3-server.js';
 import type { Stage } from '../../scripts/sandbox/stage.js';
 import { Toxiproxy } from '../../scripts/sandbox/toxiproxy.js';
-import { failureOf, inBucket, openBackupStage } from './stage/backups.js';
+import { failureOf, inBucket, lastFailure, openBackupStage } from './stage/backups.js';
 import { answerError, StoreBetween } from './stage/store-between.js';
 
 const PLANTED = 'planted-address-of-ana-3fb1';
 const KEYS = 60;
+const run = promisify(execFile);
 
 let s3: S3Server;
 let stage: Stage;
@@ -66,11 +70,6 @@ const storeOf = async (deployment: string): Promise<BackupStore> =>
 const parts = async (): Promise<number> => (await s3.files()).filter((file) => file.includes('.sgwtmp')).length;
 const objectsOf = async (deployment: string): Promise<string[]> =>
   (await s3.files()).filter((file) => file.includes(`/${deployment}/`)).map((file) => file.split('/').at(-1) ?? '');
-/** What an activity that is tried again failed with last. */
-async function lastFailure(handle: WorkflowHandle): Promise<string> {
-  const { raw } = await handle.describe();
-  return (raw.pendingActivities ?? []).map(({ lastFailure: it }) => it?.message ?? '').join(' ');
-}
 
 test('two backups at once', async () => {
   await deploy('twice', s3.endpoint);
@@ -106,10 +105,29 @@ test('a replica that is killed in the middle of its snapshot', async () => {
   const killed = await midway('killed', () => cluster.kill(replica));
   expect(killed.shards[0]).toMatchObject({ node: primary.address, role: 'primary' });
   await cluster.start(replica);
-  const linked = async (): Promise<boolean> =>
-    parseInfo(String(await cluster.ask(replica.address, 'INFO', 'replication')))['master_link_status'] === 'up';
-  await until('the replica is back', linked, 60_000);
+  await linked(replica);
 }, 480_000);
+
+test('a replica that is restarted in the middle of its snapshot', async () => {
+  const [, replica] = cluster.nodes;
+  if (!replica) throw new Error('there is no replica');
+  await midway('restarted', async () => {
+    await cluster.ask(replica.address, 'SHUTDOWN', 'NOSAVE').catch(() => undefined);
+    await until('it has ended', async () => (await cluster.pids(replica)).length === 0);
+    await cluster.start(replica);
+  });
+  await linked(replica);
+}, 480_000);
+
+const linked = (replica: SandboxNode): Promise<void> =>
+  until(
+    'the replica is back',
+    async () => {
+      const info = parseInfo(String(await cluster.ask(replica.address, 'INFO', 'replication')));
+      return info['master_link_status'] === 'up';
+    },
+    60_000,
+  );
 
 test('a replica that is promoted in the middle of its snapshot', async () => {
   const [, replica] = cluster.nodes;
@@ -192,6 +210,28 @@ test.runIf(process.platform === 'linux' && process.getuid?.() === 0)(
   480_000,
 );
 
+test.runIf(process.platform === 'linux' && process.getuid?.() === 0)(
+  'a worker without room on its disk says so, and goes on once there is some',
+  async () => {
+    await deploy('crammed', s3.endpoint);
+    await manifestOf(await begin('crammed'));
+    await run('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'redis-rollout', temporary]);
+    try {
+      const filler = join(temporary, 'filler');
+      await appendFile(filler, Buffer.alloc(64 * 1024));
+      const proving = await beginProof('crammed');
+      await until('it is said', async () => (await lastFailure(proving)).includes(': the disk is full'), 60_000);
+      expect(await lastFailure(proving)).toContain(temporary);
+      await rm(filler);
+      expect(await proving.result()).toMatchObject({ result: 'restored' });
+      expect(await readdir(temporary)).toEqual([]);
+    } finally {
+      await run('umount', ['--lazy', temporary]);
+    }
+  },
+  480_000,
+);
+
 /** In files: the worker has the environment that it was started with. */
 async function secretsOf({ accessKeyId, secretAccessKey }: S3Server) {
   const [id, secret] = [join(temporary, 'id'), join(temporary, 'secret')];
@@ -238,10 +278,7 @@ test('a worker that dies while a server loads: that ends too, and what it loaded
   expect(stage.workerPid).not.toBe(killed);
   await expectNowhere();
   for (const handle of [taken, proving]) {
-    // As JSON its payloads are base64.
-    const text = JSON.stringify(await handle.fetchHistory()).replaceAll(/"data":"([^"]*)"/g, (_, data: string) =>
-      Buffer.from(data, 'base64').toString(),
-    );
+    const text = historyText(await handle.fetchHistory());
     expect(text).toContain(manifest.backup);
     expect(text).not.toContain(PLANTED);
   }
