@@ -90,4 +90,4 @@ test('an hour forward, and two back, each in the middle of an upload', async () 
   await until('some of it is written', async () => Number(await cluster.ask(cluster.nodes[0]?.address, 'DBSIZE')) > 5);
   await setClock(HOUR);
   expect((await restoring) as RestoreResult).toMatchObject({ backup: second?.backup, compared: [{ same: KEYS }] });
-}, 240_000);
+}, 480_000);
