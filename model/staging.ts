@@ -111,9 +111,9 @@ export function signOffOf(
   const signed = of.approvals.flatMap(({ approval, answers }) =>
     answers.map(({ by, role }) => `${approval} by ${by} (${role})`),
   );
-  return {
-    go: `rehearsal ${of.staging}, of ${of.startedAt}: go${signed.length === 0 ? '' : `; ${signed.join(', ')}`}`,
-  };
+  const sample = of.slots === undefined ? '' : `, of slots ${of.slots.join(', ')} only`;
+  const by = signed.length === 0 ? '' : `; ${signed.join(', ')}`;
+  return { go: `rehearsal ${of.staging}, of ${of.startedAt}: go${sample}${by}` };
 }
 
 /** A line a step, as the statement of a rehearsal tells it. */

@@ -2,6 +2,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { StagingRecord } from '../../model/staging.js';
+import { keySlot } from '../../redis/probe/slot.js';
 import { Sandbox } from '../../scripts/sandbox/cluster.js';
 import type { Stage } from '../../scripts/sandbox/stage.js';
 import { failureOf, openBackupStage } from '../e2e/stage/backups.js';
@@ -59,3 +61,26 @@ test('a copy that runs out of memory says so, is on record as no-go, and leaves 
   const refused = await (await stage.start('orders', '8.0')).failure();
   expect(refused.message).toContain('policy.staging is required');
 });
+
+test('of a sample by slots only those keys are copied, and all is done with them that is done with the whole', async () => {
+  await using cluster = await Sandbox.cluster({ release: '7.0', primaries: 3 });
+  await Dataset.write(cluster, 400);
+  const rehearsals = new Rehearsals(stage, cluster);
+  await rehearsals.deploy({}, { staging: 'required' });
+  await rehearsals.backUp();
+  // Of one shard a half, and of the next a little.
+  const inSample = Array.from({ length: 400 }, (_, i) => keySlot(`{${i}}`)).filter(
+    (slot) => slot >= 3000 && slot <= 5999,
+  );
+
+  const record = (await (await rehearsals.start({ to: '8.0', slots: ['3000-5999'] })).result()) as StagingRecord;
+
+  expect(record).toMatchObject({ decision: 'go', keys: inSample.length, shards: 2, slots: ['3000-5999'] });
+  expect(record.steps.filter(({ result }) => result !== 'passed')).toEqual([]);
+  expect(record.steps.map(({ name }) => name)).toEqual(expect.arrayContaining(['fallback to 7.0.15', 'finalize']));
+  expect(await rehearsals.left()).toEqual([]);
+  const upgrade = await stage.start('orders', '8.0');
+  expect((await upgrade.result()).result).toBe('completed');
+  const { timeline } = await upgrade.read();
+  expect(timeline.map(({ text }) => text)).toContainEqual(expect.stringContaining('go, of slots 3000-5999 only'));
+}, 1_200_000);

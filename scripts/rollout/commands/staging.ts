@@ -33,11 +33,11 @@ export function stagingCommand(): Command {
     description:
       'A copy of the deployment is made from a proven backup on the worker’s machine, upgraded, taken back and upgraded again ' +
       'under load, measured before and after, and put to the checks of the deployment file; then people sign it off. The ' +
-      'deployment itself is only read. `rollout status redis/orders/staging` shows where it stands.',
+      'deployment itself is only read. `rollout status redis/orders/staging` shows where it stands, and `rollout approve ' +
+      'redis/orders/staging --approval product` signs it off.',
     examples: [
       ['rollout staging start orders --to 8.0', 'begin one'],
       ['rollout staging show orders', 'what came of the last one'],
-      ['rollout approve redis/orders/staging --approval product', 'sign it off'],
     ],
   })
     .addCommand(startCommand())

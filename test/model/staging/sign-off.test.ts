@@ -42,6 +42,8 @@ test('who signed it off is told; a go grows old', () => {
   const answers = [{ by: 'pia', role: 'product', decision: 'approved', at: '2026-11-30T01:00:00.000Z' }];
   const signed = record({ approvals: [{ approval: 'product', state: 'approved', answers }] });
   expect(signOffOf([signed], upgrade)).toEqual({ go: `${go.go}; product by pia (product)` });
+  const sample = record({ slots: ['0-99', '200'] });
+  expect(signOffOf([sample], upgrade)).toEqual({ go: `${go.go}, of slots 0-99, 200 only` });
   const ended = Date.parse(signed.endedAt);
   expect(signOffOf([signed], { ...upgrade, now: ended + 30 * DAY_MS })).toHaveProperty('go');
   expect(signOffOf([signed], { ...upgrade, now: ended + 30 * DAY_MS + 1 })).toEqual({
