@@ -35,7 +35,7 @@ async function offered(...words: string[]): Promise<string[]> {
 }
 
 test('the first word is a command', async () => {
-  expect(await offered('st')).toEqual(['start', 'status']);
+  expect(await offered('st')).toEqual(['start', 'status', 'staging']);
   expect(await offered('')).toEqual(
     expect.arrayContaining(rolloutProgram().commands.map((command) => command.name())) as string[],
   );
