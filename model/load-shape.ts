@@ -36,14 +36,16 @@ export const loadShape = z.strictObject({
     .refine(isWhole, 'expected shares that make 1 together')
     .describe('The command mix. Commands that the load can’t play are replaced by others of their kind.'),
   readShare: share.describe('Of all commands, those that read only, 0 to 1.'),
-  keys: z.strictObject({
-    pattern: z
-      .string()
-      .regex(/^[^*]*\*[^*]*$/, 'expected a pattern with one *, in the place of the number, for example cart:*')
-      .describe('How keys are called, with * for their number; it decides how long they are.'),
-    count: z.int().min(1).describe('How many different keys are used.'),
-    popularity: popularity.describe('How often each is.'),
-  }),
+  keys: z
+    .strictObject({
+      pattern: z
+        .string()
+        .regex(/^[^*]*\*[^*]*$/, 'expected a pattern with one *, in the place of the number, for example cart:*')
+        .describe('How keys are called, with * for their number; it decides how long they are.'),
+      count: z.int().min(1).describe('How many different keys are used.'),
+      popularity: popularity.describe('How often each is.'),
+    })
+    .describe('Which keys are used.'),
   valueSizes: z
     .array(valueSize)
     .min(1)
