@@ -76,7 +76,8 @@ test('of a sample by slots only those keys are copied, and all is done with them
   const record = (await (await rehearsals.start({ to: '8.0', slots: ['3000-5999'] })).result()) as StagingRecord;
 
   expect(record).toMatchObject({ decision: 'go', keys: inSample.length, shards: 2, slots: ['3000-5999'] });
-  expect(record.steps.filter(({ result }) => result !== 'passed')).toEqual([]);
+  const notPassed = record.steps.filter(({ result }) => result !== 'passed');
+  expect(notPassed).toMatchObject([{ name: 'targets', result: 'skipped' }]);
   expect(record.steps.map(({ name }) => name)).toEqual(expect.arrayContaining(['fallback to 7.0.15', 'finalize']));
   expect(await rehearsals.left()).toEqual([]);
   const upgrade = await stage.start('orders', '8.0');
