@@ -1,8 +1,8 @@
 import { hostname } from 'node:os';
 import { lacksMemory, roomNeeded, type ShardSize } from '../model/drill-room.js';
 import { formatSize } from '../model/duration.js';
-import { overlap, type DrillPart, type ScratchShard } from '../model/drill-part.js';
-import { slotCount } from '../model/topology.js';
+import type { DrillPart, ScratchShard } from '../model/drill-part.js';
+import { overlap, slotCount } from '../model/topology.js';
 import type { SealedShard } from '../model/backup-manifest.js';
 import { RolloutError } from '../model/failures.js';
 import { inParallel } from '../model/in-parallel.js';

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { activityInfo } from '@temporalio/activity';
 import type { BenchmarkPolicy, BenchmarkRound } from '../model/benchmark.js';
 import type { LoadResult, LoadShape } from '../model/load-shape.js';
-import type { LoadSeen, StagingActivities } from '../model/staging-work.js';
+import { sawNothing, type LoadSeen, type StagingActivities } from '../model/staging-work.js';
 import type { Order } from '../model/work.js';
 import { findServers } from '../platforms/process/servers.js';
 import type { LoadInput } from '../redis/load/open-load.js';
@@ -65,7 +65,7 @@ export function copyLoadActivities(dependencies: Dependencies): Pick<StagingActi
         const { context, load } = await open(input);
         const { signal } = context;
         const before = activityInfo().heartbeatDetails as LoadSeen | undefined;
-        let seen = before ?? { operations: 0, failed: 0, failures: {}, p99Ms: 0, maxMs: 0, notes: [] };
+        let seen = before ?? sawNothing;
         // What is under way is played to its end: what it saw belongs to the upgrade.
         const unending = new AbortController().signal;
         if (!before) await fillLoad(load, unending);

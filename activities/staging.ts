@@ -14,7 +14,7 @@ import { signOffOf } from '../model/staging.js';
 import { loadToPlay } from '../model/staging-load.js';
 import { lacksRoom } from '../model/staging-room.js';
 import type { StagingActivities } from '../model/staging-work.js';
-import { slotCount, SLOTS, type ShardView, type SlotRange } from '../model/topology.js';
+import { overlap, slotCount, SLOTS, type ShardView, type SlotRange } from '../model/topology.js';
 import type { PlatformNode } from '../platforms/platform.js';
 import { readConfiguration } from '../redis/configuration.js';
 import { readTopology } from '../redis/topology.js';
@@ -37,6 +37,7 @@ import { stillSlots } from './sealed-backup.js';
 
 /** Longest that the nodes of a copy may take to see each other, ms. */
 const FORMED_MS = 60_000;
+const everySlot: readonly SlotRange[] = [[0, SLOTS - 1]];
 
 /** The copy of a deployment: found room for, made, and taken away again. */
 export function stagingActivities(
@@ -71,9 +72,9 @@ export function stagingActivities(
         if (refusal !== undefined) throw new RolloutError('BadTarget', refusal);
         // Of what runs, another patch of the line will not do: it would be another upgrade that is rehearsed.
         await exactTarget(context, release);
-        await mustHaveRoom(context, live, input.slots);
+        await mustHaveRoom(context, live, input.slots ?? everySlot);
         const { backup, startedAt, shards } = manifest;
-        const meant = shards.filter(({ slots }) => overlap(slots, input.slots) > 0);
+        const meant = shards.filter(({ slots }) => overlap(slots, input.slots ?? everySlot) > 0);
         const { roles, approvals, people, ttlTolerance } = deployment.policy;
         return {
           ...{ backup, takenAt: startedAt, release, to, via, searchable: dependencies.searchable },
@@ -175,28 +176,18 @@ async function provenBackup(store: BackupStore, asked: string | undefined): Prom
   );
 }
 
-/** How many of the slots are among those that are meant; all of them, where none are named. */
-const overlap = (slots: readonly SlotRange[], meant: readonly SlotRange[] | undefined): number =>
-  meant === undefined
-    ? slotCount(slots)
-    : slots.reduce(
-        (sum, [from, to]) =>
-          sum + meant.reduce((total, [a, b]) => total + Math.max(0, Math.min(b, to) - Math.max(a, from) + 1), 0),
-        0,
-      );
-
 /** @throws RolloutError NoMemory, before anything is made */
 async function mustHaveRoom(
   { deployment, platform, folder }: Context,
   live: readonly ShardView[],
-  slots: readonly SlotRange[] | undefined,
+  slots: readonly SlotRange[],
 ): Promise<void> {
   const { memoryFree } = await platform.resources({ address: 'the copy', home: folder, configurationFile: '' });
   const lacks = lacksRoom(
     {
       ...{ name: deployment.name, replicas: deployment.staging.replicas },
       shards: live.map(({ primary }) => primary.usedMemoryBytes),
-      share: slots === undefined ? 1 : overlap([[0, SLOTS - 1]], slots) / SLOTS,
+      share: overlap(everySlot, slots) / SLOTS,
     },
     memoryFree,
   );

@@ -1,8 +1,7 @@
 import { capacityRecord, type CapacityRecord } from '../model/assessment/capacity.js';
 import type { Deployment } from '../model/deployment.js';
-import { RolloutError } from '../model/failures.js';
 import { backupTarget, type BackupTarget } from './backup-target.js';
-import { getDocument, putDocument } from './documents.js';
+import { newestDocuments, putDocument } from './documents.js';
 
 /** How much was in use at each assessment of one deployment, in the target of its backups. */
 export class AssessmentRecords {
@@ -27,17 +26,7 @@ export class AssessmentRecords {
    * @throws RolloutError Unreachable, Unauthorized
    */
   async newest(most: number): Promise<CapacityRecord[]> {
-    const objects = (await this.target.list(this.prefix)).filter((it) => it.endsWith('.json')).slice(-most);
-    const found = await Promise.all(
-      objects.map(async (object) => {
-        try {
-          return [await getDocument(this.target, object, capacityRecord)];
-        } catch (error) {
-          if (!(error instanceof RolloutError) || error.type !== 'Damaged') throw error;
-          return [];
-        }
-      }),
-    );
-    return found.flat();
+    const found = await newestDocuments(this.target, { prefix: this.prefix, schema: capacityRecord, most });
+    return found.flatMap((it) => ('problem' in it ? [] : [it.document])).reverse();
   }
 }

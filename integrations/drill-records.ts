@@ -1,8 +1,7 @@
 import type { Deployment } from '../model/deployment.js';
 import { drillObject, drillRecord, drillsPrefix, type DrillRecord, type ListedDrill } from '../model/drill.js';
-import { RolloutError } from '../model/failures.js';
 import { backupTarget, type BackupTarget } from './backup-target.js';
-import { getDocument, putDocument } from './documents.js';
+import { documentsBelow, newestDocuments, putDocument } from './documents.js';
 
 /** What came of the drills of one deployment, in the target of its backups. */
 export class DrillRecords {
@@ -27,7 +26,7 @@ export class DrillRecords {
 
   /** Removes all but the newest; what the store has locked stays until it has not. @param most that are kept */
   async keepNewest(most: number): Promise<void> {
-    for (const object of (await this.#objects()).slice(most))
+    for (const object of (await documentsBelow(this.target, drillsPrefix(this.deployment))).slice(most))
       if ((await this.target.lockedUntil(object)) === undefined) await this.target.remove(object);
   }
 
@@ -38,22 +37,9 @@ export class DrillRecords {
    * @throws RolloutError Unreachable, Unauthorized
    */
   async newest(most: number): Promise<ListedDrill[]> {
-    const prefix = drillsPrefix(this.deployment);
-    return Promise.all(
-      (await this.#objects()).slice(0, most).map(async (object) => {
-        try {
-          return await getDocument(this.target, object, drillRecord);
-        } catch (error) {
-          if (!(error instanceof RolloutError) || error.type !== 'Damaged') throw error;
-          return { drill: object.slice(prefix.length, -'.json'.length), problem: error.message };
-        }
-      }),
+    const of = { prefix: drillsPrefix(this.deployment), schema: drillRecord, most };
+    return (await newestDocuments(this.target, of)).map((it) =>
+      'problem' in it ? { drill: it.name, problem: it.problem } : it.document,
     );
-  }
-
-  /** The newest first: they are named as they were begun. */
-  async #objects(): Promise<string[]> {
-    const objects = await this.target.list(drillsPrefix(this.deployment));
-    return objects.filter((it) => it.endsWith('.json')).reverse();
   }
 }

@@ -1,8 +1,7 @@
 import type { Deployment } from '../model/deployment.js';
-import { RolloutError } from '../model/failures.js';
 import { stagingObject, stagingPrefix, stagingRecord, type StagingRecord } from '../model/staging.js';
 import { backupTarget, type BackupTarget } from './backup-target.js';
-import { getDocument, putDocument } from './documents.js';
+import { newestDocuments, putDocument } from './documents.js';
 
 /** What came of the rehearsals of one deployment, in the target of its backups. */
 export class StagingRecords {
@@ -32,17 +31,9 @@ export class StagingRecords {
    * @throws RolloutError Unreachable, Unauthorized
    */
   async newest(most: number): Promise<(StagingRecord | { staging: string; problem: string })[]> {
-    const prefix = stagingPrefix(this.deployment);
-    const objects = (await this.target.list(prefix)).filter((it) => it.endsWith('.json')).reverse();
-    return Promise.all(
-      objects.slice(0, most).map(async (object) => {
-        try {
-          return await getDocument(this.target, object, stagingRecord);
-        } catch (error) {
-          if (!(error instanceof RolloutError) || error.type !== 'Damaged') throw error;
-          return { staging: object.slice(prefix.length, -'.json'.length), problem: error.message };
-        }
-      }),
+    const of = { prefix: stagingPrefix(this.deployment), schema: stagingRecord, most };
+    return (await newestDocuments(this.target, of)).map((it) =>
+      'problem' in it ? { staging: it.name, problem: it.problem } : it.document,
     );
   }
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { formatSlots, slotCount, SLOTS, type SlotRange } from './topology.js';
+import { formatSlots, overlap, slotCount, SLOTS, type SlotRange } from './topology.js';
 
 const count = z.number().int().min(0);
 
@@ -75,14 +75,6 @@ function sampleOf<Of extends Shard>(all: readonly Of[], sample: number, before: 
       .map(({ it }) => it.shard),
   );
   return all.filter(({ shard }) => turn.has(shard));
-}
-
-/** Slots of these that are among those; neither has one twice. */
-export function overlap(these: readonly SlotRange[], those: readonly SlotRange[]): number {
-  let sum = 0;
-  for (const [from, to] of these)
-    for (const [first, last] of those) sum += Math.max(0, Math.min(to, last) - Math.max(from, first) + 1);
-  return sum;
 }
 
 const namesOf = (shards: readonly Shard[]): string => {

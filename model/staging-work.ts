@@ -56,6 +56,9 @@ export interface LoadSeen {
   notes: string[];
 }
 
+/** Before anything was played. */
+export const sawNothing: LoadSeen = { operations: 0, failed: 0, failures: {}, p99Ms: 0, maxMs: 0, notes: [] };
+
 /** A copy of a deployment, on which its upgrade is rehearsed. All orders are of the deployment that it is a copy of. */
 export interface StagingActivities {
   /** Finds the backup and the releases, and looks whether there is room for a copy. */

@@ -66,6 +66,14 @@ export const allNodes = (topology: { shards: readonly ShardView[] }): NodeView[]
 export const slotCount = (ranges: readonly SlotRange[]): number =>
   ranges.reduce((sum, [from, to]) => sum + to - from + 1, 0);
 
+/** Slots of these that are among those; neither has one twice. */
+export function overlap(these: readonly SlotRange[], those: readonly SlotRange[]): number {
+  let sum = 0;
+  for (const [from, to] of these)
+    for (const [first, last] of those) sum += Math.max(0, Math.min(to, last) - Math.max(from, first) + 1);
+  return sum;
+}
+
 /** `0-5460 5462`, as CLUSTER NODES writes it. */
 export const formatSlots = (ranges: readonly SlotRange[]): string =>
   ranges.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(' ');

@@ -5,7 +5,13 @@ import { inParallel } from '../model/in-parallel.js';
 import { loadToPlay } from '../model/staging-load.js';
 import { copyName, operationId } from '../model/names.js';
 import { stepText, type StagingRecord, type StagingStep } from '../model/staging.js';
-import type { CopyOf, LoadSeen, LoadToPlay, StagingBeginning } from '../model/staging-work.js';
+import {
+  sawNothing,
+  type CopyOf,
+  type LoadSeen,
+  type LoadToPlay,
+  type StagingBeginning,
+} from '../model/staging-work.js';
 import { messageOf, stopped } from './failure.js';
 import type { Ended, Run } from './run.js';
 import { acts, beside } from './staging-proxies.js';
@@ -309,5 +315,5 @@ function seenLast(error: unknown): LoadSeen {
   const cause = error instanceof ActivityFailure ? error.cause : undefined;
   if (!(cause instanceof TimeoutFailure) && !(cause instanceof CancelledFailure)) throw error;
   const last = cause instanceof TimeoutFailure ? (cause.lastHeartbeatDetails as LoadSeen | undefined) : undefined;
-  return last ?? { operations: 0, failed: 0, failures: {}, p99Ms: 0, maxMs: 0, notes: [] };
+  return last ?? sawNothing;
 }

@@ -9,9 +9,9 @@ import { contentsOf, pageOf } from './page.js';
 import { section, when } from './people-and-gates.js';
 import { axis } from './plot.js';
 import { count, moment } from './quantities.js';
-import { stepBars } from './step-bars.js';
+import { stepsSection } from './step-bars.js';
 import { verdictBlock } from './summary.js';
-import { sign, table, type Cell, type Sign } from './table.js';
+import { sign, table, type Cell } from './table.js';
 import { timeScale } from './time-scale.js';
 import { trendChart, trendLegend, type TrendPoint } from './trend.js';
 
@@ -37,7 +37,7 @@ export function renderDrill(data: DrillReportData): Markup {
       html`Started by ${startedBy}, ${moment(startedAt)}; ended ${moment(endedAt)}. Drill <code>${drill.drill}</code>.
         Report of ${moment(generatedAt)}.`,
     )}
-    ${figuresSection(figuresOf(drill))} ${contents} ${stepsSection(drill)} ${trendSection(drills)}
+    ${figuresSection(figuresOf(drill))} ${contents} ${stepsSection(drill.steps)} ${trendSection(drills)}
     ${restoredSection(drill)} ${earlierSection(drills)}`,
     footer: html`All times are UTC. What is tried and how it is measured: <code>docs/drills.md</code>. The cluster that
       was restored into has been thrown away; no node of the deployment was touched. The data of this page is in its
@@ -111,25 +111,6 @@ function figuresOf(drill: DrillRecord): Figure[] {
         ]
       : []),
   ];
-}
-
-const signs: Record<DrillStep['result'], Sign> = { passed: 'good', failed: 'bad', skipped: 'plain' };
-
-function stepsSection({ steps }: DrillRecord): Markup {
-  return section('steps', 'Steps', [
-    html`<div class="chart">${stepBars(steps)}</div>`,
-    table({
-      caption: 'What was tried, in order, and what was found',
-      empty: 'Nothing was tried.',
-      columns: [{ head: 'Result' }, { head: 'Step' }, { head: 'Took', numeric: true }, { head: 'Found' }],
-      rows: steps.map(({ name, result, tookMs, found }) => [
-        sign(signs[result], result),
-        capital(name),
-        tookMs === 0 ? '' : { content: formatDuration(tookMs), sort: tookMs },
-        found,
-      ]),
-    }),
-  ]);
 }
 
 const readable = (drills: readonly ListedDrill[]): DrillRecord[] => drills.flatMap((it) => ('problem' in it ? [] : it));

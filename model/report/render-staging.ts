@@ -1,15 +1,14 @@
-import { formatDuration, formatSize } from '../duration.js';
+import { formatSize } from '../duration.js';
 import { stagingWorkflowId } from '../names.js';
-import type { StagingRecord, StagingStep } from '../staging.js';
+import type { StagingRecord } from '../staging.js';
 import { changeChart, share } from './change-chart.js';
-import { capital } from './drill-verdict.js';
 import { figuresSection, unknownFigure, type Figure } from './figures.js';
 import { html, type Markup } from './html.js';
 import { contentsOf, pageOf } from './page.js';
 import { section } from './people-and-gates.js';
 import { count, fromTo, latency, moment } from './quantities.js';
 import { stagingVerdict } from './staging-verdict.js';
-import { stepBars } from './step-bars.js';
+import { stepsSection } from './step-bars.js';
 import { verdictBlock } from './summary.js';
 import { sign, table, type Cell, type Sign } from './table.js';
 
@@ -34,7 +33,7 @@ export function renderStaging(data: StagingReportData): Markup {
       html`Started by ${startedBy}, ${moment(startedAt)}; ended ${moment(endedAt)}. Rehearsal
         <code>${rehearsal.staging}</code>. Report of ${moment(generatedAt)}.`,
     )}
-    ${figuresSection(figuresOf(rehearsal))} ${contents} ${stepsSection(rehearsal)} ${measuresSection(rehearsal)}
+    ${figuresSection(figuresOf(rehearsal))} ${contents} ${stepsSection(rehearsal.steps)} ${measuresSection(rehearsal)}
     ${signOffSection(rehearsal)} ${copySection(rehearsal)}`,
     footer: html`All times are UTC. What is tried and how it is measured: <code>docs/staging.md</code>. No node of the
       deployment was touched. The data of this page is in its <code>script#report-data</code>.`,
@@ -92,30 +91,6 @@ function valueOf(measure: string, value: number | undefined): string {
   if (measure.startsWith('throughput.') || measure === 'rate') return `${count(value)} /s`;
   if (measure === 'memory') return formatSize(Math.round(value));
   return measure === 'cpu' ? `${value.toFixed(1)} ms` : value.toFixed(2);
-}
-
-const results: Record<StagingStep['result'], Sign> = {
-  passed: 'good',
-  failed: 'bad',
-  undecided: 'caution',
-  skipped: 'plain',
-};
-
-function stepsSection({ steps }: StagingRecord): Markup {
-  return section('steps', 'Steps', [
-    html`<div class="chart">${stepBars(steps)}</div>`,
-    table({
-      caption: 'What was tried, in order, and what was found',
-      empty: 'Nothing was tried.',
-      columns: [{ head: 'Result' }, { head: 'Step' }, { head: 'Took', numeric: true }, { head: 'Found' }],
-      rows: steps.map(({ name, result, tookMs, found }) => [
-        sign(results[result], result),
-        capital(name),
-        tookMs === 0 ? '' : { content: formatDuration(tookMs), sort: tookMs },
-        found,
-      ]),
-    }),
-  ]);
 }
 
 const verdicts: Record<Measured['verdict'], Sign> = { met: 'good', missed: 'bad', noise: 'caution', measured: 'plain' };

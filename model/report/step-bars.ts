@@ -1,10 +1,36 @@
+import type { DrillStep } from '../drill.js';
 import { formatDuration } from '../duration.js';
+import type { StagingStep } from '../staging.js';
 import { capital } from './drill-verdict.js';
-import { html, type Content } from './html.js';
+import { html, type Content, type Markup } from './html.js';
+import { section } from './people-and-gates.js';
 import { percent, plot, row } from './plot.js';
+import { sign, table, type Sign } from './table.js';
+
+type Step = DrillStep | StagingStep;
+
+const signs: Record<Step['result'], Sign> = { passed: 'good', failed: 'bad', undecided: 'caution', skipped: 'plain' };
+
+/** What a drill or a rehearsal has tried. */
+export function stepsSection(steps: readonly Step[]): Markup {
+  return section('steps', 'Steps', [
+    html`<div class="chart">${stepBars(steps)}</div>`,
+    table({
+      caption: 'What was tried, in order, and what was found',
+      empty: 'Nothing was tried.',
+      columns: [{ head: 'Result' }, { head: 'Step' }, { head: 'Took', numeric: true }, { head: 'Found' }],
+      rows: steps.map(({ name, result, tookMs, found }) => [
+        sign(signs[result], result),
+        capital(name),
+        tookMs === 0 ? '' : { content: formatDuration(tookMs), sort: tookMs },
+        found,
+      ]),
+    }),
+  ]);
+}
 
 /** Steps one behind the other, as they were tried; those that took no time of their own are left out. */
-export function stepBars(steps: readonly { name: string; result: string; tookMs: number }[]): Content {
+function stepBars(steps: readonly Step[]): Content {
   const timed = steps.filter(({ tookMs }) => tookMs > 0);
   const total = timed.reduce((sum, { tookMs }) => sum + tookMs, 0);
   let at = 0;

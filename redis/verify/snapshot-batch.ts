@@ -19,8 +19,8 @@ export interface Wanted {
   /** Is it asked when it expires? */
   expiry: boolean;
   /**
-   * Of a string its bytes; of what was not decoded its bytes; of what was, in one piece, a digest; of what is large a digest, of its pages, undefined where it can't
-   * be compared. Absent where only the key's presence is looked at.
+   * Of a string its bytes; of what was not decoded its bytes; of what was, in one piece, a digest; of what is large a digest, of
+   * its pages, undefined where it can't be compared. Absent where only the key's presence is looked at.
    */
   value?:
     | { text: Buffer }
@@ -158,8 +158,8 @@ function digestOf(dump: Buffer): string | undefined {
  * @param found ms from some moment between these two of the node's clock, or, both being 0, Unix ms; below 0 without an expiry
  */
 function expiryOff(wanted: number | undefined, found: number, [from = 0, to = 0]: readonly number[]): number {
-  if (wanted === undefined || found < 0)
-    return wanted === undefined && found === -1 ? 0 : wanted === undefined ? -Infinity : Infinity;
+  if (wanted === undefined) return found === -1 ? 0 : -Infinity;
+  if (found < 0) return Infinity;
   if (to === 0) return found - wanted;
   const [least, most] = [from + found - ROUNDED_MS - wanted, to + found + ROUNDED_MS - wanted];
   return Math.round(least > 0 ? least : Math.min(most, 0));

@@ -5,7 +5,6 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { StagingRecord } from '../../model/staging.js';
-import { parseInfo } from '../../redis/info.js';
 import { Operation } from '../../scripts/sandbox/operation.js';
 import { Sandbox } from '../../scripts/sandbox/cluster.js';
 import type { Stage } from '../../scripts/sandbox/stage.js';
@@ -22,15 +21,6 @@ afterEach(async () => {
   await stage[Symbol.asyncDispose]();
   vi.unstubAllEnvs();
 });
-
-/** Commands that changed something, by node. */
-const changes = (cluster: Sandbox): Promise<unknown[]> =>
-  Promise.all(
-    cluster.nodes.map(async ({ address }) => {
-      const info = parseInfo(String(await cluster.ask(address, 'INFO')));
-      return [address, info['role'], info['run_id'], info['rdb_changes_since_last_save'], info['redis_version']];
-    }),
-  );
 
 test('upgraded, taken back, upgraded again, measured, checked and signed off; production is only read, and may begin then', async () => {
   await using cluster = await Sandbox.cluster({ release: '5.0', primaries: thorough ? 3 : 1 });
@@ -52,7 +42,7 @@ test('upgraded, taken back, upgraded again, measured, checked and signed off; pr
     { staging: 'required', roles: { product: ['pia'], operations: ['olu'] } },
   );
   await rehearsals.backUp();
-  const untouched = await changes(cluster);
+  const untouched = await rehearsals.production();
 
   const handle = await rehearsals.start({ to: '8.0' });
   const operation = new Operation(stage.client.workflow, handle.workflowId, handle.firstExecutionRunId, 1_000_000);
@@ -97,7 +87,7 @@ test('upgraded, taken back, upgraded again, measured, checked and signed off; pr
   expect(record.reports).toHaveLength(2);
   expect(record.reports.every((file) => existsSync(file))).toBe(true);
   expect(await rehearsals.left()).toEqual([]);
-  expect(await changes(cluster)).toEqual(untouched);
+  expect(await rehearsals.production()).toEqual(untouched);
   expect(await rehearsals.records()).toMatchObject([{ staging: record.staging, decision: 'go' }]);
 
   const upgrade = await (await stage.start('orders', '8.0')).result();

@@ -2,7 +2,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { parseInfo } from '../../redis/info.js';
 import type { StagingRecord } from '../../model/staging.js';
 import type { StagingActivities } from '../../model/staging-work.js';
 import { Sandbox } from '../../scripts/sandbox/cluster.js';
@@ -43,15 +42,6 @@ const killsOf = (activity: keyof StagingActivities): WorkerFault[] =>
     { when: 'after' as const },
   ].map((moment) => ({ activity, kind: 'kill', ...moment }));
 
-/** What a rehearsal must not change. */
-const state = (cluster: Sandbox): Promise<unknown[]> =>
-  Promise.all(
-    cluster.nodes.map(async ({ address }) => {
-      const info = parseInfo(String(await cluster.ask(address, 'INFO')));
-      return [address, info['role'], info['run_id'], info['rdb_changes_since_last_save'], info['redis_version']];
-    }),
-  );
-
 test('killed before and after each activity of it: the same record, nothing left, and production as it was', async () => {
   await using cluster = await Sandbox.cluster({ release: '7.2', primaries: 1 });
   await Dataset.write(cluster, 200);
@@ -62,7 +52,7 @@ test('killed before and after each activity of it: the same record, nothing left
   const check = { kind: 'http', name: 'cart', url: `http://127.0.0.1:${port}/` } as const;
   await rehearsals.deploy({ mask: {}, checks: [check] }, { staging: 'required' });
   await rehearsals.backUp();
-  const untouched = await state(cluster);
+  const untouched = await rehearsals.production();
   const activities = Object.keys(kills) as (keyof StagingActivities)[];
   // This one is an upgrade's.
   const own = activities.filter((it) => it !== 'readSignOff');
@@ -91,7 +81,7 @@ test('killed before and after each activity of it: the same record, nothing left
   expect(record.steps[0]?.found).toContain('values and keys masked');
   expect(await rehearsals.left()).toEqual([]);
   expect(await rehearsals.records()).toMatchObject([{ staging: record.staging, decision: 'go' }]);
-  expect(await state(cluster)).toEqual(untouched);
+  expect(await rehearsals.production()).toEqual(untouched);
 
   await stage.faults.draw(...killsOf('readSignOff'));
   expect(await (await stage.start('orders', '8.0')).result()).toMatchObject({ result: 'completed' });

@@ -1,8 +1,8 @@
 // A part that is taken for the whole; a sample that never comes to the shard that is broken; a cluster that can't serve or elect.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { choosePart, overlap, partText, scratchShards, VOTERS, type DrillPart } from '../../model/drill-part.js';
-import { SLOTS, slotCount, type SlotRange } from '../../model/topology.js';
+import { choosePart, partText, scratchShards, VOTERS, type DrillPart } from '../../model/drill-part.js';
+import { overlap, SLOTS, slotCount, type SlotRange } from '../../model/topology.js';
 
 const shardsOf = (count: number): { shard: string; slots: SlotRange[] }[] =>
   Array.from({ length: count }, (_, i) => ({

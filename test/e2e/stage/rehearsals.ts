@@ -7,6 +7,7 @@ import type { DeploymentFile } from '../../../model/deployment.js';
 import { assumedShape } from '../../../model/load-shape.js';
 import { backupWorkflowId, stagingWorkflowId, TASK_QUEUE, verifyBackupWorkflowId } from '../../../model/names.js';
 import type { StagingRecord } from '../../../model/staging.js';
+import { parseInfo } from '../../../redis/info.js';
 import type { Sandbox } from '../../../scripts/sandbox/cluster.js';
 import type { Stage } from '../../../scripts/sandbox/stage.js';
 import { encryption } from './backups.js';
@@ -59,6 +60,16 @@ export class Rehearsals {
   async records(): Promise<StagingRecord[]> {
     const records = await StagingRecords.open(await loadDeployment('orders', this.stage.deployments));
     return (await records.newest(10)).filter((it) => 'format' in it);
+  }
+
+  /** Of each of its nodes, what a rehearsal must not change. */
+  production(): Promise<unknown[]> {
+    return Promise.all(
+      this.cluster.nodes.map(async ({ address }) => {
+        const info = parseInfo(String(await this.cluster.ask(address, 'INFO')));
+        return [address, info['role'], info['run_id'], info['rdb_changes_since_last_save'], info['redis_version']];
+      }),
+    );
   }
 
   /** What a copy would leave: folders, files, and servers that work in one of them. */
