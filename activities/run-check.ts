@@ -1,4 +1,5 @@
-import { runOwnCommand } from '../integrations/own-command.js';
+import { runContainer, type OwnContainer } from '../integrations/container.js';
+import { runOwnCommand, type CommandEnd, type OwnCommand } from '../integrations/own-command.js';
 import type { Check, CheckResult } from '../model/checks.js';
 import type { Deployment } from '../model/deployment.js';
 import { addressOf, type Endpoint } from '../redis/connection.js';
@@ -19,15 +20,25 @@ interface Checked {
  * REDIS_USERNAME, REDIS_PASSWORD and REDIS_NODES (`host:port,host:port`); with TLS in REDIS_CA, REDIS_CERT and REDIS_KEY,
  * too, which are paths. Exit code 0 is a pass.
  */
-export async function runCheck({ name, command, timeout }: Check, checked: Checked): Promise<CheckResult> {
-  const { endpoint, signal } = checked;
-  const secrets = [endpoint.password ?? '', encodeURIComponent(endpoint.password ?? '')];
-  const environment = environmentOf(checked);
-  const { problem, said, tookMs } = await runOwnCommand({ command, timeout, environment, secrets, signal });
-  return {
-    ...{ check: name, result: problem === undefined ? 'passed' : 'failed', tookMs },
-    found: [problem, said].filter((it) => it !== undefined && it !== '').join(': ') || 'exit code 0',
-  };
+export const runCheck = async ({ name, command, timeout }: Check, checked: Checked): Promise<CheckResult> =>
+  judged(name, await runOwnCommand({ command, timeout, ...surroundings(checked) }));
+
+/** The same of an image; without TLS, whose files are the worker's. */
+export const runContainerCheck = async (
+  check: string,
+  container: Pick<OwnContainer, 'name' | 'image' | 'command' | 'timeout'>,
+  checked: Omit<Checked, 'tls'>,
+): Promise<CheckResult> => judged(check, await runContainer({ ...container, ...surroundings(checked) }));
+
+const judged = (check: string, { problem, said, tookMs }: CommandEnd): CheckResult => ({
+  ...{ check, result: problem === undefined ? 'passed' : 'failed', tookMs },
+  found: [problem, said].filter((it) => it !== undefined && it !== '').join(': ') || 'exit code 0',
+});
+
+function surroundings(checked: Checked): Pick<OwnCommand, 'environment' | 'secrets' | 'signal'> {
+  const { password = '' } = checked.endpoint;
+  const secrets = [password, encodeURIComponent(password)];
+  return { environment: environmentOf(checked), secrets, signal: checked.signal };
 }
 
 function environmentOf({ endpoint, nodes, tls }: Checked): Record<string, string> {

@@ -1,6 +1,6 @@
-import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { checksOf, type Check } from '../model/checks.js';
+import { checksOf, type CheckResult } from '../model/checks.js';
 import { formatDuration } from '../model/duration.js';
 import { RolloutError } from '../model/failures.js';
 import type { StagingStep } from '../model/staging.js';
@@ -13,7 +13,7 @@ import { openSnapshot } from '../redis/snapshot.js';
 import { readTopology } from '../redis/topology.js';
 import { contextFor, heartbeating, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
-import { runCheck } from './run-check.js';
+import { runCheck, runContainerCheck } from './run-check.js';
 import { loadIntoScratch } from './scratch-server.js';
 import { serverFor } from './server-for.js';
 import { copyContext } from './staging-copy.js';
@@ -49,10 +49,14 @@ export function copyTrials(dependencies: Dependencies): Pick<StagingActivities, 
         const { deployment } = await contextFor(dependencies, input);
         const context = await copyContext(dependencies, input);
         const command = checksOf(deployment.checks, 'staging').find(({ name }) => name === input.check);
-        if (command) return ownCheck(command, context);
-        const check = deployment.staging.checks.find(({ name }) => name === input.check);
+        const check = command ?? deployment.staging.checks.find(({ name }) => name === input.check);
         if (!check) throw new RolloutError('BadInput', `checks and staging.checks have no ${input.check} any more`);
-        return runStagingCheck(check, context);
+        const nodes = context.deployment.seeds;
+        const { endpoint, signal } = context;
+        if (!('kind' in check)) return stepOf(await runCheck(check, { endpoint, nodes, signal }));
+        if (check.kind === 'http') return request(check, { nodes, signal });
+        const container = { ...check, name: containerName(input.operation, check.name) };
+        return stepOf(await runContainerCheck(check.name, container, { endpoint, nodes, signal }));
       }),
   };
 }
@@ -122,33 +126,11 @@ async function expires(context: Context, shards: readonly ShardView[]): Promise<
   };
 }
 
-async function ownCheck(
-  check: Pick<Check, 'name' | 'command' | 'timeout'>,
-  { endpoint, deployment, signal }: Context,
-): Promise<StagingStep> {
-  const whole = { ...check, of: ['staging' as const] };
-  const { result, tookMs, found } = await runCheck(whole, { endpoint, nodes: deployment.seeds, signal });
-  return { name: `check ${check.name}`, result, tookMs, found };
-}
+const stepOf = ({ check, ...result }: CheckResult): StagingStep => ({ name: `check ${check}`, ...result });
 
-async function runStagingCheck(check: StagingCheck, context: Context): Promise<StagingStep> {
-  const { name, timeout } = check;
-  if (check.kind === 'http') return request(check, { nodes: context.deployment.seeds, signal: context.signal });
-  const command = containerCommand(check);
-  if (command) return ownCheck({ name, command, timeout }, context);
-  return {
-    ...{ name: `check ${name}`, result: 'failed', tookMs: 0 },
-    found: 'neither docker nor podman is on this worker: run it as a command of checks, or install one of them',
-  };
-}
-
-/** The container finds the copy on the machine's own network, and its password in the environment alone. */
-function containerCommand({ image, command = [] }: Extract<StagingCheck, { kind: 'container' }>): string[] | undefined {
-  const engine = ['docker', 'podman'].find((it) => spawnSync(it, ['--version'], { stdio: 'ignore' }).status === 0);
-  const variables = ['REDIS_URL', 'REDIS_HOST', 'REDIS_PORT', 'REDIS_PASSWORD', 'REDIS_NODES'];
-  if (engine === undefined) return undefined;
-  return [engine, 'run', '--rm', '--network=host', ...variables.flatMap((it) => ['-e', it]), image, ...command];
-}
+/** Of the rehearsal and of the check: an attempt finds what the one before it has left. */
+const containerName = (operation: string, check: string): string =>
+  `redis-rollout-${createHash('sha256').update(operation).digest('hex').slice(0, 12)}-${check}`;
 
 async function request(
   { name, url, method, body, status, contains, timeout }: Extract<StagingCheck, { kind: 'http' }>,

@@ -27,7 +27,10 @@ const check = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('container').describe('An image that docker or podman runs. Exit code 0 is a pass.'),
     ...about,
-    image: z.string().min(1).describe('Image, with its tag or digest.'),
+    image: z
+      .string()
+      .regex(/^[a-z0-9]\S*$/, 'expected the name of an image, with its tag or digest')
+      .describe('Image, with its tag or digest.'),
     command: ownCommand
       .optional()
       .describe('In the place of the image’s own. The copy is in REDIS_URL and REDIS_NODES.'),

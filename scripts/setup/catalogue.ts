@@ -1,6 +1,7 @@
 import { debianProgram, debianServer } from './debian.js';
 import { FAKETIME, faketimeByDebian } from './faketime.js';
 import { LOCAL_KMS, localKmsByGo } from './local-kms.js';
+import { podmanByDebian } from './podman.js';
 import type { Route } from './route.js';
 import { chromiumNames } from './search-path.js';
 import { seaweedfsByWheel, WEED } from './seaweedfs.js';
@@ -186,6 +187,13 @@ export const components: readonly Component[] = [
     programs: [FAKETIME],
     routes: [faketimeByDebian],
     byHand: 'set-up makes it from Debian’s libfaketime: it needs apt and its mirror',
+  },
+  {
+    name: 'container-engine',
+    neededFor: 'tests',
+    programs: ['podman', 'docker'],
+    routes: [podmanByDebian],
+    byHand: 'install podman, or docker and start it (Debian: apt-get install podman; macOS: brew install podman)',
   },
   {
     name: 'openssl',

@@ -159,12 +159,20 @@ async function prune(root: string): Promise<void> {
 }
 
 /** A program from this machine's own suite, with those of its libraries that the system has not got. */
-export function debianProgram(name: string, program: { as: string; path: string; alone?: boolean }): Route {
+export function debianProgram(
+  name: string,
+  program: { as: string; path: string; alone?: boolean; beside?: readonly string[] },
+): Route {
   return {
     name: `Debian package ${name}, unpacked`,
     async obtain(folder, { debian }) {
       const root = join(folder, 'root');
-      const sources = await debian.unpack(HOST, [name], root, (it) => it === name || program.alone !== true);
+      const sources = await debian.unpack(
+        HOST,
+        [name, ...(program.beside ?? [])],
+        root,
+        (it) => it === name || program.alone !== true,
+      );
       if (sources.length === 0) throw new Error(`apt says that ${name} is installed, but it is not on PATH`);
       await writeLauncher(folder, program.as, join('root', program.path), 'system');
       return sources;

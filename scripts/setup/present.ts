@@ -83,6 +83,8 @@ export async function versionOf(
   if (component.server !== undefined) return releaseOf(path);
   try {
     const argument = ['openssl', 'seaweedfs'].includes(component.name) ? 'version' : '--version';
+    // Of docker, the program is often there and nothing that it could ask.
+    if (component.name === 'container-engine') await promisify(execFile)(path, ['ps', '-q'], { timeout: 15_000 });
     // The first start of a browser reads some hundred megabytes from a disk that others may be busy with.
     const { stdout, stderr } = await promisify(execFile)(path, [argument], { timeout: 60_000 });
     return /\d+\.\d+[\w.+-]*/.exec(stdout + stderr)?.[0];

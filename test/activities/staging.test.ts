@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { readFile, rm, writeFile } from 'node:fs/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { loadDeployment } from '../../integrations/deployment-files.js';
 import { assumedShape, type LoadShape } from '../../model/load-shape.js';
 import type { CopyOf } from '../../model/staging-work.js';
@@ -13,6 +13,7 @@ import { readTopology } from '../../redis/topology.js';
 import { Sandbox } from '../../scripts/sandbox/cluster.js';
 import { Dataset } from '../e2e/stage/dataset.js';
 import { endpointFor } from '../../integrations/secrets.js';
+import { engineForTests, IMAGE, makeImage } from '../integrations/container-image.js';
 import { cancelled, StagingStage } from './staging-stage.js';
 
 const shape: LoadShape = { ...assumedShape, keys: { ...assumedShape.keys, count: 60 }, ratePerSecond: 100 };
@@ -137,6 +138,12 @@ test('it is saved and loaded, lets keys expire, and is put to checks, whose fail
   await once(other, 'listening');
   const gone = (other.address() as { port: number }).port;
   other.close();
+  const { engine, path } = await engineForTests();
+  await makeImage(engine);
+  vi.stubEnv('PATH', path);
+  const countsKeys = `
+    exec 3<>/dev/tcp/$REDIS_HOST/$REDIS_PORT; echo "AUTH $REDIS_PASSWORD" >&3; echo DBSIZE >&3
+    read -r ok <&3; read -r n <&3; echo "keys $n"; [[ $n == :[1-9]* ]]`;
   const at = `http://127.0.0.1:${(application.address() as { port: number }).port}`;
   await stage.deploy(
     {
@@ -144,6 +151,7 @@ test('it is saved and loaded, lets keys expire, and is put to checks, whose fail
         { kind: 'http', name: 'good', url: `${at}/ok?nodes={nodes}`, contains: '127.0.0.1:' },
         { kind: 'http', name: 'status', url: `${at}/broken` },
         { kind: 'http', name: 'text', url: `${at}/ok`, contains: 'something else' },
+        { kind: 'container', name: 'suite', image: IMAGE, command: ['bash', '-c', countsKeys] },
         { kind: 'http', name: 'away', url: `${at.replace(/\d+$/, '')}${gone}/` },
       ],
     },
@@ -165,6 +173,10 @@ test('it is saved and loaded, lets keys expire, and is put to checks, whose fail
   expect(await check('away')).toMatchObject({
     result: 'failed',
     found: expect.stringContaining('ECONNREFUSED') as string,
+  });
+  expect(await check('suite')).toMatchObject({
+    ...{ name: 'check suite', result: 'passed' },
+    found: expect.stringMatching(/^keys :[1-9]\d*\s*$/) as string,
   });
   expect(await check('cart')).toMatchObject({ result: 'failed', found: expect.stringContaining('7') as string });
   application.close();
