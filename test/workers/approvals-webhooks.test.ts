@@ -72,6 +72,26 @@ afterAll(async () => {
 const approvals = () => stage.approvals('--listen', '127.0.0.1:0', '--key', `file:${join(stage.folder, 'chat')}`);
 
 const at = (path: string): Received[] => receiver.received.filter((it) => it.path === path);
+interface Sent {
+  signer?: Webhook;
+  when?: Date;
+  /** In the place of what was signed. */
+  sent?: string;
+}
+/** As another chat sends an answer. */
+function post(name: string, body: object, { signer = webhook, when = new Date(), sent }: Sent = {}): Promise<Response> {
+  const text = JSON.stringify(body);
+  return fetch(`http://127.0.0.1:${running.port ?? 0}/hooks/${name}`, {
+    method: 'POST',
+    body: sent ?? text,
+    headers: {
+      'webhook-id': 'msg_1',
+      'webhook-timestamp': String(Math.floor(when.getTime() / 1000)),
+      'webhook-signature': signer.sign('msg_1', when, text),
+    },
+  });
+}
+
 interface Told {
   type: string;
   data: { deployment: string; run: string; title: string; question?: { approval: string; askedAt: string } };
@@ -137,20 +157,9 @@ test('answers from elsewhere: forged, old, of another question or in wrong form 
   const { status } = await operation.waits('approval', 'start');
   const asked = status.approvals[0];
   const answer = { run: status.run, approval: 'start', askedAt: asked?.askedAt, decision: 'approve', by: 'ana' };
-  const send = async (
-    body: object,
-    { name = 'answered', signer = webhook, when = new Date(), sent = JSON.stringify(body) } = {},
-  ): Promise<[number, string]> => {
-    const response = await fetch(`http://127.0.0.1:${running.port ?? 0}/hooks/${name}`, {
-      method: 'POST',
-      body: sent,
-      headers: {
-        'webhook-id': 'msg_1',
-        'webhook-timestamp': String(Math.floor(when.getTime() / 1000)),
-        'webhook-signature': signer.sign('msg_1', when, JSON.stringify(body)),
-      },
-    });
-    return [response.status, await response.text()];
+  const send = async (body: object, { name = 'answered', ...more }: Sent & { name?: string } = {}) => {
+    const response = await post(name, body, more);
+    return [response.status, await response.text()] as [number, string];
   };
   const stranger = new Webhook(`whsec_${randomBytes(24).toString('base64')}`);
   expect((await send(answer, { signer: stranger }))[0]).toBe(401);
@@ -180,6 +189,27 @@ test('answers from elsewhere: forged, old, of another question or in wrong form 
   expect(await operation.result()).toMatchObject({ result: 'aborted' });
 });
 
+test('a rehearsal is signed off by a webhook that says so; without that it is an upgrade’s question that is answered', async () => {
+  await stage.write('hook-rehearsed', {
+    notify: `webhookIn: { secret: env:HOOK_SECRET }
+routes: [{ to: { kind: webhook, url: "${receiver.url}/rehearsed", secret: env:HOOK_SECRET } }]`,
+  });
+  stage.fake.deployWithCopy('hook-rehearsed', { approvals: { product: { roles: ['product'] } }, soak: '0s' });
+  const operation = await stage.fake.start('hook-rehearsed', { startedBy: 'ana' }, 'staging');
+  const { status } = await operation.waits('approval', 'product');
+  await until('it is asked', () => told('/rehearsed').some(({ data }) => data.question?.approval === 'product'));
+  const { data } = told('/rehearsed').find(({ type }) => type === 'rollout.question') as Told;
+  expect(data).toMatchObject({ status: { operation: 'staging' }, run: status.run });
+  const { approval = '', askedAt = '' } = data.question ?? {};
+  const answer = { run: data.run, approval, askedAt, decision: 'approve', by: 'cleo' };
+  expect((await post('hook-rehearsed', answer)).status).toBe(409);
+  expect((await post('hook-rehearsed', { ...answer, operation: 'upgrade' })).status).toBe(400);
+  expect(await (await post('hook-rehearsed', { ...answer, operation: 'staging' })).json()).toEqual({
+    done: 'product approved by cleo (1 of 1)',
+  });
+  expect(await operation.result()).toMatchObject({ result: 'completed', decision: 'go' });
+});
+
 test('where answers are to be signed, a webhook’s word is not enough: it brings the person’s signature', async () => {
   const ana = await makeSigningKey(join(stage.folder, 'ana'));
   const { operation } = await stage.run('hook-signed', {
@@ -188,18 +218,7 @@ approvals: { signed: true, chatKeys: ["${chat}"], start: { roles: [engineering] 
     notify: 'webhookIn: { secret: env:HOOK_SECRET }',
   });
   const { status } = await operation.waits('approval', 'start');
-  const send = async (body: object): Promise<number> => {
-    const when = new Date();
-    const text = JSON.stringify(body);
-    const headers = {
-      'webhook-id': 'msg_2',
-      'webhook-timestamp': String(Math.floor(when.getTime() / 1000)),
-      'webhook-signature': webhook.sign('msg_2', when, text),
-    };
-    return (
-      await fetch(`http://127.0.0.1:${running.port ?? 0}/hooks/hook-signed`, { method: 'POST', body: text, headers })
-    ).status;
-  };
+  const send = async (body: object) => (await post('hook-signed', body)).status;
   const key = await readSigningKey(`file:${join(stage.folder, 'ana')}`);
   const { by, approval, askedAt, signature } = signAnswer(status, { by: 'ana' }, 'approve', key);
   const answer = { run: status.run, decision: 'approve', by, approval, askedAt };
