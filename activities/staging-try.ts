@@ -11,12 +11,14 @@ import { at, type NodeConnection } from '../redis/connection.js';
 import { tagsFor } from '../redis/probe/slot.js';
 import { openSnapshot } from '../redis/snapshot.js';
 import { readTopology } from '../redis/topology.js';
+import { verifyReplica } from '../redis/verify/verify-replica.js';
 import { contextFor, heartbeating, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';
 import { runCheck, runContainerCheck } from './run-check.js';
 import { loadIntoScratch } from './scratch-server.js';
 import { serverFor } from './server-for.js';
 import { copyContext } from './staging-copy.js';
+import { differenceOf } from './verify.js';
 
 type Tried = Pick<StagingStep, 'result' | 'found'>;
 
@@ -35,6 +37,7 @@ export function copyTrials(dependencies: Dependencies): Pick<StagingActivities, 
         const { shards } = await readTopology(context.endpoint, context.deployment.seeds);
         const steps: StagingStep[] = [];
         for (const [name, act] of [
+          ['replication', () => replicates(context, shards, progress)],
           ['persistence', () => survivesItsSnapshot(context, shards)],
           ['expiry', () => expires(context, shards)],
         ] as const) {
@@ -65,6 +68,31 @@ async function step(name: string, act: () => Promise<Tried>): Promise<StagingSte
   const begun = performance.now();
   const { result, found } = await act();
   return { name, result, tookMs: Math.round(performance.now() - begun), found };
+}
+
+/** Every key of each replica against its primary. */
+async function replicates(
+  { endpoint, deployment, signal }: Context,
+  shards: readonly ShardView[],
+  progress: (details: unknown) => void,
+): Promise<Tried> {
+  const ttlToleranceMs = deployment.policy.ttlTolerance;
+  let [keys, compared] = [0, 0];
+  for (const { name, primary, replicas } of shards)
+    for (const replica of replicas) {
+      const result = await verifyReplica({
+        ...{ shard: name, primary: at(endpoint, primary.address), replica: at(endpoint, replica.address) },
+        ...{ mode: 'all', ttlToleranceMs, onProgress: progress, signal },
+      });
+      const told = differenceOf(result, primary.address, replica.address);
+      if (told !== undefined) return { result: 'failed', found: `${name}: ${told}` };
+      keys += result.keys;
+      compared++;
+    }
+  return {
+    result: 'passed',
+    found: `${keys.toLocaleString('en')} keys of ${compared} replicas, each as its primary’s`,
+  };
 }
 
 /** Every primary makes a snapshot, and another server of its release makes the same of it. */

@@ -47,18 +47,22 @@ async function compare(
     signal,
     ...(resumeFrom ? { resumeFrom } : {}),
   });
-  if (result.different > 0)
-    throw new RolloutError(
-      'Different',
-      `${replica} differs from ${primary} in ${result.different} of ${result.keys} keys: ${result.examples
-        .slice(0, 5)
-        .map(({ key, what }) => `${key} (${what})`)
-        .join('; ')}`,
-    );
-  if (result.complete === false)
-    throw new RolloutError(
-      'Different',
-      `${replica} could not be compared whole with ${primary}: ${result.statement ?? 'it was given up'}`,
-    );
+  const told = differenceOf(result, primary, replica);
+  if (told !== undefined) throw new RolloutError('Different', told);
   return result;
+}
+
+/** In words; undefined where all was compared and nothing differs. */
+export function differenceOf(
+  { different, keys, examples, complete, statement }: VerifyResult,
+  primary: string,
+  replica: string,
+): string | undefined {
+  if (different > 0) {
+    const shown = examples.slice(0, 5).map(({ key, what }) => `${key} (${what})`);
+    return `${replica} differs from ${primary} in ${different} of ${keys} keys: ${shown.join('; ')}`;
+  }
+  return complete === false
+    ? `${replica} could not be compared whole with ${primary}: ${statement ?? 'it was given up'}`
+    : undefined;
 }

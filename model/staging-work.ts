@@ -72,7 +72,7 @@ export interface StagingActivities {
   fillCopy(input: Order & CopyOf & { shard: string }): Promise<FilledShard>;
   /** Every key of the backup against what the copy has. @param input.expiryToleranceMs by how much an expiry may be off */
   compareCopy(input: Order & CopyOf & { shard: string; expiryToleranceMs: number }): Promise<ComparedShard>;
-  /** Each shard saved, and loaded by a server that is thrown away; keys that expire; replicas that have all. */
+  /** Each replica compared with its primary; each shard saved, and loaded by a server that is thrown away; keys that expire. */
   tryCopy(input: Order): Promise<StagingStep[]>;
   checkCopy(input: Order & { check: string }): Promise<StagingStep>;
   /** Our load and redis-benchmark in turns, as often as the deployment file says. */

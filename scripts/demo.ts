@@ -72,7 +72,11 @@ async function main(): Promise<number> {
   if (!(await haveComponents(values.drill))) return 1;
 
   const interrupted = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => {
+      interrupted.abort();
+      console.log('\ndemo: ending what it started, which takes some seconds; once more, and it is left as it is');
+    });
   const folder = resolve(values.folder, new Date().toISOString().replace(/[:.]/g, '-'));
   await mkdir(folder, { recursive: true });
   const tell = (line: string): void => console.log(`demo: ${line}`);

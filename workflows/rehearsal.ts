@@ -168,9 +168,10 @@ export class Rehearsal {
 
   async #trials(): Promise<void> {
     this.all.phase('validating', `what ${this.about.to} keeps and lets expire, and the checks`);
-    for (const step of await acts.tryCopy.executeWithOptions({ summary: 'save and load again, and have keys expire' }, [
-      this.all.order,
-    ]))
+    for (const step of await acts.tryCopy.executeWithOptions(
+      { summary: 'compare replicas, save and load again, and have keys expire' },
+      [this.all.order],
+    ))
       this.#keep(step);
   }
 

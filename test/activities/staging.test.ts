@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { loadDeployment } from '../../integrations/deployment-files.js';
 import { assumedShape, type LoadShape } from '../../model/load-shape.js';
 import type { CopyOf } from '../../model/staging-work.js';
-import { connect } from '../../redis/connection.js';
+import { at, connect } from '../../redis/connection.js';
 import { parseInfo } from '../../redis/info.js';
 import { keySlot } from '../../redis/probe/slot.js';
 import { readTopology } from '../../redis/topology.js';
@@ -42,6 +42,15 @@ const compareAll = () =>
       stage.attempt((acts) => acts.compareCopy({ ...stage.order, ...of, shard, expiryToleranceMs: 0 })),
     ),
   );
+async function shardOfCopy(key: string) {
+  const deployment = await loadDeployment('orders-staging', stage.deployments);
+  const endpoint = await endpointFor(deployment);
+  const { shards: all } = await readTopology(endpoint, deployment.seeds);
+  const slot = keySlot(key);
+  const shard = all.find(({ slots }) => slots.some(([from, to]) => slot >= from && slot <= to));
+  if (shard === undefined) throw new Error(`no shard of the copy serves ${key}`);
+  return { endpoint, shard };
+}
 const keysOf = (all: readonly { keys: number }[]): number => all.reduce((sum, { keys }) => sum + keys, 0);
 
 test('an unproven backup is taken only where it is named, and releases that are not there are found out at once', async () => {
@@ -105,17 +114,12 @@ test('what is there is the backup, and what was changed or lost of it is found',
   const same = await compareAll();
   expect(same.every(({ different, missing }) => different + missing === 0)).toBe(true);
   expect(keysOf(same)).toBeGreaterThan(190);
-  const deployment = await loadDeployment('orders-staging', stage.deployments);
-  const endpoint = await endpointFor(deployment);
-  const { shards: now } = await readTopology(endpoint, deployment.seeds);
   for (const [key, command] of [
-    ['shop:{1}:1', ['SET', 'shop:{1}:1', 'other'] as [string, ...string[]]],
-    ['shop:{9}:1', ['DEL', 'shop:{9}:1'] as [string, ...string[]]],
-  ] as const) {
-    const slot = keySlot(key);
-    const shard = now.find(({ slots }) => slots.some(([from, to]) => slot >= from && slot <= to));
-    const [host = '', port = ''] = shard?.primary.address.split(':') ?? [];
-    await using node = await connect({ ...endpoint, host, port: Number(port) });
+    ['shop:{1}:1', ['SET', 'shop:{1}:1', 'other']],
+    ['shop:{9}:1', ['DEL', 'shop:{9}:1']],
+  ] as [string, [string, ...string[]]][]) {
+    const { endpoint, shard } = await shardOfCopy(key);
+    await using node = await connect(at(endpoint, shard.primary.address));
     await node.call(...command);
   }
   const now2 = await compareAll();
@@ -160,6 +164,11 @@ test('it is saved and loaded, lets keys expire, and is put to checks, whose fail
   const steps = await stage.attempt((acts) => acts.tryCopy(stage.order));
   expect(steps).toMatchObject([
     {
+      name: 'replication',
+      result: 'passed',
+      found: expect.stringMatching(/^\d\d\d keys of 3 replicas, each as its primary’s$/) as string,
+    },
+    {
       name: 'persistence',
       result: 'passed',
       found: expect.stringMatching(/^\d+ keys saved, and loaded again$/) as string,
@@ -180,6 +189,16 @@ test('it is saved and loaded, lets keys expire, and is put to checks, whose fail
   });
   expect(await check('cart')).toMatchObject({ result: 'failed', found: expect.stringContaining('7') as string });
   application.close();
+}, 180_000);
+
+test('a replica that has what its primary has not is found, and named with it', async () => {
+  const { endpoint, shard } = await shardOfCopy('shop:{1}:1');
+  await using node = await connect(at(endpoint, shard.primary.address));
+  const unheard = "redis.replicate_commands() redis.set_repl(redis.REPL_NONE) return redis.call('DEL', KEYS[1])";
+  expect(await node.call('EVAL', unheard, 1, 'shop:{1}:1')).toBe(1);
+  const [step] = await stage.attempt((acts) => acts.tryCopy(stage.order));
+  expect(step).toMatchObject({ name: 'replication', result: 'failed' });
+  expect(step?.found).toMatch(/differs from \S+ in 1 of \d+ keys: shop:\{1\}:1 \(only on the replica/);
 }, 180_000);
 
 test('it is measured as often as asked, and played on until that is ended', async () => {
