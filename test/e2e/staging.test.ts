@@ -67,7 +67,7 @@ test('upgraded, taken back, upgraded again, measured, checked and signed off; pr
     'benchmark on 5.0.6 again: passed',
     `upgrade to ${to}: passed`,
     `benchmark on ${to} again: passed`,
-    ...['persistence: passed', 'expiry: passed'],
+    ...['replication: passed', 'persistence: passed', 'expiry: passed'],
     `check cart, on ${to}: passed`,
     'finalize: passed',
     'content, after all of it: passed',

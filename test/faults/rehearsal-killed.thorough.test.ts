@@ -69,6 +69,7 @@ test('killed before and after each activity of it: the same record, nothing left
     ...[`benchmark on ${to}: passed`, `fallback to ${record.from}: passed`],
     ...[`benchmark on ${record.from} again: passed`, `upgrade to ${to}: passed`, `benchmark on ${to} again: passed`],
     ...[
+      'replication: passed',
       'persistence: passed',
       'expiry: passed',
       `check cart, on ${to}: passed`,
