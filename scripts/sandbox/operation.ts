@@ -62,7 +62,7 @@ export class Operation {
           `${ended ? `the upgrade has ended (${status.statement ?? ''})` : `not within ${timeoutMs} ms`}: ${what}; last: ` +
             JSON.stringify([status.phase, status.reason, status.waiting, timeline.slice(-6).map(({ text }) => text)]),
         );
-      await sleep(20);
+      await sleep(100);
     }
   }
 
