@@ -1,8 +1,8 @@
 import { RolloutError } from '../model/failures.js';
 
 const MB = 1024 * 1024;
-/** S3 takes 10,000 parts: 8 GB in small ones, then 62 GB and 310 GB more. */
-const partBytes = (part: number): number => (part <= 1000 ? 8 : part <= 5000 ? 16 : 64) * MB;
+/** S3 takes 10,000 parts, of 5 MB at least: 15 GB in such ones, then 31 GB and 188 GB more. */
+const partBytes = (part: number): number => (part <= 3000 ? 5 : part <= 7000 ? 8 : 64) * MB;
 const MOST_PARTS = 10_000;
 
 /**

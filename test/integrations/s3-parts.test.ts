@@ -9,7 +9,7 @@ async function* pieces(bytes: Buffer, size: number): AsyncGenerator<Buffer, void
   for (let at = 0; at < bytes.length; at += size) yield await Promise.resolve(bytes.subarray(at, at + size));
 }
 
-test.each([0, 1, 8 * MB - 1, 8 * MB, 8 * MB + 1, 29 * MB + 5])(
+test.each([0, 1, 5 * MB - 1, 5 * MB, 5 * MB + 1, 15 * MB + 5])(
   '%i bytes, in parts that take their time',
   async (size) => {
     const bytes = randomBytes(size);
@@ -24,8 +24,8 @@ test.each([0, 1, 8 * MB - 1, 8 * MB, 8 * MB + 1, 29 * MB + 5])(
       underWay--;
     });
     expect(Buffer.concat(parts).equals(bytes)).toBe(true);
-    expect(parts.map((part) => part.length).slice(0, -1)).toEqual(parts.slice(1).map(() => 8 * MB));
-    expect(parts).toHaveLength(Math.max(1, Math.ceil(size / (8 * MB))));
+    expect(parts.map((part) => part.length).slice(0, -1)).toEqual(parts.slice(1).map(() => 5 * MB));
+    expect(parts).toHaveLength(Math.max(1, Math.ceil(size / (5 * MB))));
   },
 );
 
@@ -41,7 +41,7 @@ test('a part that fails ends it; content that fails waits for what is on its way
 
   let ended = false;
   async function* broken(): AsyncGenerator<Buffer, void, void> {
-    yield await Promise.resolve(randomBytes(9 * MB));
+    yield await Promise.resolve(randomBytes(6 * MB));
     throw new Error('the replica went away');
   }
   const breaking = putInParts('a', broken(), async () => {
