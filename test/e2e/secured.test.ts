@@ -71,6 +71,7 @@ test('7.0 over TLS, with ACL users and an append-only file', async () => {
   execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-keyout', key, '-out', cert, '-subj', '/CN=sandbox', '-addext', 'subjectAltName=IP:127.0.0.1'], { stdio: 'ignore' }); // prettier-ignore
   await using cluster = await Sandbox.cluster({
     release: '7.0',
+    primaries: 1,
     endpoint: { username: 'rollout', password: ofRollout, tls: { ca: readFileSync(cert), verify: true } },
     configuration: [
       `user default on >${password} ~* &* +@all`,

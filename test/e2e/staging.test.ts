@@ -96,7 +96,7 @@ test('upgraded, taken back, upgraded again, measured, checked and signed off; pr
 }, 1_200_000);
 
 test('aborted in the middle of its upgrade, it takes the copy away once that has ended', async () => {
-  await using cluster = await Sandbox.cluster({ release: '7.0' });
+  await using cluster = await Sandbox.cluster({ release: '7.0', primaries: 1 });
   await Dataset.write(cluster, 200);
   const rehearsals = new Rehearsals(stage, cluster);
   await rehearsals.deploy();

@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => stage[Symbol.asyncDispose]());
 
 test('7.4 → 8.0 with a Temporal server that is restarted, and killed', async () => {
-  await using cluster = await Sandbox.cluster({ release: '7.4' });
+  await using cluster = await Sandbox.cluster({ release: '7.4', primaries: 1 });
   const dataset = await Dataset.write(cluster, 400);
   const before = await readNodes(cluster);
   await stage.deploy('orders', cluster, { policy: { handover: 'fast' } });
@@ -32,5 +32,5 @@ test('7.4 → 8.0 with a Temporal server that is restarted, and killed', async (
   await expectWhole(cluster, { release: '8.0.6', before });
   await dataset.expectSame(10_000);
   expectUnnoticed(await readReport(outcome));
-  expect((await operation.read()).status.progress).toEqual({ upgraded: 6, nodes: 6 });
+  expect((await operation.read()).status.progress).toEqual({ upgraded: 2, nodes: 2 });
 }, 1_200_000);

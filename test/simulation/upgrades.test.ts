@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => fleet[Symbol.asyncDispose]());
 
 /** Of small upgrades. */
-const runs = thorough ? 16 : 6;
+const runs = thorough ? 16 : 3;
 
 test(`${runs} small upgrades, each with faults of its own: no invariant is broken, and each is whole in the end`, async () => {
   const size = { nodes: 6, runs, seed: 1, faults: 'many', parallel: 2 } as const;
@@ -27,7 +27,7 @@ test(`${runs} small upgrades, each with faults of its own: no invariant is broke
 }, 600_000);
 
 test('a roll that continues as new: report, status and timeline have every shard, before and after', async () => {
-  const shards = 15;
+  const shards = 8;
   const upgraded = await fleet.upgrade('orders', { seed: 7, shards, faults: 'some', parallelShards: 3 });
   expect(upgraded).toMatchObject({ results: ['completed'], violations: [] });
   const measured = await fleet.measure(upgraded);
