@@ -1,7 +1,5 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { DeploymentFile } from '../../model/deployment.js';
+import { certificateFiles, selfSigned } from '../sandbox/certificate.js';
 import { Sandbox } from '../sandbox/cluster.js';
 import type { Scenario } from './scenario.js';
 
@@ -17,7 +15,7 @@ export const has = ({ faults }: Scenario, kind: Scenario['faults'][number]['kind
 export function startCluster(scenario: Scenario, folder: string): Promise<Sandbox> {
   const { access, from, primaries, replicasEach, persistence } = scenario;
   const secured = access === 'open' ? [] : [`requirepass ${PASSWORD}`, `masterauth ${PASSWORD}`];
-  const tls = access === 'tls' ? certificate(folder) : undefined;
+  const tls = access === 'tls' ? selfSigned(folder) : undefined;
   return Sandbox.cluster({
     release: from,
     primaries,
@@ -26,20 +24,11 @@ export function startCluster(scenario: Scenario, folder: string): Promise<Sandbo
       ...secured,
       ...(persistence === 'appendonly' ? ['appendonly yes', 'appendfsync always'] : []),
       ...(has(scenario, 'backlog overrun') ? ['repl-backlog-size 16kb'] : []),
-      ...(tls === undefined
-        ? []
-        : [
-            `tls-cert-file "${tls.cert}"`,
-            `tls-key-file "${tls.key}"`,
-            `tls-ca-cert-file "${tls.cert}"`,
-            'tls-auth-clients no',
-            'tls-replication yes',
-            'tls-cluster yes',
-          ]),
+      ...(tls === undefined ? [] : [...tls.lines, 'tls-auth-clients no', 'tls-replication yes', 'tls-cluster yes']),
     ],
     endpoint: {
       ...(access === 'open' ? {} : { password: PASSWORD }),
-      ...(tls === undefined ? {} : { tls: { ca: readFileSync(tls.cert), verify: true } }),
+      ...(tls === undefined ? {} : { tls: tls.trust }),
     },
   });
 }
@@ -67,14 +56,3 @@ export function deploymentOf(
 
 /** How far an expiry may be off after the upgrade, ms. */
 export const TTL_TOLERANCE_MS = 2000;
-
-const certificateFiles = (folder: string): { key: string; cert: string } => ({
-  key: join(folder, 'node.key'),
-  cert: join(folder, 'node.crt'),
-});
-
-function certificate(folder: string): { key: string; cert: string } {
-  const { key, cert } = certificateFiles(folder);
-  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-keyout', key, '-out', cert, '-subj', '/CN=sandbox', '-addext', 'subjectAltName=IP:127.0.0.1'], { stdio: 'ignore' }); // prettier-ignore
-  return { key, cert };
-}

@@ -1,11 +1,11 @@
 // A backup over TLS, by users who may do no more than they have to; and what they lack is named, before anything is written.
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { RestoreForecast, RestoreResult } from '../../model/backup-restore.js';
 import { backupWorkflowId, operationId, restorePlanWorkflowId, TASK_QUEUE } from '../../model/names.js';
+import { selfSigned, type Certificate } from '../../scripts/sandbox/certificate.js';
 import { Sandbox } from '../../scripts/sandbox/cluster.js';
 import { historyText } from '../../scripts/sandbox/operation.js';
 import type { Stage } from '../../scripts/sandbox/stage.js';
@@ -18,19 +18,21 @@ const password = 'swordfish-of-the-cluster';
 const ofRollout = 'swordfish-of-rollout';
 
 let folder: string;
+let tls: Certificate;
 let stage: Stage;
 let source: Sandbox;
 let target: Sandbox;
 let keys: number;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'redis-rollout-tls-'));
+  tls = selfSigned(folder);
   stage = await openBackupStage(undefined, { worker: { ROLLOUT_TEST_PASSWORD: ofRollout } });
   source = await secured('8.0', 1, documentedUser(ofRollout, 'acl-backup'));
   target = await secured('7.0', 0, documentedUser(ofRollout, 'acl-load'));
   await send(source.endpoint(), oddValues('7.0.15'));
   keys = Number(await source.ask(source.nodes[0]?.address, 'DBSIZE'));
   const credentials = { username: 'rollout', password: 'env:ROLLOUT_TEST_PASSWORD' };
-  const secret = { credentials, tls: { ca: join(folder, 'node.crt') } };
+  const secret = { credentials, tls: { ca: tls.cert } };
   const backup = { directory: join(stage.root, 'backups'), encryption };
   await stage.deploy('orders', source, { backup, ...secret });
   await stage.deploy('copy', target, { backup, ...secret });
@@ -44,17 +46,14 @@ afterAll(async () => {
   vi.unstubAllEnvs();
 });
 
-/** With a certificate of its own, one user who may do everything, and the one that is given. */
+/** With that certificate, one user who may do everything, and the one that is given. */
 function secured(release: string, replicasEach: number, user: string): Promise<Sandbox> {
-  const [key, cert] = [join(folder, 'node.key'), join(folder, 'node.crt')];
-  if (release === '8.0')
-    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-keyout', key, '-out', cert, '-subj', '/CN=sandbox', '-addext', 'subjectAltName=IP:127.0.0.1'], { stdio: 'ignore' }); // prettier-ignore
   return Sandbox.cluster({
     ...{ release, primaries: 1, replicasEach },
-    endpoint: { username: 'default', password, tls: { ca: readFileSync(cert), verify: true } },
+    endpoint: { username: 'default', password, tls: tls.trust },
     configuration: [
       ...[`user default on >${password} ~* &* +@all`, user, `masterauth ${password}`],
-      ...[`tls-cert-file "${cert}"`, `tls-key-file "${key}"`, `tls-ca-cert-file "${cert}"`],
+      ...tls.lines,
       ...['tls-auth-clients no', 'tls-replication yes', 'tls-cluster yes'],
     ],
   });

@@ -1,8 +1,6 @@
-import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { selfSigned } from '../../scripts/sandbox/certificate.js';
 import { Sandbox } from '../../scripts/sandbox/cluster.js';
 import { Dataset } from './stage/dataset.js';
 import { expectCompleted, expectSecret, expectUnnoticed, readReport } from './stage/evidence.js';
@@ -67,12 +65,11 @@ thoroughly(
 );
 
 test('7.0 over TLS, with ACL users and an append-only file', async () => {
-  const [key, cert] = [join(stage.root, 'node.key'), join(stage.root, 'node.crt')];
-  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-keyout', key, '-out', cert, '-subj', '/CN=sandbox', '-addext', 'subjectAltName=IP:127.0.0.1'], { stdio: 'ignore' }); // prettier-ignore
+  const tls = selfSigned(stage.root);
   await using cluster = await Sandbox.cluster({
     release: '7.0',
     primaries: 1,
-    endpoint: { username: 'rollout', password: ofRollout, tls: { ca: readFileSync(cert), verify: true } },
+    endpoint: { username: 'rollout', password: ofRollout, tls: tls.trust },
     configuration: [
       `user default on >${password} ~* &* +@all`,
       `user rollout on >${ofRollout} ~* &* +@all -flushall -flushdb`,
@@ -81,9 +78,7 @@ test('7.0 over TLS, with ACL users and an append-only file', async () => {
       'masteruser rollout',
       `masterauth ${ofRollout}`,
       'appendonly yes',
-      `tls-cert-file "${cert}"`,
-      `tls-key-file "${key}"`,
-      `tls-ca-cert-file "${cert}"`,
+      ...tls.lines,
       'tls-auth-clients no',
       'tls-replication yes',
       'tls-cluster yes',
@@ -93,7 +88,7 @@ test('7.0 over TLS, with ACL users and an append-only file', async () => {
   const before = await readNodes(cluster);
   await stage.deploy('sealed', cluster, {
     credentials: { username: 'rollout', password: 'env:ROLLOUT_PASSWORD' },
-    tls: { ca: cert },
+    tls: { ca: tls.cert },
     policy: { handover: 'fast' },
   });
 

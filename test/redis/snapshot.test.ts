@@ -9,6 +9,7 @@ import { findServers } from '../../platforms/process/servers.js';
 import type { Endpoint } from '../../redis/connection.js';
 import { parseInfo } from '../../redis/info.js';
 import { checkSnapshot, pullSnapshot } from '../../redis/snapshot.js';
+import { selfSigned } from '../../scripts/sandbox/certificate.js';
 import { Sandbox, supportsTls, until } from '../../scripts/sandbox/cluster.js';
 import { populate } from './rdb/dataset.js';
 
@@ -167,15 +168,11 @@ test.each(['6.0.16', '7.0.15', '8.0.6', 'valkey-9.1.2'].filter(has).filter(suppo
   '%s over TLS',
   async (release) => {
     await using scratch = await Sandbox.servers(0, { release });
-    const [key, cert] = [join(scratch.root, 'key.pem'), join(scratch.root, 'cert.pem')];
-    await run('openssl', [
-      ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=redis'],
-      ...['-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert],
-    ]);
+    const { key, cert, lines } = selfSigned(scratch.root);
     const tls = { ca: await readFile(cert), cert: await readFile(cert), key: await readFile(key), verify: true };
     await using sandbox = await Sandbox.servers(1, {
       release,
-      configuration: [`tls-cert-file "${cert}"`, `tls-key-file "${key}"`, `tls-ca-cert-file "${cert}"`],
+      configuration: lines,
       endpoint: { tls },
     });
     await using node = await sandbox.connect();

@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -7,6 +6,7 @@ import { freezeNow } from '../../../activities/standby-freeze.js';
 import { takeAway } from '../../../activities/standby-removal.js';
 import { sync } from '../../../activities/standby-sync.js';
 import { at, connect } from '../../../redis/connection.js';
+import { selfSigned } from '../../../scripts/sandbox/certificate.js';
 import { Sandbox } from '../../../scripts/sandbox/cluster.js';
 import { send } from '../../redis/verify/pair.js';
 import { StandbyStage } from './stage.js';
@@ -44,17 +44,16 @@ test('5.0.6 with a password that the primary itself follows nobody with, and ren
 }, 240_000);
 
 test('7.0 over TLS, with users of whom one was never written down', async () => {
-  const [key, cert] = [join(folder, 'node.key'), join(folder, 'node.crt')];
-  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-keyout', key, '-out', cert, '-subj', '/CN=sandbox', '-addext', 'subjectAltName=IP:127.0.0.1'], { stdio: 'ignore' }); // prettier-ignore
+  const tls = selfSigned(folder);
   await using cluster = await Sandbox.cluster({
     ...{ release: '7.0', primaries: 1 },
-    endpoint: { username: 'rollout', password, tls: { ca: readFileSync(cert), verify: true } },
+    endpoint: { username: 'rollout', password, tls: tls.trust },
     configuration: [
       `user default on >${password} ~* &* +@all`,
       `user rollout on >${password} ~* &* +@all`,
       `user shop on >shop-${password} ~shop:* resetchannels +@read +ping`,
       ...['masteruser rollout', `masterauth ${password}`, 'appendonly yes', 'tls-auth-clients no'],
-      ...[`tls-cert-file "${cert}"`, `tls-key-file "${key}"`, `tls-ca-cert-file "${cert}"`],
+      ...tls.lines,
       ...['tls-replication yes', 'tls-cluster yes'],
     ],
   });

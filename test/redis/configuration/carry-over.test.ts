@@ -1,32 +1,26 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { carryOver, compareConfiguration } from '../../../model/configuration.js';
 import { atLeast } from '../../../model/release.js';
 import { processPlatform } from '../../../platforms/process/platform.js';
 import { readConfiguration } from '../../../redis/configuration.js';
 import { connect, type Endpoint, type NodeConnection } from '../../../redis/connection.js';
+import { selfSigned, type Certificate } from '../../../scripts/sandbox/certificate.js';
 import { Sandbox, until } from '../../../scripts/sandbox/cluster.js';
 
-const run = promisify(execFile);
 const password = 'a "quoted" # secret';
 const configCommand = 'config-by-another-name';
 const platform = processPlatform({ kind: 'process', servers: {}, startTimeout: 15_000, stopTimeout: 15_000 });
 const token = { epoch: 1, holder: 'test' };
 
 let folder = '';
-let tls: NonNullable<Endpoint['tls']>;
+let tls: Certificate;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'redis-rollout-tls-'));
-  await run('openssl', [
-    ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost'],
-    ...['-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', join(folder, 'key.pem'), '-out', join(folder, 'cert.pem')],
-  ]);
-  tls = { ca: await readFile(join(folder, 'cert.pem')), verify: true };
+  tls = selfSigned(folder);
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -155,19 +149,10 @@ test.each([
     release: from,
     configuration: [
       ...unusual,
-      ...(secure
-        ? [
-            `tls-cert-file "${join(folder, 'cert.pem')}"`,
-            `tls-key-file "${join(folder, 'key.pem')}"`,
-            `tls-ca-cert-file "${join(folder, 'cert.pem')}"`,
-            'tls-auth-clients no',
-            'tls-cluster yes',
-            'tls-protocols "TLSv1.2 TLSv1.3"',
-          ]
-        : []),
+      ...(secure ? [...tls.lines, 'tls-auth-clients no', 'tls-cluster yes', 'tls-protocols "TLSv1.2 TLSv1.3"'] : []),
       ...(atLeast(from, 6, 0) ? ['user filed on nopass ~f:* -@all +@read'] : []),
     ],
-    endpoint: { password, commands, ...(secure ? { tls } : {}) },
+    endpoint: { password, commands, ...(secure ? { tls: tls.trust } : {}) },
   });
   const [it] = sandbox.nodes;
   if (!it) throw new Error('the sandbox has no node');

@@ -1,27 +1,23 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readBackLedger, removeProbeKeys } from '../../../redis/probe/read-back.js';
+import { selfSigned } from '../../../scripts/sandbox/certificate.js';
 import { Sandbox } from '../../../scripts/sandbox/cluster.js';
 import { inputFor, keys, operations, scratch, startProbe } from './probed-cluster.js';
 
 test('TLS, an ACL user of its own and a password: it measures, and no secret is in its command line', async () => {
   using place = scratch();
-  const [key, cert] = [join(place.folder, 'node.key'), join(place.folder, 'node.crt')];
-  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-keyout', key, '-out', cert, '-subj', '/CN=sandbox', '-addext', 'subjectAltName=IP:127.0.0.1'], { stdio: 'ignore' }); // prettier-ignore
+  const tls = selfSigned(place.folder);
   const secret = 'a-secret-of-the-default-user';
   await using cluster = await Sandbox.cluster({
     release: '8.0',
     replicasEach: 0,
-    endpoint: { password: secret, tls: { ca: readFileSync(cert), verify: true } },
+    endpoint: { password: secret, tls: tls.trust },
     configuration: [
       `requirepass ${secret}`,
       `masterauth ${secret}`,
-      `tls-cert-file "${cert}"`,
-      `tls-key-file "${key}"`,
-      `tls-ca-cert-file "${cert}"`,
+      ...tls.lines,
       'tls-auth-clients no',
       'tls-replication yes',
       'tls-cluster yes',

@@ -1,6 +1,5 @@
 /** The stream across broken links, failovers and gaps: each command once, none skipped, none again. */
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -9,6 +8,7 @@ import { checkRdb } from '../../../redis/rdb/check.js';
 import { attach } from '../../../redis/replication/client.js';
 import type { StreamPoint } from '../../../redis/replication/position.js';
 import { replicationStream, type StreamEvent, type StreamOptions } from '../../../redis/replication/stream.js';
+import { selfSigned } from '../../../scripts/sandbox/certificate.js';
 import { Sandbox, until } from '../../../scripts/sandbox/cluster.js';
 import { Toxiproxy } from '../../../scripts/sandbox/toxiproxy.js';
 
@@ -158,18 +158,15 @@ test('another history is a gap; one that is still loading its file is waited for
 test('over TLS, as a user who may replicate and read INFO, and nothing else', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'redis-rollout-tls-'));
   try {
-    const [key, cert] = [join(folder, 'node.key'), join(folder, 'node.crt')];
-    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-keyout', key, '-out', cert, '-subj', '/CN=sandbox', '-addext', 'subjectAltName=IP:127.0.0.1'], { stdio: 'ignore' }); // prettier-ignore
+    const tls = selfSigned(folder);
     await using sandbox = await Sandbox.servers(1, {
       release: '7.0.15',
-      endpoint: { username: 'admin', password: 'pässword', tls: { ca: readFileSync(cert), verify: true } },
+      endpoint: { username: 'admin', password: 'pässword', tls: tls.trust },
       configuration: [
         'user admin on >pässword ~* &* +@all',
         'user stream on >other +psync +replconf +info +ping',
         'user default off',
-        `tls-cert-file "${cert}"`,
-        `tls-key-file "${key}"`,
-        `tls-ca-cert-file "${cert}"`,
+        ...tls.lines,
         'tls-auth-clients no',
       ],
     });

@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Endpoint } from '../../../redis/connection.js';
 import { verifyReplica } from '../../../redis/verify/verify-replica.js';
+import { selfSigned } from '../../../scripts/sandbox/certificate.js';
 import { Sandbox, until } from '../../../scripts/sandbox/cluster.js';
 import { send } from './pair.js';
 
@@ -37,23 +37,16 @@ async function compareSecured(release: string, endpoint: Secured, configuration:
 test('over TLS, as a user with an umlaut in the password', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'redis-rollout-tls-'));
   try {
-    const [key, cert] = [join(folder, 'node.key'), join(folder, 'node.crt')];
-    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-keyout', key, '-out', cert, '-subj', '/CN=sandbox', '-addext', 'subjectAltName=IP:127.0.0.1'], { stdio: 'ignore' }); // prettier-ignore
-    await compareSecured(
-      '8.0',
-      { username: 'admin', password: 'pässword', tls: { ca: readFileSync(cert), verify: true } },
-      [
-        'user admin on >pässword ~* &* +@all',
-        'user default off',
-        'masteruser admin',
-        'masterauth pässword',
-        `tls-cert-file "${cert}"`,
-        `tls-key-file "${key}"`,
-        `tls-ca-cert-file "${cert}"`,
-        'tls-auth-clients no',
-        'tls-replication yes',
-      ],
-    );
+    const tls = selfSigned(folder);
+    await compareSecured('8.0', { username: 'admin', password: 'pässword', tls: tls.trust }, [
+      'user admin on >pässword ~* &* +@all',
+      'user default off',
+      'masteruser admin',
+      'masterauth pässword',
+      ...tls.lines,
+      'tls-auth-clients no',
+      'tls-replication yes',
+    ]);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
