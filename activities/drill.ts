@@ -3,7 +3,7 @@ import type { DrillActivities } from '../model/work.js';
 import { contextFor, heartbeating } from './context.js';
 import type { Dependencies } from './dependencies.js';
 import { planDrill } from './plan-drill.js';
-import { Rehearsal } from './rehearsal.js';
+import { DrillAttempt } from './drill-attempt.js';
 
 /** A disaster, rehearsed on servers of the worker's machine: no node of the deployment is touched. */
 export function drillActivities(dependencies: Dependencies): DrillActivities {
@@ -19,7 +19,7 @@ export function drillActivities(dependencies: Dependencies): DrillActivities {
     rehearseRecovery: (input) =>
       heartbeating(async (progress) => {
         const context = await contextFor(dependencies, input);
-        return new Rehearsal(context, input, progress).run();
+        return new DrillAttempt(context, input, progress).run();
       }),
 
     recordDrill: (input) =>

@@ -27,7 +27,7 @@ type About = Parameters<DrillActivities['rehearseRecovery']>[0];
 type Tried = Omit<DrillStep, 'name' | 'tookMs'>;
 
 /** One attempt at a drill: the cluster ends with it, and another begins anew. */
-export class Rehearsal {
+export class DrillAttempt {
   readonly #steps: DrillStep[] = [];
 
   constructor(
