@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AssessmentRecords } from '../integrations/assessment-records.js';
 import { BackupStore, type BackupEntry } from '../integrations/backup-store.js';
+import { findEngine } from '../integrations/container.js';
 import { StagingRecords } from '../integrations/staging-records.js';
 import { checksOf } from '../model/checks.js';
 import { explainRefusal } from '../model/compatibility/upgrade-path.js';
@@ -73,6 +74,7 @@ export function stagingActivities(
         // Of what runs, another patch of the line will not do: it would be another upgrade that is rehearsed.
         await exactTarget(context, release);
         await mustHaveRoom(context, live, input.slots ?? everySlot);
+        await mustRunContainers(deployment);
         const { backup, startedAt, shards } = manifest;
         const meant = shards.filter(({ slots }) => overlap(slots, input.slots ?? everySlot) > 0);
         const { roles, approvals, people, ttlTolerance } = deployment.policy;
@@ -192,6 +194,17 @@ async function mustHaveRoom(
     memoryFree,
   );
   if (lacks !== undefined) throw new RolloutError('NoMemory', lacks);
+}
+
+/** Found out now, and not when its turn comes, hours later. */
+async function mustRunContainers({ name, staging }: Deployment): Promise<void> {
+  const check = staging.checks.find(({ kind }) => kind === 'container');
+  const { lacking } = check ? await findEngine() : {};
+  if (lacking !== undefined)
+    throw new RolloutError(
+      'BadInput',
+      `staging.checks of ${name}: ${check?.name ?? ''} is a container, and ${lacking}`,
+    );
 }
 
 const nodeOf = ({ address, home }: CopyNode): PlatformNode => ({

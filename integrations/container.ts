@@ -30,12 +30,8 @@ export interface OwnContainer extends Omit<OwnCommand, 'command'> {
  */
 export async function runContainer({ name, image, command = [], ...own }: OwnContainer): Promise<CommandEnd> {
   const begun = performance.now();
-  const { engine, silent } = await answeringEngine();
-  if (engine === undefined)
-    return {
-      problem: `no container engine answers on this worker (${silent.join('; ')}): run the check as a command, or start one of them`,
-      ...{ said: '', tookMs: Math.round(performance.now() - begun) },
-    };
+  const { engine, lacking } = await findEngine();
+  if (engine === undefined) return { problem: lacking, said: '', tookMs: Math.round(performance.now() - begun) };
   const remove = async (): Promise<void> => {
     // podman's rm would wait ten seconds for what ignores SIGTERM.
     for (const words of [['kill'], ['rm', '-f']])
@@ -58,17 +54,19 @@ export async function runContainer({ name, image, command = [], ...own }: OwnCon
   }
 }
 
-/** The first that does what it is asked: a client is often there whose engine isn't. */
-async function answeringEngine(): Promise<{ engine?: string; silent: string[] }> {
+/** The first that does what it is asked: a client is often there whose engine isn't. Without one, what there is instead. */
+export async function findEngine(): Promise<{ engine: string; lacking?: never } | { engine?: never; lacking: string }> {
   const silent: string[] = [];
   for (const engine of ENGINES)
     try {
       await run(engine, ['ps', '-q'], { timeout: ANSWERS_WITHIN_MS });
-      return { engine, silent };
+      return { engine };
     } catch (error) {
       const { stderr = '', code, killed } = error as Error & { stderr?: string; code?: unknown; killed?: boolean };
       const why = stderr.trim().split('\n')[0] || (killed ? 'no answer' : 'failed');
       silent.push(`${engine}: ${code === 'ENOENT' ? 'not installed' : why}`);
     }
-  return { silent };
+  return {
+    lacking: `no container engine answers on this worker (${silent.join('; ')}): run the check as a command, or start one of them`,
+  };
 }

@@ -18,6 +18,7 @@ import { cancelled, StagingStage } from './staging-stage.js';
 
 const shape: LoadShape = { ...assumedShape, keys: { ...assumedShape.keys, count: 60 }, ratePerSecond: 100 };
 const target = { to: '8.0', via: [] };
+const { PATH = '' } = process.env;
 let cluster: Sandbox;
 let stage: StagingStage;
 let backup: string;
@@ -63,6 +64,16 @@ test('an unproven backup is taken only where it is named, and releases that are 
   await expect(begin({ backup: 'none' })).rejects.toThrow(/there is no backup none/);
   await expect(begin({ backup, to: '9.9' })).rejects.toMatchObject({ type: 'MissingServer' });
   await expect(begin({ backup, to: '5.0' })).rejects.toMatchObject({ type: 'BadTarget' });
+  await stage.deploy({ checks: [{ kind: 'container', name: 'suite', image: IMAGE }] });
+  vi.stubEnv('PATH', '/nowhere');
+  await expect(begin({ backup })).rejects.toMatchObject({
+    type: 'BadInput',
+    message: expect.stringMatching(
+      /^staging\.checks of orders: suite is a container, .*docker: not installed/,
+    ) as string,
+  });
+  vi.stubEnv('PATH', PATH);
+  await stage.deploy();
   const found = await begin({ backup });
   expect(found).toMatchObject({ backup, release: '5.0.6', via: [] });
   expect(found.to).toMatch(/^8\.0\.\d+$/);
