@@ -85,3 +85,23 @@ test('of a sample by slots only those keys are copied, and all is done with them
   const { timeline } = await upgrade.read();
   expect(timeline.map(({ text }) => text)).toContainEqual(expect.stringContaining('go, of slots 3000-5999 only'));
 }, 1_200_000);
+
+test('in two hops, as production would go: both are rehearsed, taken back to where they began, and rehearsed again', async () => {
+  await using cluster = await Sandbox.cluster({ release: '5.0.6', primaries: 1 });
+  await Dataset.write(cluster, 300);
+  const rehearsals = new Rehearsals(stage, cluster);
+  await rehearsals.deploy({}, { staging: 'required' });
+  await rehearsals.backUp();
+
+  const record = (await (await rehearsals.start({ to: '7.2', via: ['7.0'] })).result()) as StagingRecord;
+
+  expect(record).toMatchObject({ decision: 'go', from: '5.0.6', via: ['7.0.15'], to: '7.2.4' });
+  const passed = record.steps.filter(({ result }) => result === 'passed').map(({ name }) => name);
+  expect(passed.filter((name) => name === 'upgrade to 7.2.4')).toHaveLength(2);
+  expect(passed).toEqual(expect.arrayContaining(['fallback to 5.0.6', 'content, after all of it', 'finalize']));
+  expect(await rehearsals.left()).toEqual([]);
+  // Straight to the second is another upgrade, which nobody has rehearsed.
+  const other = await (await stage.start('orders', '7.0')).failure();
+  expect(other.message).toContain('policy.staging is required');
+  expect((await (await stage.start('orders', '7.2', { via: ['7.0'] })).result()).result).toBe('completed');
+}, 1_200_000);
