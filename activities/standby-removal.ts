@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { allNodes } from '../model/topology.js';
 import type { NodePlace } from '../model/work.js';
 import { isSilent } from '../redis/connection.js';
@@ -9,7 +10,7 @@ import { forgetGhosts } from './identity.js';
 import { placeOf } from './places.js';
 import { putBack } from './put-back.js';
 import { readNamed } from './shard-names.js';
-import { forgetWhereItIs } from './whereabouts.js';
+import { forgetWhereItIs, notedBeside } from './whereabouts.js';
 import { dropStandby, placeOfStandby, readRegistry, type StandbyEntry } from './standby-registry.js';
 
 /** Forgotten by all, ended, its folder gone, and its entry last. Done where there is none. */
@@ -34,24 +35,42 @@ export async function takeAway(context: Context, entry: StandbyEntry): Promise<v
   await dropStandby(context.deploymentFolder, entry.shard);
 }
 
+/** What is slow for a moment, or starts again, is not away. */
+const LOOKS = 3;
+const BETWEEN_MS = 3000;
+
 /**
- * Forgets how the shard's nodes were: from here on there is no going back. One that is away keeps its note, which is
+ * Forgets how the shard's nodes were: from here on there is no going back. One that stays away keeps its note, which is
  * overwritten when it is next upgraded.
  */
 export async function forgetOrigins(context: Context, shard: string): Promise<void> {
-  const { topology } = await readNamed(context);
   const places: NodePlace[] = [];
-  for (const { address } of allNodes({ shards: topology.shards.filter(({ name }) => name === shard) }))
-    try {
-      await forgetWhereItIs(context, address);
-      await using connection = await context.connect(address);
-      const place = { ...(await placeOf(connection)), pending: false };
-      await forgetOrigin(context, place);
-      places.push(place);
-    } catch (error) {
-      if (!isSilent(error)) throw error;
-    }
+  let left = await nodesOf(context, shard);
+  for (let look = 1; left.length > 0 && look <= LOOKS; look++) {
+    if (look > 1) await sleep(BETWEEN_MS, undefined, { signal: context.signal });
+    const silent: string[] = [];
+    for (const address of left)
+      try {
+        await using connection = await context.connect(address);
+        const place = { ...(await placeOf(connection)), pending: false };
+        await forgetOrigin(context, place);
+        places.push(place);
+        await forgetWhereItIs(context, address);
+      } catch (error) {
+        if (!isSilent(error)) throw error;
+        silent.push(address);
+      }
+    left = silent;
+  }
   // Where one was down as that was to be done, it is left to this.
   await fenceAll(context, places);
   await putBack(context, places);
+}
+
+/** Those that answer, and the members that were beside them as its upgrade began. */
+async function nodesOf(context: Context, shard: string): Promise<string[]> {
+  const { topology, memberAddresses } = await readNamed(context);
+  const there = allNodes({ shards: topology.shards.filter(({ name }) => name === shard) }).map((it) => it.address);
+  const beside = (await Promise.all(there.map((address) => notedBeside(context, address)))).flat();
+  return [...new Set([...there, ...beside.filter((it) => memberAddresses.includes(it))])];
 }
