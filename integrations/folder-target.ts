@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream, type Dirent } from 'node:fs';
-import { link, mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { link, mkdir, open, readdir, rename, rm, rmdir, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { RolloutError } from '../model/failures.js';
 import type { StoredObject } from '../model/leftovers.js';
@@ -81,9 +81,8 @@ async function written(
   const hash = createHash('sha256');
   let bytes = 0;
   try {
-    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-    if (tidy) await removePartials(file);
-    const handle = await open(partial, 'wx', 0o600);
+    const handle = await begun(partial);
+    if (tidy) await removePartials(file, partial);
     try {
       for await (const chunk of content) {
         for (let at = 0; at < chunk.length;) at += (await handle.write(chunk, at)).bytesWritten;
@@ -104,26 +103,39 @@ async function written(
   return { bytes, sha256: hash.digest('hex') };
 }
 
+/** Whoever removes the last file of a folder removes the folder, too: it may be gone between its making and its first file. */
+async function begun(partial: string): Promise<FileHandle> {
+  for (let left = 100; ; left--)
+    try {
+      await mkdir(dirname(partial), { recursive: true, mode: 0o700 });
+      return await open(partial, 'wx', 0o600);
+    } catch (error) {
+      if (left === 0 || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+}
+
 async function filesBelow(folder: string, prefix: string): Promise<string[]> {
   const from = prefix.lastIndexOf('/') + 1;
   const within = join(folder, prefix.slice(0, from));
   // What lies beside, such as a million segments of an archive, is not read.
-  const begun = (await entriesOf(within)).filter(({ name }) => name.startsWith(prefix.slice(from)));
-  const below = await Promise.all(
-    begun.map(async (entry) =>
-      entry.isDirectory() ? entriesOf(join(within, entry.name), { recursive: true }) : [entry],
-    ),
-  );
+  const named = (await entriesOf(within)).filter(({ name }) => name.startsWith(prefix.slice(from)));
+  const below = await Promise.all(named.map(filesOf));
   return below
     .flat()
-    .filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => relative(folder, join(parentPath, name)).split(sep).join('/'))
     .sort();
 }
 
+/** Folder by folder: where one vanishes as it is read, all others are read all the same, which readdir's own way does not do. */
+async function filesOf(entry: Dirent): Promise<Dirent[]> {
+  if (!entry.isDirectory()) return entry.isFile() ? [entry] : [];
+  const below = await entriesOf(join(entry.parentPath, entry.name));
+  return (await Promise.all(below.map(filesOf))).flat();
+}
+
 /** None where there is no such folder. */
-async function entriesOf(folder: string, { recursive = false }: { recursive?: boolean } = {}): Promise<Dirent[]> {
-  return readdir(folder, { recursive, withFileTypes: true }).catch((error: unknown) => {
+async function entriesOf(folder: string): Promise<Dirent[]> {
+  return readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw failureOf(error, folder);
   });
@@ -152,9 +164,10 @@ async function removed(folder: string, object: string): Promise<void> {
   }
 }
 
-async function removePartials(file: string): Promise<void> {
+/** Of attempts that died. */
+async function removePartials(file: string, own: string): Promise<void> {
   for (const name of await readdir(dirname(file)))
-    if (name.startsWith(`${basename(file)}.`) && name.endsWith(PARTIAL))
+    if (name.startsWith(`${basename(file)}.`) && name.endsWith(PARTIAL) && name !== basename(own))
       await rm(join(dirname(file), name), { force: true });
 }
 
