@@ -29,6 +29,9 @@ export interface CopiedKey {
   unrepresentable?: string;
 }
 
+/** What (P)TTL and PEXPIRETIME say of a key that isn't there. */
+const MISSING = -2;
+
 /**
  * Reads a key of a primary with the point of the replication stream at which it was so. A key that isn't there gives the
  * deletion alone. The whole value is held.
@@ -53,7 +56,8 @@ export async function copyKey({ primary, key, target, marginMs }: CopyKeyInput):
   if (replid === '' || !Number.isSafeInteger(at.offset))
     throw new RolloutError('NotCaughtUp', `${primary.address} says no replication id and offset in INFO replication`);
   const deletion = [word('UNLINK'), key];
-  if (dump === null) return { ...at, commands: [deletion] };
+  // Up to 5.0 time goes on within a transaction: it may have expired since it was dumped, and its deletion is in the stream.
+  if (dump === null || expiry === MISSING) return { ...at, commands: [deletion] };
   const now = Number(time[0]) * 1000 + Math.floor(Number(time[1]) / 1000);
   const expiresAt = expiry < 0 ? undefined : absolute ? expiry : now + expiry;
   const { commands, unrepresentable } = built(dump, key, expiresAt, { target, marginMs });

@@ -131,6 +131,27 @@ function expectShort({ commands, offset }: CopiedKey, before: Propagated[], seen
   expect(['DEL', 'UNLINK']).toContain(next?.name ?? 'DEL');
 }
 
+/** Its dump takes some 100 ms, and up to 5.0 a server's clock goes on meanwhile. */
+test.each(['5.0.6', '8.2.3'])(
+  '%s: a key that expires while it is copied is not left there for ever',
+  async (release) => {
+    await using sandbox = await Sandbox.servers(1, { release });
+    await using node = await sandbox.connect(undefined, { timeoutMs: 30_000 });
+    const copy = () => copyKey({ primary: node, key: Buffer.from('key'), target: '5.0.6', marginMs: 0 });
+    await copy();
+    for (const ms of [2, 5, 10, 20, 40]) {
+      await node.pipeline([
+        ['SET', 'key', 'v'],
+        ['SETRANGE', 'key', 50_000_000, 'end'],
+      ]);
+      await node.call('PEXPIRE', 'key', ms);
+      const [first, ...others] = (await copy()).commands.map(([name]) => String(name));
+      expect(first).toBe('UNLINK');
+      if (others.length > 0) expect(others.at(-1)).toBe('PEXPIREAT');
+    }
+  },
+);
+
 test('an expiry is absolute, later by the margin, and the value stays the same value', async () => {
   for (const release of ['6.2.14', '8.2.3']) {
     await using sandbox = await Sandbox.servers(1, { release });
