@@ -7,7 +7,7 @@ import { ErrorReply, type Reply } from '../resp.js';
 import { Batch } from '../restore/batch.js';
 import { sameHyperLogLog } from './hyperloglog.js';
 import type { Pipe } from './pipe.js';
-import { timeOf, type Side } from './side.js';
+import { MISSING, timeOf, type Side } from './side.js';
 import { digestInParts } from './value-in-parts.js';
 import { ValueDigest } from './value-digest.js';
 import { printable } from './values.js';
@@ -64,6 +64,11 @@ export async function compareBatch(asked: Asked, batch: readonly Wanted[], found
   const { pipe, aheadMs } = asked;
   const replies = await ask(asked, batch);
   const during = asked.exact ? [0, 0] : [replies.shift(), replies.pop()].map((it) => timeOf(asked.side, it));
+  const isPast = (at = Infinity): boolean => at <= Date.now() + aheadMs + CLOCK_MS;
+  const expired = (): void => {
+    found.expired++;
+    found.keys--;
+  };
   let at = 0;
   for (const wanted of batch) {
     const { key, value, expiresAt } = wanted;
@@ -71,10 +76,10 @@ export async function compareBatch(asked: Asked, batch: readonly Wanted[], found
     const expiry = wanted.expiry ? (replies[at++] ?? null) : undefined;
     const refused = reply instanceof ErrorReply ? reply : expiry instanceof ErrorReply ? expiry : undefined;
     if (refused && !refused.message.startsWith('WRONGTYPE')) throw refusal(pipe.address, refused.message);
-    if (reply === null || reply === 0) {
-      if (expiresAt !== undefined && expiresAt <= Date.now() + aheadMs + CLOCK_MS) {
-        found.expired++;
-        found.keys--;
+    // It may have expired between the two questions, too.
+    if (reply === null || reply === 0 || expiry === MISSING) {
+      if (isPast(expiresAt)) {
+        expired();
         continue;
       }
       found.missing++;
@@ -82,8 +87,13 @@ export async function compareBatch(asked: Asked, batch: readonly Wanted[], found
       continue;
     }
     if (value === undefined) continue;
-    found.compared++;
     const same = !refused && ('digest' in value ? await sameInParts(pipe, key, value) : sameValue(value, reply));
+    // Reading a large one takes a while.
+    if (!same && 'digest' in value && isPast(expiresAt)) {
+      expired();
+      continue;
+    }
+    found.compared++;
     const off = expiry === undefined ? 0 : expiryOff(expiresAt, Number(expiry), during);
     if (same && Math.abs(off) <= asked.expiryToleranceMs) {
       found.same++;

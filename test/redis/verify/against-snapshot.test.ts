@@ -65,3 +65,24 @@ test.each(['5.0.6', '8.0.6'])(
     ]);
   },
 );
+
+// What takes the server longest is the dump between the two questions that a key is asked.
+test.each(['5.0.6', '8.0.6'])(
+  '%s: a key that expires while it is looked at has expired, and is not another',
+  async (release) => {
+    await using sandbox = await Sandbox.servers(1, { release });
+    const file = join(sandbox.nodes[0]?.home ?? '', 'dump.rdb');
+    await using connection = await sandbox.connect();
+    const values = Array.from({ length: 60 }, (_, i) => String(i).repeat(500));
+    for (let round = 0; round < 8; round++) {
+      await connection.pipeline(Array.from({ length: 300 }, (_, i) => ['RPUSH', `list:${i}`, ...values]));
+      const expiresAt = Date.now() + 500;
+      await connection.pipeline(Array.from({ length: 300 }, (_, i) => ['PEXPIREAT', `list:${i}`, expiresAt]));
+      await connection.call('SAVE');
+      while (Date.now() < expiresAt) {
+        const found = await compareWithSnapshot({ snapshot: readSnapshot(file), keys: 300, node: sandbox.endpoint() });
+        expect(found).toMatchObject({ keys: 300, missing: 0, different: 0, examples: [] });
+      }
+    }
+  },
+);
