@@ -12,15 +12,15 @@ beforeAll(async () => {
 afterAll(() => Promise.all([stage[Symbol.asyncDispose](), skipping[Symbol.asyncDispose]()]));
 
 const some = (text: string): string => expect.stringContaining(text) as string;
-/** The day of the week in so many days, whatever the day of this run: a window of it is closed now. */
-const dayIn = (days: number): string => weekdays[new Date(Date.now() + days * 86_400_000).getUTCDay()] ?? '';
-const inBerlin = (at: string): string =>
+const inBerlin = (at: string | number): string =>
   new Date(at).toLocaleString('en-GB', {
     timeZone: 'Europe/Berlin',
     weekday: 'short',
     hour: '2-digit',
     hourCycle: 'h23',
   });
+/** The day of the week in so many days, in Berlin, whatever the day of this run: a window of it is closed now. */
+const dayIn = (days: number): string => inBerlin(Date.now() + days * 86_400_000).slice(0, 3).toLowerCase();
 
 test('every node and every handover begins inside, what no longer fits waits for the next, and soaks go on', async () => {
   // The canary is watched until 22:08; the handover would need five minutes of the two that are left.

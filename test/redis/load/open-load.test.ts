@@ -45,7 +45,7 @@ test('a node that stands still for a second shows in every command that was due 
   await fillLoad(input, signal);
   const [first] = cluster.nodes;
   if (!first) throw new Error('no node');
-  const playing = playLoad({ ...input, forMs: 4000 }, signal);
+  const playing = playLoad({ ...input, warmUpMs: 0, forMs: 4000 }, signal);
   // It plays once the server has had commands that the filling did not send.
   for (let at = 0, calls = 0; calls < 100; calls = (await callsOf(cluster, first.address, 'get')) - at) at ||= calls;
   await cluster.signal(first, 'SIGSTOP');
