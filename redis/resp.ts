@@ -1,3 +1,5 @@
+import { CommandWriter } from './command-writer.js';
+
 /** RESP2: one write a batch, replies as slices of what the socket delivered, nothing per command. */
 
 export type Argument = string | number | Buffer;
@@ -15,35 +17,37 @@ export function textOf(reply: Reply | symbol | undefined): string {
   return Buffer.isBuffer(reply) ? reply.toString('latin1') : typeof reply === 'number' ? `${reply}` : '';
 }
 
-/** Longer arguments are copied as they are: as text they would be held twice. */
+/** Longer arguments are handed on as they are. */
 const LONG_BYTES = 4096;
+/** Of all commands that are encoded: what came of it is a copy. */
+const writer = new CommandWriter(64 * 1024);
 
-/**
- * All commands in one buffer; `renamed` gives the name to send for an upper-case command. As text first: one native call
- * for all of it costs less than two for each argument.
- */
+/** All commands in one buffer; `renamed` gives the name to send for an upper-case command. */
 export function encode(commands: readonly Command[], renamed: Readonly<Record<string, string>> = {}): Buffer {
   const parts: Buffer[] = [];
-  let text = '';
+  const written = (): Buffer => {
+    const bytes = Buffer.from(writer.bytes);
+    writer.clear();
+    return bytes;
+  };
+  writer.clear();
   for (const command of commands) {
-    text += `*${command.length}\r\n`;
-    for (const [i, argument] of command.entries()) {
+    writer.command(command.length);
+    writer.word(renamed[command[0]] ?? command[0]);
+    for (let i = 1; i < command.length; i++) {
+      const argument = command[i] as Argument;
       if (Buffer.isBuffer(argument) && argument.length > LONG_BYTES) {
-        parts.push(Buffer.from(`${text}$${argument.length}\r\n`, 'latin1'), argument);
-        text = '\r\n';
-        continue;
-      }
-      const word = i === 0 ? (renamed[command[0]] ?? command[0]) : asLatin1(argument);
-      text += `$${word.length}\r\n${word}\r\n`;
+        writer.raw(Buffer.from(`$${argument.length}\r\n`, 'latin1'));
+        parts.push(written(), argument);
+        writer.raw(END);
+      } else writer.word(typeof argument === 'number' ? String(argument) : argument);
     }
   }
-  const last = Buffer.from(text, 'latin1');
+  const last = written();
   return parts.length === 0 ? last : Buffer.concat([...parts, last]);
 }
 
-/** Each character a byte. */
-const asLatin1 = (argument: Argument): string =>
-  typeof argument === 'string' ? argument : Buffer.isBuffer(argument) ? argument.toString('latin1') : String(argument);
+const END = Buffer.from('\r\n');
 
 const CR = 13;
 const incomplete = Symbol('incomplete');

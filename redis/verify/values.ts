@@ -54,7 +54,8 @@ export function sameWhole(type: Exclude<ValueType, 'stream'>, a: Reply, b: Reply
 export function differingNames(type: NamedType, a: Reply[], b: Reply[]): Buffer[] {
   const right = index(type, b);
   const names: Buffer[] = [];
-  for (const [name, [element, value]] of index(type, a)) {
+  for (const [element, value] of elements(type, a)) {
+    const name = element.toString('latin1');
     const other = right.get(name);
     if (!other || !sameElement(type, value, other[1])) names.push(element);
     right.delete(name);
