@@ -1,6 +1,6 @@
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
+import { buffer } from 'node:stream/consumers';
 import { z } from 'zod';
+import { compress } from './gzip.js';
 import { damaged } from './sealed.js';
 
 const count = z.number().int().min(0);
@@ -43,13 +43,11 @@ const HEAD_BYTES = 20;
 const LONGEST_RECORD = 1 << 20;
 const LONGEST_HEADER = 64 * 1024;
 
-const zip = promisify(gzip);
-
 /** Compressed: a line of JSON, the records one after the other, and a record without bytes that says where it ends. */
 export function encodeSegment(header: SegmentHeader, records: readonly StreamRecord[]): Promise<Buffer> {
   const writer = new SegmentWriter(header.first);
   const pieces = [header, ...records].flatMap((part) => writer.write(part));
-  return zip(Buffer.concat([...pieces, writer.end()]), { level: 1 });
+  return buffer(compress([...pieces, writer.end()]));
 }
 
 /**

@@ -1,4 +1,3 @@
-import { createGunzip, createGzip } from 'node:zlib';
 import { archiveFolder, parseSegment, slotsFolder, segmentObject, segmentsOf, type Segment } from '../model/archive.js';
 import type { Deployment } from '../model/deployment.js';
 import { RolloutError } from '../model/failures.js';
@@ -10,8 +9,8 @@ import {
   type StreamRecord,
 } from './archive-segment.js';
 import { backupTarget, type BackupTarget } from './backup-target.js';
+import { compress, decompress } from './gzip.js';
 import { damaged, seal, unseal, type SealedAs, type SealingKeys } from './sealed.js';
-import { through } from './through.js';
 
 export type StoredSegment = Segment & { bytes: number };
 
@@ -96,7 +95,7 @@ export class ArchiveStore {
     { parts, keys }: { parts: AsyncIterable<SegmentHeader | StreamRecord>; keys: SealingKeys },
   ): Promise<Segment> {
     const object = segmentObject(this.deployment, segment);
-    const compressed = through(encodeSeveral(parts, segment), createGzip({ level: 1 }));
+    const compressed = compress(encodeSeveral(parts, segment));
     await this.target.put(object, seal(compressed, { keys, as: this.#as(object) }));
     return { ...segment, object };
   }
@@ -122,7 +121,7 @@ export class ArchiveStore {
     const { object } = segment;
     const opened = unseal(this.target.get(object), { keys, as: this.#as(object) });
     try {
-      yield* decodeSegment(through(opened, createGunzip()), segment);
+      yield* decodeSegment(decompress(opened), segment);
     } catch (error) {
       if (error instanceof RolloutError || !/^Z_/.test((error as NodeJS.ErrnoException).code ?? '')) throw error;
       throw damaged(object, `what is sealed in it is not compressed as it should be (${(error as Error).message})`);

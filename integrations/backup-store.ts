@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { createGunzip, createGzip } from 'node:zlib';
 import {
   backupManifest,
   backupsPrefix,
@@ -20,11 +19,8 @@ import { isOfBackup, LEFT_MS, leftoversOf, type Leftover, type Unfinished } from
 import type { KnownBackup } from '../model/retention.js';
 import { backupTarget, type BackupTarget, type Stored } from './backup-target.js';
 import { getDocument, putDocument } from './documents.js';
+import { compress, decompress } from './gzip.js';
 import { damaged, seal, sealingKeys, unseal, type SealingKeys } from './sealed.js';
-import { through } from './through.js';
-
-/** Level 1: an RDB's strings are compressed already, and the next levels take twice the time for a hundredth less. */
-const GZIP = { level: 1, chunkSize: 256 * 1024 };
 
 export interface BackupEntry {
   manifest: BackupManifest;
@@ -94,9 +90,8 @@ export class BackupStore {
   ): Promise<Stored & { object: string }> {
     const { name } = this.deployment;
     const object = shardObject(name, backup, shard);
-    const compressed = through(snapshot, createGzip(GZIP));
     const as = { deployment: name, backup, object };
-    return { object, ...(await this.target.put(object, seal(compressed, { keys, as }))) };
+    return { object, ...(await this.target.put(object, seal(compress(snapshot), { keys, as }))) };
   }
 
   /**
@@ -117,7 +112,7 @@ export class BackupStore {
       );
     const as = { deployment: this.deployment.name, backup, object };
     const stored = checked(this.target.get(object), { what: 'object', object, ...sealed });
-    const opened = through(unseal(stored, { keys, as }), createGunzip({ chunkSize: GZIP.chunkSize }));
+    const opened = decompress(unseal(stored, { keys, as }));
     yield* checked(opened, { what: 'snapshot in it', object, ...rdb });
   }
 
