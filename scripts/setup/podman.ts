@@ -13,19 +13,23 @@ const unpacked = debianProgram('podman', { as: 'podman-alone', path: 'usr/bin/po
  */
 const LAUNCHER = `#!/bin/sh
 here=$(readlink -f "$(dirname "$(readlink -f "$0")")/..")
+# A package that the machine has already is not unpacked.
+found() { [ -e "$here/root/$1" ] && echo "$here/root/$1" || echo "/$1"; }
 state="\${TMPDIR:-/tmp}/redis-rollout-podman-$(id -u)"
+mkdir -m 700 "$state" 2> /dev/null
+[ -O "$state" ] && [ ! -L "$state" ] || { echo "podman: $state is somebody else's" >&2; exit 125; }
 export HOME="$state/home" CONTAINERS_CONF="$state/home/containers.conf"
 mkdir -p "$HOME/.config/containers"
 place() { cat > "$1.$$" && mv "$1.$$" "$1"; }
-place "$HOME/.config/containers/policy.json" < "$here/root/etc/containers/policy.json"
+place "$HOME/.config/containers/policy.json" < "$(found etc/containers/policy.json)"
 place "$CONTAINERS_CONF" << END
 [containers]
 default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
 [engine]
-conmon_path = ["$here/root/usr/bin/conmon"]
+conmon_path = ["$(found usr/bin/conmon)"]
 conmon_env_vars = ["LD_LIBRARY_PATH=$(echo "$here"/root/usr/lib/*-linux-gnu)"]
 END
-exec "$here/bin/podman-alone" --runtime "$here/root/usr/sbin/runc" --cgroup-manager cgroupfs --storage-driver vfs \\
+exec "$here/bin/podman-alone" --runtime "$(found usr/sbin/runc)" --cgroup-manager cgroupfs --storage-driver vfs \\
   --root "$state/storage" --runroot "$state/run" --tmpdir "$state/tmp" "$@"
 `;
 
