@@ -71,8 +71,11 @@ export class WorkerFaults {
 
   /** Adds faults, before or while an operation runs: they hold from the next activity on. */
   async draw(...faults: readonly WorkerFault[]): Promise<void> {
+    await this.#write([...(await this.read()), ...faults]);
+  }
+
+  async #write(all: readonly WorkerFault[]): Promise<void> {
     await mkdir(this.folder, { recursive: true });
-    const all = [...(await this.read()), ...faults];
     await writeFile(`${this.file}.partial`, JSON.stringify(all, null, 2));
     await rename(`${this.file}.partial`, this.file);
   }
@@ -103,6 +106,13 @@ export class WorkerFaults {
   async letGo(): Promise<void> {
     for (const { kind, fault } of await this.fired())
       if (kind === 'hold') await writeFile(join(this.folder, freeing(fault)), '');
+  }
+
+  /** What has befallen nobody yet befalls nobody any more, and whoever is held goes on. */
+  async withdraw(): Promise<void> {
+    const fired = new Set((await this.fired()).map(({ fault }) => fault));
+    await this.#write((await this.read()).map((fault, i) => (fired.has(i) ? fault : { ...fault, times: 0 })));
+    await this.letGo();
   }
 
   /** Lets those go on who hang until they are told. */

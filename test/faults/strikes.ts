@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
+import type { OperationStatus } from '../../model/operation.js';
 import type { Activities } from '../../model/work.js';
 import { parseInfo, releaseFromInfo } from '../../redis/info.js';
 import { untruths, type ServerNow } from '../../scripts/chaos/statement.js';
@@ -180,6 +181,18 @@ class Struck {
     for (const node of this.under.cluster.nodes) await this.under.cluster.start(node);
   }
 
+  /** And one who reads what a gate waits for: a server may have ended by a fault only after that was taken away. */
+  async startWaitedFor({ waiting }: OperationStatus): Promise<void> {
+    const { cluster } = this.under;
+    for (const node of cluster.nodes) {
+      const shown = waiting.find(({ kind, reason }) => kind === 'gate' && reason.includes(node.address));
+      if (!shown || (await cluster.pids(node)).length > 0) continue;
+      this.tell(`  ${node.address} is started by hand: ${shown.reason}`);
+      await cluster.start(node);
+      this.#before = this.#before.filter(({ address }) => address !== node.address);
+    }
+  }
+
   /** Until somebody can know of the fault, or it has done nothing to this step and the next one begins, or for a while. */
   async noticed(operation: Operation, { address }: SandboxNode): Promise<'ended' | 'heal' | 'passed'> {
     const retries = new RetryReader(operation.client);
@@ -253,11 +266,12 @@ const WITHIN_MS = 840_000;
 export async function throughFaults(under: Undertaking): Promise<void> {
   const struck = await Struck.begin(under);
   const deadline = Date.now() + WITHIN_MS;
+  let operation: Operation | undefined;
   try {
     for (let starts = 1, done = false; !done; starts++) {
       if (starts > MOST_STARTS) throw new Error(`not completed by ${MOST_STARTS} starts`);
       await struck.begins();
-      const operation = await under.start();
+      operation = await under.start();
       for (let state: 'ended' | 'heal' | 'passed' = 'passed'; state !== 'ended';) {
         const held = await struck.held();
         if (Date.now() > deadline) {
@@ -268,8 +282,14 @@ export async function throughFaults(under: Undertaking): Promise<void> {
           await struck.heal();
           state = await struck.noticed(operation, await struck.strike(held));
           if (state === 'heal') await struck.heal();
-        } else if ((await operation.read()).status.result !== undefined) state = 'ended';
-        else await sleep(50);
+          continue;
+        }
+        const { status } = await operation.read();
+        if (status.result !== undefined) state = 'ended';
+        else {
+          await struck.startWaitedFor(status);
+          await sleep(50);
+        }
       }
       done = await struck.ended(operation);
       await struck.takeAway();
@@ -277,6 +297,9 @@ export async function throughFaults(under: Undertaking): Promise<void> {
     expect(struck.missed).toEqual([]);
     await under.whole();
   } catch (error) {
+    // The next has the same worker.
+    await operation?.terminate();
+    await under.stage.faults.withdraw();
     throw new Error(`${struck.told.join('\n')}\n${error instanceof Error ? error.message : String(error)}`, {
       cause: error,
     });
