@@ -297,12 +297,13 @@ export async function throughFaults(under: Undertaking): Promise<void> {
     expect(struck.missed).toEqual([]);
     await under.whole();
   } catch (error) {
-    // The next has the same worker.
     await operation?.terminate();
-    await under.stage.faults.withdraw();
     throw new Error(`${struck.told.join('\n')}\n${error instanceof Error ? error.message : String(error)}`, {
       cause: error,
     });
+  } finally {
+    // The next has the same worker, and what no fault led to is still to befall somebody.
+    await under.stage.faults.withdraw();
   }
 }
 
