@@ -20,7 +20,10 @@ const inBerlin = (at: string | number): string =>
     hourCycle: 'h23',
   });
 /** The day of the week in so many days, in Berlin, whatever the day of this run: a window of it is closed now. */
-const dayIn = (days: number): string => inBerlin(Date.now() + days * 86_400_000).slice(0, 3).toLowerCase();
+const dayIn = (days: number): string =>
+  inBerlin(Date.now() + days * 86_400_000)
+    .slice(0, 3)
+    .toLowerCase();
 
 test('every node and every handover begins inside, what no longer fits waits for the next, and soaks go on', async () => {
   // The canary is watched until 22:08; the handover would need five minutes of the two that are left.

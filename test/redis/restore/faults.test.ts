@@ -82,7 +82,8 @@ test('slots that move away meanwhile: their keys go where they went', async () =
   expect(inSlot.length).toBeGreaterThan(0);
   expect(await cluster.ask(b.primary.address, 'CLUSTER', 'COUNTKEYSINSLOT', slot)).toBe(inSlot.length);
   expect(counts.selected).toBe(KEYS + 1);
-  const compared = await compareWithTarget({ ...into(cluster), snapshot: source.open() });
+  // MIGRATE hands on what is left of a key's time, and a millisecond passes on the way.
+  const compared = await compareWithTarget({ ...into(cluster), snapshot: source.open(), expiryToleranceMs: 1000 });
   expect(compared).toMatchObject({ keys: KEYS + 1, same: KEYS + 1, examples: [] });
 }, 360_000);
 
