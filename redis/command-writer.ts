@@ -13,13 +13,9 @@ export class CommandWriter {
   get length(): number {
     return this.#length;
   }
-  /** What was written so far; the buffer itself, until more is written. */
+  /** What was written so far: the buffer itself, no copy. */
   get bytes(): Buffer {
     return this.#bytes.subarray(0, this.#length);
-  }
-
-  clear(): void {
-    this.#length = 0;
   }
 
   /** A command begins, of so many words; then each of them. */

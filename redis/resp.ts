@@ -17,37 +17,19 @@ export function textOf(reply: Reply | symbol | undefined): string {
   return Buffer.isBuffer(reply) ? reply.toString('latin1') : typeof reply === 'number' ? `${reply}` : '';
 }
 
-/** Longer arguments are handed on as they are. */
-const LONG_BYTES = 4096;
-/** Of all commands that are encoded: what came of it is a copy. */
-const writer = new CommandWriter(64 * 1024);
+/** Of most commands about a key. */
+const COMMAND_BYTES = 96;
 
 /** All commands in one buffer; `renamed` gives the name to send for an upper-case command. */
 export function encode(commands: readonly Command[], renamed: Readonly<Record<string, string>> = {}): Buffer {
-  const parts: Buffer[] = [];
-  const written = (): Buffer => {
-    const bytes = Buffer.from(writer.bytes);
-    writer.clear();
-    return bytes;
-  };
-  writer.clear();
-  for (const command of commands) {
-    writer.command(command.length);
-    writer.word(renamed[command[0]] ?? command[0]);
-    for (let i = 1; i < command.length; i++) {
-      const argument = command[i] as Argument;
-      if (Buffer.isBuffer(argument) && argument.length > LONG_BYTES) {
-        writer.raw(Buffer.from(`$${argument.length}\r\n`, 'latin1'));
-        parts.push(written(), argument);
-        writer.raw(END);
-      } else writer.word(typeof argument === 'number' ? String(argument) : argument);
-    }
+  const writer = new CommandWriter(COMMAND_BYTES * commands.length);
+  for (const [name, ...words] of commands) {
+    writer.command(1 + words.length);
+    writer.word(renamed[name] ?? name);
+    for (const word of words) writer.word(typeof word === 'number' ? String(word) : word);
   }
-  const last = written();
-  return parts.length === 0 ? last : Buffer.concat([...parts, last]);
+  return writer.bytes;
 }
-
-const END = Buffer.from('\r\n');
 
 const CR = 13;
 const incomplete = Symbol('incomplete');

@@ -5,6 +5,7 @@ import { parseInfo, releaseFromInfo } from '../info.js';
 import { readInfo } from '../node.js';
 import { readDump } from '../rdb/dump.js';
 import type { Elements } from '../rdb/elements.js';
+import { MISSING } from '../verify/side.js';
 import { ValueWriter, type WriteOptions } from './value-writer.js';
 import { word, type Words } from './words.js';
 
@@ -28,9 +29,6 @@ export interface CopiedKey {
   /** What of the key the target can't hold. */
   unrepresentable?: string;
 }
-
-/** What (P)TTL and PEXPIRETIME say of a key that isn't there. */
-const MISSING = -2;
 
 /**
  * Reads a key of a primary with the point of the replication stream at which it was so. A key that isn't there gives the

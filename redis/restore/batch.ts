@@ -1,21 +1,21 @@
 import { CommandWriter } from '../command-writer.js';
 
 /** Commands on their way to one node, written into one buffer as they are made: a key is to cost a microsecond. */
-export class Batch {
-  readonly #writer = new CommandWriter(SIZE);
+export class Batch extends CommandWriter {
   /** Where each write ends, the replies that it gets, and its slot. */
   readonly ends: number[] = [];
   readonly dues: number[] = [];
   readonly slots: number[] = [];
 
+  constructor() {
+    super(SIZE);
+  }
+
   get full(): boolean {
-    return this.#writer.length >= FULL || this.ends.length >= MOST;
+    return this.length >= FULL || this.ends.length >= MOST;
   }
   get empty(): boolean {
     return this.ends.length === 0;
-  }
-  get bytes(): Buffer {
-    return this.#writer.bytes;
   }
 
   /** The bytes of one write, from the first to the last of its commands. A copy. */
@@ -23,25 +23,16 @@ export class Batch {
     return Buffer.from(this.bytes.subarray(index === 0 ? 0 : this.ends[index - 1], this.ends[index]));
   }
 
-  /** A command begins, of so many words; then each of them. */
-  command(words: number): void {
-    this.#writer.command(words);
-  }
-
-  word(bytes: Buffer): void {
-    this.#writer.word(bytes);
-  }
-
   /** What was written since the last `end` belongs together. */
   end(due: number, slot: number): void {
-    this.ends.push(this.#writer.length);
+    this.ends.push(this.length);
     this.dues.push(due);
     this.slots.push(slot);
   }
 
   /** A write that was taken out of another batch. */
   again({ bytes, due, slot }: Write): void {
-    this.#writer.raw(bytes);
+    this.raw(bytes);
     this.end(due, slot);
   }
 }
