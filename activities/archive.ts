@@ -1,7 +1,7 @@
 import { ArchiveStore } from '../integrations/archive-store.js';
 import { BackupStore } from '../integrations/backup-store.js';
 import { slotsKey } from '../model/archive.js';
-import type { ArchiveActivities } from '../model/work.js';
+import type { ArchiveActivities } from '../model/backup-work.js';
 import { archiveGauges } from './archive-metrics.js';
 import { archiveShard } from './archive-shard.js';
 import { archiveSources } from './archive-sources.js';

@@ -4,7 +4,7 @@ import { eachNode } from '../model/in-parallel.js';
 import { compareNumbers, release } from '../model/release.js';
 import { streamSince } from '../model/restore.js';
 import { allNodes, type TopologyView } from '../model/topology.js';
-import type { FallbackActivities, FallbackAssessment, StandbyNow } from '../model/work.js';
+import type { FallbackActivities, FallbackAssessment, StandbyNow } from '../model/fallback-work.js';
 import { mustServe, pendingAmong, readWhole } from './assess.js';
 import { newestBackup } from './backup.js';
 import { readOrigin } from './before.js';

@@ -15,7 +15,7 @@ import { eachNode } from '../model/in-parallel.js';
 import { measuredOf } from '../model/knowledge/measured.js';
 import { planWay } from '../model/planning/plan-way.js';
 import { allNodes, type TopologyView } from '../model/topology.js';
-import type { AssessmentActivities, AssessmentOrder } from '../model/work.js';
+import type { AssessmentActivities, AssessmentOrder } from '../model/assessment/work.js';
 import { lookAt, readClients } from '../redis/assess/look.js';
 import { applicationsBy, watchCommands } from '../redis/assess/monitor.js';
 import { seeing } from '../redis/assess/sight.js';

@@ -6,16 +6,9 @@ import { endpointFor } from '../integrations/secrets.js';
 import type { Deployment } from '../model/deployment.js';
 import { RolloutError } from '../model/failures.js';
 import type { StagingActivities } from '../model/staging-work.js';
-import type {
-  Activities,
-  ArchiveActivities,
-  AssessmentActivities,
-  BackupActivities,
-  DrillActivities,
-  NodePlace,
-  Order,
-  RestoreActivities,
-} from '../model/work.js';
+import type { Activities, NodePlace, Order } from '../model/work.js';
+import type { AssessmentActivities } from '../model/assessment/work.js';
+import type { ArchiveActivities, BackupActivities, DrillActivities, RestoreActivities } from '../model/backup-work.js';
 import type { FencingToken, Platform, PlatformNode } from '../platforms/platform.js';
 import { processPlatform } from '../platforms/process/platform.js';
 import { at, connect, type Endpoint, type NodeConnection } from '../redis/connection.js';

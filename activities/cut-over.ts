@@ -1,5 +1,6 @@
 import type { CutoverRecord } from '../model/evidence.js';
-import type { FallbackActivities, NodePlace } from '../model/work.js';
+import type { NodePlace } from '../model/work.js';
+import type { FallbackActivities } from '../model/fallback-work.js';
 import { RolloutError } from '../model/failures.js';
 import { clockHarm, clockOffFrom, clockText } from '../model/clocks.js';
 import type { SlotRange } from '../model/topology.js';

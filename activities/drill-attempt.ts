@@ -6,7 +6,7 @@ import { objectiveStep, passed, type DrillBeat, type DrillRecord, type DrillStep
 import { scratchShards } from '../model/drill-part.js';
 import { RolloutError } from '../model/failures.js';
 import { firstCut } from '../model/recovery.js';
-import type { DrillActivities } from '../model/work.js';
+import type { DrillActivities } from '../model/backup-work.js';
 import { compareWithTarget } from '../redis/restore/compare.js';
 import { loadSnapshot } from '../redis/restore/load.js';
 import { selects } from '../redis/restore/selection.js';

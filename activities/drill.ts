@@ -1,5 +1,5 @@
 import { DrillRecords } from '../integrations/drill-records.js';
-import type { DrillActivities } from '../model/work.js';
+import type { DrillActivities } from '../model/backup-work.js';
 import { contextFor, heartbeating } from './context.js';
 import type { Dependencies } from './dependencies.js';
 import { planDrill } from './plan-drill.js';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FollowActivities } from '../model/work.js';
+import type { FollowActivities } from '../model/fallback-work.js';
 import { RolloutError } from '../model/failures.js';
 import type { ShardView } from '../model/topology.js';
 import { at } from '../redis/connection.js';

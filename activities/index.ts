@@ -1,11 +1,6 @@
-import type {
-  Activities,
-  ArchiveActivities,
-  AssessmentActivities,
-  BackupActivities,
-  DrillActivities,
-  RestoreActivities,
-} from '../model/work.js';
+import type { Activities } from '../model/work.js';
+import type { AssessmentActivities } from '../model/assessment/work.js';
+import type { ArchiveActivities, BackupActivities, DrillActivities, RestoreActivities } from '../model/backup-work.js';
 import type { StagingActivities } from '../model/staging-work.js';
 import { archiveActivities } from './archive.js';
 import { assessActivities } from './assess.js';

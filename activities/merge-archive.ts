@@ -4,7 +4,7 @@ import { damaged, type SealingKeys } from '../integrations/sealed.js';
 import { coveredOf, stretchesOf, type Covered, type Segment } from '../model/archive.js';
 import { mergedOf, mergeGroups } from '../model/archive-merge.js';
 import { RolloutError } from '../model/failures.js';
-import type { MergedSegments } from '../model/work.js';
+import type { MergedSegments } from '../model/backup-work.js';
 import { archivedStream, type ArchivedPiece } from './archived-stream.js';
 
 export interface MergeArchive {

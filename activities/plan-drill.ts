@@ -6,7 +6,7 @@ import type { RecoveryPointFound } from '../model/drill.js';
 import { choosePart } from '../model/drill-part.js';
 import { RolloutError } from '../model/failures.js';
 import { firstCut, reachOf } from '../model/recovery.js';
-import type { DrillAsked, DrillPlan } from '../model/work.js';
+import type { DrillAsked, DrillPlan } from '../model/backup-work.js';
 import { holdBackup } from './backup-users.js';
 import { chosenBackup } from './prove-backup.js';
 import { resolvePoint } from './recovery-point.js';

@@ -3,7 +3,7 @@ import { damaged } from '../integrations/sealed.js';
 import { isWhole, type ProvenShard, type SealedShard } from '../model/backup-manifest.js';
 import type { Deployment } from '../model/deployment.js';
 import { RolloutError } from '../model/failures.js';
-import type { BackupActivities } from '../model/work.js';
+import type { BackupActivities } from '../model/backup-work.js';
 import { RdbReader } from '../redis/rdb/reader.js';
 import type { RdbSummary } from '../redis/rdb/tally.js';
 import { compareWithSnapshot } from '../redis/verify/against-snapshot.js';

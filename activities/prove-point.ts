@@ -1,6 +1,6 @@
 import { ArchiveStore } from '../integrations/archive-store.js';
 import { BackupStore } from '../integrations/backup-store.js';
-import type { BackupActivities } from '../model/work.js';
+import type { BackupActivities } from '../model/backup-work.js';
 import { holdBackup } from './backup-users.js';
 import { contextFor, heartbeating } from './context.js';
 import type { Dependencies } from './dependencies.js';

@@ -1,5 +1,5 @@
 import type { RestoreRecord } from '../model/evidence.js';
-import type { ShardRestore } from '../model/work.js';
+import type { ShardRestore } from '../model/fallback-work.js';
 import { sharedList } from './shared-list.js';
 
 /** A restore that was approved and has not come to its end: whoever goes on finds here how far it is. */

@@ -1,7 +1,8 @@
 import { olderLine } from '../model/compatibility/release-lines.js';
 import { splitAddress } from '../model/endpoint.js';
 import { RolloutError } from '../model/failures.js';
-import type { FallbackActivities, NodePlace } from '../model/work.js';
+import type { NodePlace } from '../model/work.js';
+import type { FallbackActivities } from '../model/fallback-work.js';
 import { isSilent, type NodeConnection } from '../redis/connection.js';
 import { releaseFromInfo } from '../redis/info.js';
 import { readInfo } from '../redis/node.js';

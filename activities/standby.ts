@@ -1,4 +1,5 @@
-import type { Order, StandbyActivities } from '../model/work.js';
+import type { Order } from '../model/work.js';
+import type { StandbyActivities } from '../model/fallback-work.js';
 import { readInfo } from '../redis/node.js';
 import { contextFor, heartbeating, type Context } from './context.js';
 import type { Dependencies } from './dependencies.js';

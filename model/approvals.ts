@@ -1,4 +1,4 @@
-import type { ApprovalPolicy } from './deployment.js';
+import type { ApprovalPolicy } from './policy.js';
 import { nearest } from './nearest.js';
 import type { ApprovalAnswer, ApprovalRecord, ApproveInput, Instant } from './operation.js';
 import { judgeSignature, type Signing } from './signed-answer.js';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { name } from './name.js';
 import { deadline } from './quantities.js';
 
 /** What a check may be run against: a drill's scratch cluster, the staging copy, the deployment after its upgrade. */
@@ -8,10 +9,7 @@ export type CheckedThing = (typeof checkedThings)[number];
 export const ownCommand = z.array(z.string().min(1)).min(1, 'expected a program and its arguments');
 
 const check = z.strictObject({
-  name: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'expected lower-case letters, digits and dashes, 63 at most')
-    .describe('What it is called in records and reports.'),
+  name: name.describe('What it is called in records and reports.'),
   command: ownCommand.describe(
     'Program and arguments, run by the worker. What it is to check is in REDIS_URL and REDIS_NODES; exit code 0 is a pass.',
   ),

@@ -1,4 +1,5 @@
-import { approvalQuestions, deploymentSchema, type ApprovalPolicy, type Deployment } from './deployment.js';
+import { deploymentSchema, type Deployment } from './deployment.js';
+import { approvalQuestions, type ApprovalPolicy } from './policy.js';
 import { isEveryYear, type Freeze } from './freeze.js';
 import { gateNames, reservedGates } from './gates/names.js';
 import { nearest } from './nearest.js';

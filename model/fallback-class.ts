@@ -1,5 +1,5 @@
 import { canPauseWrites, isKnown, shareBus } from './compatibility/rules.js';
-import type { Policy } from './deployment.js';
+import type { Policy } from './policy.js';
 import type { FollowState, NotRepresentable } from './follow-state.js';
 import { nameRelease } from './release.js';
 

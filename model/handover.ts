@@ -1,6 +1,6 @@
 import { canPauseWrites } from './compatibility/rules.js';
 import { olderLine } from './compatibility/release-lines.js';
-import type { Policy } from './deployment.js';
+import type { Policy } from './policy.js';
 import { formatDuration, formatSize } from './duration.js';
 import { lagOf } from './planning/order.js';
 import type { NodeView, ShardView } from './topology.js';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { name } from './name.js';
 import { ownCommand } from './checks.js';
 import { formatDuration } from './duration.js';
 import { deadline } from './quantities.js';
@@ -54,10 +55,7 @@ const workflow = z.strictObject({
 });
 
 const hook = z.strictObject({
-  name: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'expected lower-case letters, digits and dashes, 63 at most')
-    .describe('What it is called in status, timeline and overrides.'),
+  name: name.describe('What it is called in status, timeline and overrides.'),
   at: z
     .array(z.enum(hookPoints, `expected ${hookPoints.join(', ')}`))
     .min(1)

@@ -3,14 +3,14 @@ import { BACKUP_ID } from './backup-manifest.js';
 import { backupTiers } from './backup-tiers.js';
 import { parseDuration } from './duration.js';
 import { existingChoices } from './backup-restore.js';
-import { copyName } from './names.js';
+import { copyName, NAME } from './names.js';
 import { isOnePoint, ONE_POINT, pointFields } from './recovery-point.js';
 import { parseRelease } from './release.js';
 import { parseSlotRange } from './topology.js';
 
 const deployment = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'expected the name of a deployment: lower-case letters, digits and dashes')
+  .regex(NAME, 'expected the name of a deployment: lower-case letters, digits and dashes')
   .describe('Name of a deployment file that the worker can read.');
 
 const release = z

@@ -2,6 +2,9 @@ import type { BackupTier } from './backup-tiers.js';
 
 /** The names on the wire. They are documented and never renamed: scripts and saved inputs depend on them. */
 
+/** What deployments, roles, checks and hooks may be called: it becomes part of ids, paths and metrics as it is. */
+export const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
+
 export const TASK_QUEUE = 'redis-rollout';
 
 export const workflowTypes = [

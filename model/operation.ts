@@ -1,6 +1,6 @@
 import type { AuditHead } from './audit/entry.js';
 import type { RestoreForecast, RestoreOf, RestoreProgress, RestoreResult } from './backup-restore.js';
-import type { Policy } from './deployment.js';
+import type { Policy } from './policy.js';
 import type { FallbackOutlook } from './fallback-class.js';
 import type { ComparedKeys } from './follow-state.js';
 import type { WorkflowType } from './names.js';

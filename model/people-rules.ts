@@ -1,4 +1,5 @@
-import type { ApprovalPolicy, Deployment } from './deployment.js';
+import type { Deployment } from './deployment.js';
+import type { ApprovalPolicy } from './policy.js';
 import type { Path, Problem } from './deployment-rules.js';
 import { nearest } from './nearest.js';
 import type { People } from './people.js';

@@ -1,4 +1,4 @@
-import type { Policy } from './deployment.js';
+import type { Policy } from './policy.js';
 import type { FallbackOutlook } from './fallback-class.js';
 import type { Verdict } from './verdict.js';
 

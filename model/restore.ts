@@ -1,8 +1,8 @@
 import { formatDuration, formatMoment, formatSize } from './duration.js';
-import type { ApprovalPolicy, Policy } from './deployment.js';
+import type { ApprovalPolicy, Policy } from './policy.js';
 import type { LossWindow, RestorePoint, RestoreRecord } from './evidence.js';
 import type { ShardView } from './topology.js';
-import type { FallbackAssessment } from './work.js';
+import type { FallbackAssessment } from './fallback-work.js';
 
 /** A shard that only its backup could bring back. */
 export interface Restorable {

@@ -1,6 +1,6 @@
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { hexToBytes } from '@noble/curves/utils.js';
-import type { Policy } from './deployment.js';
+import type { Policy } from './policy.js';
 import type { SignedAnswer } from './operation.js';
 
 /** One answer to one asking of one run: all that a signature is of, so that it serves for nothing else. */

@@ -2,13 +2,11 @@ import { z } from 'zod';
 import { benchmarkPolicy, benchmarkTargets } from './benchmark.js';
 import { ownCommand } from './checks.js';
 import { loadShape } from './load-shape.js';
+import { name } from './name.js';
 import { deadline, duration } from './quantities.js';
 
 const about = {
-  name: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'expected lower-case letters, digits and dashes, 63 at most')
-    .describe('What it is called in the record.'),
+  name: name.describe('What it is called in the record.'),
   timeout: deadline('1m').describe('How long it may take.'),
 };
 
@@ -111,7 +109,7 @@ export const stagingPolicy = z.strictObject({
     'With policy.staging: required. How long a rehearsal that ended in go lets production begin, from its end on.',
   ),
   approvals: z
-    .record(z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'expected lower-case letters, digits and dashes'), signOff)
+    .record(name, signOff)
     .default({})
     .describe('Who signs it off, by the name of the question: product, operations. Asked at the end, with the report.'),
 });

@@ -1,6 +1,6 @@
 import type { BenchmarkPolicy, BenchmarkRound } from './benchmark.js';
 import type { ComparedShard, RestoredShard } from './backup-restore.js';
-import type { Policy } from './deployment.js';
+import type { Policy } from './policy.js';
 import type { LoadShape } from './load-shape.js';
 import type { SignOff, StagingRecord, StagingStep } from './staging.js';
 import type { StagingPolicy } from './staging-policy.js';

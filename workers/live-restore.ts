@@ -1,7 +1,7 @@
 import type { WorkflowClient, WorkflowExecutionDescription } from '@temporalio/client';
 import { withBeats, type RestoreBeat } from '../model/backup-restore.js';
 import type { OperationStatus } from '../model/operation.js';
-import type { RestoreActivities } from '../model/work.js';
+import type { RestoreActivities } from '../model/backup-work.js';
 import { heartbeatsOf } from './heartbeats.js';
 
 const working: readonly string[] = ['forecastShard', 'loadShard', 'compareShard'] satisfies (keyof RestoreActivities)[];

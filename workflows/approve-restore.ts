@@ -9,7 +9,7 @@ import {
   type RestoreSaid,
 } from '../model/restore.js';
 import { rolesThatCanAnswer } from '../model/signed-answer.js';
-import type { FallbackAssessment } from '../model/work.js';
+import type { FallbackAssessment } from '../model/fallback-work.js';
 import { stopped } from './failure.js';
 import type { Run } from './run.js';
 

@@ -11,7 +11,7 @@ import {
 } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { backupWorkflowId } from '../model/names.js';
-import type { ArchiveActivities, ShardToArchive } from '../model/work.js';
+import type { ArchiveActivities, ShardToArchive } from '../model/backup-work.js';
 import { backup } from './backup.js';
 import { messageOf } from './failure.js';
 

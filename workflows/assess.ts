@@ -1,5 +1,5 @@
 import { mayReachQuorum } from '../model/approvals.js';
-import { approvalQuestions } from '../model/deployment.js';
+import { approvalQuestions } from '../model/policy.js';
 import { plannedClass } from '../model/fallback-class.js';
 import { withoutWayBack } from '../model/fallback-steps.js';
 import { blockersOf } from '../model/plan.js';
@@ -7,7 +7,8 @@ import { backlogReach } from '../model/planning/backlog.js';
 import { planWay } from '../model/planning/plan-way.js';
 import { satisfies } from '../model/release.js';
 import { rolesThatCanAnswer } from '../model/signed-answer.js';
-import type { Assessment, FallbackAssessment } from '../model/work.js';
+import type { Assessment } from '../model/work.js';
+import type { FallbackAssessment } from '../model/fallback-work.js';
 import { expectEarlierEnded } from './earlier.js';
 import { stopped } from './failure.js';
 import { act, look, lookBack } from './proxies.js';

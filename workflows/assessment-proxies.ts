@@ -1,5 +1,5 @@
 import { proxyActivities } from '@temporalio/workflow';
-import type { AssessmentActivities } from '../model/work.js';
+import type { AssessmentActivities } from '../model/assessment/work.js';
 
 /** Nothing was begun: who asked for it is told soon. */
 export const beginning = proxyActivities<Pick<AssessmentActivities, 'beginAssessment'>>({

@@ -1,5 +1,5 @@
 import { proxyActivities } from '@temporalio/workflow';
-import type { BackupActivities, DrillActivities } from '../model/work.js';
+import type { BackupActivities, DrillActivities } from '../model/backup-work.js';
 
 /** Nothing was begun: who asked for it is told soon. */
 export const first = proxyActivities<BackupActivities & Pick<DrillActivities, 'planDrill'>>({

@@ -1,5 +1,5 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { ApprovalPolicy } from '../model/deployment.js';
+import type { ApprovalPolicy } from '../model/policy.js';
 import { familyQuery, familySignals } from '../model/names.js';
 import type {
   ApproveInput,

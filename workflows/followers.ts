@@ -3,7 +3,7 @@ import { classNow, isWorse, type FallbackOutlook, type StandbyNews } from '../mo
 import { howFar } from '../model/follow-state.js';
 import { familySignals } from '../model/names.js';
 import type { Plan } from '../model/plan.js';
-import type { StandbyNow } from '../model/work.js';
+import type { StandbyNow } from '../model/fallback-work.js';
 import { standbySignal, type StandbyCame } from './definitions.js';
 import { messageOf, stopped } from './failure.js';
 import { act } from './proxies.js';

@@ -1,4 +1,4 @@
-import type { Policy } from '../model/deployment.js';
+import type { Policy } from '../model/policy.js';
 import { judge, validationVerdict, type ValidationRecord } from '../model/validation/judge.js';
 import type { Verdict } from '../model/verdict.js';
 import { validationGateName } from '../model/gates/names.js';

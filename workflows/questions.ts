@@ -10,7 +10,7 @@ import {
   recordOf,
   type ApprovalDesk,
 } from '../model/approvals.js';
-import type { ApprovalPolicy, Policy } from '../model/deployment.js';
+import type { ApprovalPolicy, Policy } from '../model/policy.js';
 import type { controlSchemas } from '../model/inputs.js';
 import { addressOfOperation, familySignals } from '../model/names.js';
 import { signingOf } from '../model/signed-answer.js';

@@ -1,6 +1,6 @@
 import { mayReachQuorum } from '../model/approvals.js';
 import { forbidden, forecastText, type RestoreForecast } from '../model/backup-restore.js';
-import type { ApprovalPolicy } from '../model/deployment.js';
+import type { ApprovalPolicy } from '../model/policy.js';
 import type { RestoreInput } from '../model/inputs.js';
 import { stopped } from './failure.js';
 import type { Run } from './run.js';

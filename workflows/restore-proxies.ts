@@ -1,5 +1,5 @@
 import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
-import type { RestoreActivities } from '../model/work.js';
+import type { RestoreActivities } from '../model/backup-work.js';
 
 /** Nothing was begun yet: who asked for it is told soon what is wrong. */
 export const looks = proxyActivities<RestoreActivities>({

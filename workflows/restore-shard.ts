@@ -1,6 +1,6 @@
 import type { RestoreRecord } from '../model/evidence.js';
 import { restoreText, saidLast, type RestoreSaid } from '../model/restore.js';
-import type { ShardRestore } from '../model/work.js';
+import type { ShardRestore } from '../model/fallback-work.js';
 import { act } from './proxies.js';
 import type { Run } from './run.js';
 import { noteComparison } from './validate.js';

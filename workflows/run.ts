@@ -6,7 +6,7 @@ import { inputProblems, workflowSchemas } from '../model/inputs.js';
 import { operationId, stagingWorkflowId, type WorkflowType } from '../model/names.js';
 import type { OperationStatus } from '../model/operation.js';
 import { standingOf, type Running } from '../model/standing.js';
-import type { ApprovalPolicy } from '../model/deployment.js';
+import type { ApprovalPolicy } from '../model/policy.js';
 import type { Assessment, NodePlace, ShardNow } from '../model/work.js';
 import { AuditTrail } from './audit.js';
 import { notEnded } from './earlier.js';

@@ -1,4 +1,4 @@
-import type { Policy } from '../deployment.js';
+import type { Policy } from '../policy.js';
 import { backupMs, makespan } from '../planning/expected-times.js';
 import { hopsOf, type Plan, type PlanStep } from '../plan.js';
 import { mayBegin } from '../calendar.js';

@@ -1,4 +1,4 @@
-import type { GatePolicy, Policy } from '../deployment.js';
+import type { GatePolicy, Policy } from '../policy.js';
 import { formatDuration } from '../duration.js';
 import { allNodes } from '../topology.js';
 import { fail, pass, wait, type Verdict } from '../verdict.js';

@@ -1,5 +1,5 @@
 import { clockHarm, clocksOff, clockText } from '../clocks.js';
-import type { Policy } from '../deployment.js';
+import type { Policy } from '../policy.js';
 import { formatDuration } from '../duration.js';
 import { allNodes } from '../topology.js';
 import { pass, wait, type Verdict } from '../verdict.js';

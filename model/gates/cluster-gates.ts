@@ -1,5 +1,5 @@
 import { olderLine } from '../compatibility/release-lines.js';
-import type { GatePolicy } from '../deployment.js';
+import type { GatePolicy } from '../policy.js';
 import { formatSize } from '../duration.js';
 import { lagOf } from '../planning/order.js';
 import { allNodes, type NodeView, type ShardView } from '../topology.js';

@@ -1,4 +1,4 @@
-import type { Policy } from '../deployment.js';
+import type { Policy } from '../policy.js';
 import { fail, type Verdict } from '../verdict.js';
 import { clockGate } from './clock-gate.js';
 import { errorsGate, latencyGate, queryGate } from './client-gates.js';

@@ -1,5 +1,5 @@
 import { clockHarm, clockOffFrom, clockText } from '../clocks.js';
-import type { Policy } from '../deployment.js';
+import type { Policy } from '../policy.js';
 import { formatDuration, formatSize } from '../duration.js';
 import type { FollowState } from '../follow-state.js';
 import { fail, pass, wait, type Verdict } from '../verdict.js';

@@ -1,4 +1,5 @@
-import type { Deployment, Policy } from '../deployment.js';
+import type { Deployment } from '../deployment.js';
+import type { Policy } from '../policy.js';
 import type { ApprovalRecord, OperationStatus } from '../operation.js';
 import { rolesThatCanAnswer } from '../signed-answer.js';
 

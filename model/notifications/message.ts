@@ -2,7 +2,7 @@ import { approverNames, type SignOffs } from './approvers.js';
 import { consequences } from './consequences.js';
 import { formatMoment } from '../duration.js';
 import { addressOfOperation } from '../names.js';
-import type { Policy } from '../deployment.js';
+import type { Policy } from '../policy.js';
 import type { OperationStatus } from '../operation.js';
 import { formatVerdict } from '../verdict.js';
 import { isOpen, type Notification } from './events.js';

@@ -1,4 +1,4 @@
-import type { Policy } from '../deployment.js';
+import type { Policy } from '../policy.js';
 import type { ShardView, TopologyView } from '../topology.js';
 import type { PlanFacts } from './facts.js';
 

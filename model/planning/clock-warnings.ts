@@ -1,5 +1,5 @@
 import { clockHarm, clocksOff, clockText, type ClockReading } from '../clocks.js';
-import type { Policy } from '../deployment.js';
+import type { Policy } from '../policy.js';
 import { formatDuration } from '../duration.js';
 import type { PlanWarning } from '../plan.js';
 import type { NodeView } from '../topology.js';

@@ -1,6 +1,6 @@
 import { canPauseWrites, expiresTravelRelatively } from '../compatibility/rules.js';
 import { backlogNeeded } from './backlog.js';
-import type { Policy } from '../deployment.js';
+import type { Policy } from '../policy.js';
 import { formatDuration, formatSize } from '../duration.js';
 import type { PlanWarning } from '../plan.js';
 import { satisfies } from '../release.js';

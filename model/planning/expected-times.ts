@@ -1,4 +1,4 @@
-import type { Policy } from '../deployment.js';
+import type { Policy } from '../policy.js';
 import { canPauseWrites } from '../compatibility/rules.js';
 import type { NodeView, ShardView } from '../topology.js';
 import type { PlanFacts } from './facts.js';

@@ -1,5 +1,5 @@
 import { makersOfNewData } from '../compatibility/keeps-way-back.js';
-import type { Policy } from '../deployment.js';
+import type { Policy } from '../policy.js';
 import { formatSize } from '../duration.js';
 import type { FallbackOutlook } from '../fallback-class.js';
 import type { PlanWarning, ShardPlan } from '../plan.js';

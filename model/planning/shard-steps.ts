@@ -1,5 +1,5 @@
 import { olderLine } from '../compatibility/release-lines.js';
-import type { Policy } from '../deployment.js';
+import type { Policy } from '../policy.js';
 import { formatDuration, formatSize } from '../duration.js';
 import type { PlanStep } from '../plan.js';
 import { satisfies } from '../release.js';

@@ -1,4 +1,4 @@
-import type { ProbePolicy } from '../../model/deployment.js';
+import type { ProbePolicy } from '../../model/policy.js';
 import type { ProbeRecent } from '../../model/evidence.js';
 import type { FailureType } from '../../model/failures.js';
 import type { SlotRange } from '../../model/topology.js';

@@ -8,10 +8,11 @@ import { type Dialect, isModule } from '../rdb/layout.js';
 import { RdbReader, type RawValue, type RdbRecord } from '../rdb/reader.js';
 import type { Ack } from './acks.js';
 import { Lease, type Attempt } from './attempt.js';
-import { wordsOf, type Batch, type Write } from './batch.js';
+import type { Batch } from './batch.js';
 import { copyOf, noCounts, noteLack, type RestoreCounts } from './counts.js';
 import { asideOf, KeyWriter, type Existing } from './key-writer.js';
 import { TargetLost, type Lane } from './lane.js';
+import { Outcomes } from './outcomes.js';
 import { PATIENCE_MS, Targets } from './targets.js';
 
 /** Of one shard of a backup. */
@@ -88,12 +89,11 @@ interface Building {
 /** The reading of the snapshot from its beginning to its end, or to where a target was lost. */
 class Pass {
   readonly counts: RestoreCounts;
+  readonly #outcomes: Outcomes;
   confirmed: RestoreCounts;
   #targets: Targets | undefined;
   readonly #writers = new Map<string, KeyWriter>();
   readonly #may = new Map<number, boolean>();
-  #again: { write: Write; why: string }[] = [];
-  #fatal: Error | undefined;
   #read = 0;
   #building: Building | undefined;
   #confirmedAt = Date.now();
@@ -111,6 +111,7 @@ class Pass {
   ) {
     this.confirmed = copyOf(confirmed);
     this.counts = copyOf(confirmed);
+    this.#outcomes = new Outcomes(this.counts);
     this.#already = confirmed.selected;
   }
 
@@ -118,8 +119,12 @@ class Pass {
     const { input, counts } = this;
     const { signal, selects = () => true } = input;
     const { seeds, endpoint, attempt } = input;
+    const outcome = (ack: Ack, batch: Batch, index: number): void => {
+      const isPiece = this.#building !== undefined && batch.dues[index] === 1;
+      this.#outcomes.take(ack, { batch, index, isPiece }, this.#there);
+    };
     const fenced = attempt && { attempt, mayWrite: () => this.lease?.expect() };
-    const targets = await Targets.open(endpoint, { seeds, outcome: (...it) => this.#outcome(...it), signal, fenced });
+    const targets = await Targets.open(endpoint, { seeds, outcome, signal, fenced });
     this.#targets = targets;
     const skip = this.confirmed.read;
     try {
@@ -172,7 +177,7 @@ class Pass {
   }
 
   get #crowded(): boolean {
-    return this.#again.length > 0 || this.#fatal !== undefined || this.#there.lanes.some(({ crowded }) => crowded);
+    return this.#outcomes.pending || this.#there.lanes.some(({ crowded }) => crowded);
   }
 
   #put(record: RdbRecord): Promise<void> | undefined {
@@ -285,8 +290,9 @@ class Pass {
       this.counts.refused++;
       return;
     }
-    if (this.#again.length > 0) throw new TargetLost(`a large value has moved: ${this.#again[0]?.why ?? ''}`);
-    if (this.#fatal) throw this.#fatal;
+    const { refusal } = this.#outcomes;
+    if (refusal !== undefined) throw new TargetLost(`a large value has moved: ${refusal}`);
+    this.#outcomes.check();
     writer.complete(lane.batch, { key: building.key, aside, persists: expiresAt === undefined, slot });
     lane.send();
   }
@@ -317,85 +323,21 @@ class Pass {
     return may;
   }
 
-  #outcome(ack: Ack, batch: Batch, index: number): void {
-    const { counts } = this;
-    const due = batch.dues[index] ?? 1;
-    const isPiece = this.#building !== undefined && due === 1;
-    if (typeof ack !== 'string') {
-      // The pieces of a large value count once, with the transaction that gives it its name.
-      if (isPiece) return;
-      if (ack === null || ack === 0) counts.kept++;
-      else counts.written++;
-      return;
-    }
-    if (ack.startsWith('BUSYKEY')) {
-      counts.kept++;
-      return;
-    }
-    const bytes = batch.write(index);
-    if (/^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|LOADING|MASTERDOWN|READONLY|EXECABORT)\b/.test(ack)) {
-      this.#again.push({ write: { bytes, due, slot: batch.slots[index] ?? 0 }, why: ack });
-      return;
-    }
-    this.#refused(ack, bytes, this.#there.laneOf(batch.slots[index] ?? 0)?.address ?? 'a node');
-  }
-
-  #refused(ack: string, bytes: Buffer, where: string): void {
-    const { counts } = this;
-    const [name = none, key = none] = wordsOf(bytes);
-    const command = name.toString('latin1');
-    if (/no such key/.test(ack)) counts.expired++;
-    else if (/^OOM\b/.test(ack))
-      this.#fatal ??= new RolloutError('TargetFull', `${where} has no memory left for the backup: ${ack}`);
-    else if (/^MISCONF\b/.test(ack))
-      this.#fatal ??= new RolloutError('NoSpace', `${where} takes no writes, since it can't write to its disk: ${ack}`);
-    else if (/bad data format/i.test(ack)) {
-      counts.refused++;
-      noteLack(counts, 'values that the target does not read, of modules that it lacks for example', key);
-    } else if (ack.startsWith('NOPERM') || /unknown command/i.test(ack))
-      this.#fatal ??= new RolloutError('MissingPermission', `the restore needs ${command}: ${ack}`);
-    else this.#fatal ??= new RolloutError('Stopped', `${command} was refused: ${ack}`);
-  }
-
   async #makeRoom(): Promise<void> {
-    if (this.#fatal) throw this.#fatal;
+    this.#outcomes.check();
     await this.#there.room();
-    if (this.#again.length > 0 && !this.#building) await this.#sendAgain();
+    if (!this.#building) await this.#sendAgain();
   }
 
   /** Everything is answered, and nothing is to be sent again. */
   async #settled(): Promise<void> {
     await this.#there.settled();
-    if (this.#again.length > 0) await this.#sendAgain();
-    if (this.#fatal) throw this.#fatal;
+    await this.#sendAgain();
+    this.#outcomes.check();
   }
 
-  /** Slots that are on their way, or served by nobody for a moment. */
-  async #sendAgain(): Promise<void> {
-    const targets = this.#there;
-    for (const deadline = Date.now() + PATIENCE_MS; this.#again.length > 0;) {
-      await targets.settled();
-      if (this.#fatal) throw this.#fatal;
-      const again = this.#again;
-      this.#again = [];
-      if (Date.now() > deadline)
-        throw new RolloutError(
-          'RolesUnsettled',
-          `the target takes no writes of some slots for ${PATIENCE_MS / 1000} s: ${again[0]?.why ?? ''}`,
-        );
-      await targets.lookAgain();
-      this.#may.clear();
-      for (const it of again) {
-        const lane = targets.laneOf(it.write.slot);
-        if (!lane) {
-          this.#again.push(it);
-          continue;
-        }
-        lane.batch.again(it.write);
-        if (lane.batch.full) lane.send();
-      }
-      await targets.settled();
-    }
+  #sendAgain(): Promise<void> {
+    return this.#outcomes.sendAgain(this.#there, () => this.#may.clear());
   }
 
   async #confirm(): Promise<void> {

@@ -1,5 +1,5 @@
 import type { TemporalAccess } from '../../workers/client.js';
-import { operationId } from '../../model/names.js';
+import { NAME, operationId } from '../../model/names.js';
 import { Complaint } from './complaint.js';
 
 /**
@@ -19,7 +19,7 @@ export async function withTemporal<T>(work: (temporal: TemporalAccess) => Promis
 /** Names of deployments and ids of operations alike: `orders` is `redis/orders`, `redis/orders/shard-1` is itself. */
 export function workflowIdOf(name: string): string {
   if (name.includes('/') && name.startsWith(operationId(''))) return name;
-  if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(name))
+  if (!NAME.test(name))
     throw new Complaint(
       'usage',
       `'${name}' is no name of a deployment: expected lower-case letters, digits and dashes`,

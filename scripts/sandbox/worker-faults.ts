@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { activityInfo, CancelledFailure, heartbeat, sleep } from '@temporalio/activity';
 import type { ActivityExecuteInput, ActivityInboundCallsInterceptor, Next } from '@temporalio/worker';
+import type { Activities } from '../../model/work.js';
 import type {
-  Activities,
   ArchiveActivities,
   BackupActivities,
   DrillActivities,
   RestoreActivities,
-} from '../../model/work.js';
+} from '../../model/backup-work.js';
 import type { StagingActivities } from '../../model/staging-work.js';
 import { watching } from './touches.js';
 

@@ -10,7 +10,7 @@ import { loadDeployment } from '../../integrations/deployment-files.js';
 import { notWhole, totalsOf, type BackupManifest, type BackupVerdict } from '../../model/backup-manifest.js';
 import type { DeploymentFile } from '../../model/deployment.js';
 import { backupWorkflowId, TASK_QUEUE, verifyBackupWorkflowId } from '../../model/names.js';
-import type { BackupActivities } from '../../model/work.js';
+import type { BackupActivities } from '../../model/backup-work.js';
 import { findServers } from '../../platforms/process/servers.js';
 import { parseInfo } from '../../redis/info.js';
 import { RdbReader } from '../../redis/rdb/reader.js';

@@ -13,7 +13,7 @@ import { backupId, shardObject } from '../../model/backup-manifest.js';
 import type { RestoreResult } from '../../model/backup-restore.js';
 import type { DrillRecord } from '../../model/drill.js';
 import { drillWorkflowId, operationId, pruneBackupsWorkflowId, TASK_QUEUE } from '../../model/names.js';
-import type { BackupActivities, DrillActivities, RestoreActivities } from '../../model/work.js';
+import type { BackupActivities, DrillActivities, RestoreActivities } from '../../model/backup-work.js';
 import { Sandbox, until } from '../../scripts/sandbox/cluster.js';
 import type { Stage } from '../../scripts/sandbox/stage.js';
 import type { WorkerFault } from '../../scripts/sandbox/worker-faults.js';

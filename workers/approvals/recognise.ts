@@ -1,5 +1,5 @@
 import type { SlackMember } from '../../integrations/notify/slack-client.js';
-import type { Policy } from '../../model/deployment.js';
+import type { Policy } from '../../model/policy.js';
 
 /**
  * Who of the deployment's people a member of Slack is: by the id that policy.people names, else by the address that Slack knows,

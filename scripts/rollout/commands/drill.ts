@@ -2,7 +2,7 @@ import { Option, type Command } from 'commander';
 import type { DrillBeat, DrillRecord } from '../../../model/drill.js';
 import { drDrillInput, inputProblems } from '../../../model/inputs.js';
 import { drillWorkflowId } from '../../../model/names.js';
-import type { DrillActivities } from '../../../model/work.js';
+import type { DrillActivities } from '../../../model/backup-work.js';
 import type { TemporalAccess } from '../../../workers/client.js';
 import { command, shared } from '../command.js';
 import { Complaint } from '../complaint.js';

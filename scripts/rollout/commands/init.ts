@@ -6,6 +6,7 @@ import { endpointFor } from '../../../integrations/secrets.js';
 import { parseDeployment } from '../../../model/deployment-file.js';
 import { writeDeployment, type NewDeployment } from '../../../model/deployment-template.js';
 import { address as addressSchema } from '../../../model/deployment.js';
+import { NAME } from '../../../model/names.js';
 import { secretReference } from '../../../model/secret-reference.js';
 import { RolloutError } from '../../../model/failures.js';
 import { allNodes, type TopologyView } from '../../../model/topology.js';
@@ -183,8 +184,7 @@ async function askName(): Promise<string> {
   const answer = await text({
     message: 'What is this deployment called?',
     placeholder: 'orders',
-    validate: (value) =>
-      /^[a-z0-9][a-z0-9-]{0,62}$/.test(value ?? '') ? undefined : 'Lower-case letters, digits and dashes, 63 at most.',
+    validate: (value) => (NAME.test(value ?? '') ? undefined : 'Lower-case letters, digits and dashes, 63 at most.'),
   });
   if (isCancel(answer)) throw new Complaint('interrupted', 'left without writing anything');
   return answer;

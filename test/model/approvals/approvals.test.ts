@@ -14,7 +14,7 @@ import {
   type AnswerInput,
   type ApprovalDesk,
 } from '../../../model/approvals.js';
-import type { ApprovalPolicy } from '../../../model/deployment.js';
+import type { ApprovalPolicy } from '../../../model/policy.js';
 
 const HOUR = 3_600_000;
 const start = Date.parse('2026-11-21T10:00:00.000Z');

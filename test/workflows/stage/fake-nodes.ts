@@ -8,7 +8,8 @@ import type { HookCall } from '../../../model/hooks.js';
 import type { Verdict } from '../../../model/verdict.js';
 import type { NotRepresentable } from '../../../model/follow-state.js';
 import type { StandbySeen } from '../../../model/gates/observation.js';
-import type { ShardNow, ShardRestore, StandbyNow } from '../../../model/work.js';
+import type { ShardNow } from '../../../model/work.js';
+import type { ShardRestore, StandbyNow } from '../../../model/fallback-work.js';
 
 export const OLD = '5.0.6';
 export const NEW = '8.0.6';
