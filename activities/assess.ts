@@ -157,12 +157,19 @@ async function judge(context: Context, input: Looking): Promise<GateResult[]> {
   const shardNow = observed.observation.topology.shards.find((it) =>
     it.replicas.some((node) => node.address === handover.candidate),
   );
-  const settling = shardNow && {
-    sinceRoleChangeMs: await sinceRoleChange(context, shardNow.primary.address),
-    sinceRelinkMs: await sinceRelink(context, { primary: shardNow.primary.address, replica: handover.candidate }),
-  };
+  const settling = shardNow && (await settlingOf(context, shardNow.primary.address, handover.candidate));
   const verdict: Verdict = judgeHandover(context, observed, { ...handover, ...settling }, to);
   return [...results, { gate: 'handover', verdict }];
+}
+
+/** How long ago a role of the shard changed, or may have. */
+async function settlingOf(context: Context, primary: string, replica: string) {
+  await using node = await context.connect(replica);
+  const before = await readBefore(context, { ...(await placeOf(node)), pending: false });
+  return {
+    sinceRoleChangeMs: await sinceRoleChange(context, primary),
+    sinceRelinkMs: await sinceRelink(context, { primary, replica, known: before?.stream }),
+  };
 }
 
 /** Nodes that an operation, perhaps one that was terminated, has isolated and not released yet. */

@@ -28,6 +28,11 @@ export interface Before {
   snapshot: boolean;
   /** Noted when the shard was begun, and nothing was done to it yet: what it takes to start it should it die. */
   untouched?: true;
+  /**
+   * The replication id of the stream that it had, and since when that is known, ISO. A server that becomes primary begins one
+   * of its own: while the id is the same, no role of the shard has changed.
+   */
+  stream?: { id: string; since: string };
   /** Set when the node was given back; what then differed. */
   released?: ConfigurationDifference[];
 }
@@ -118,9 +123,11 @@ export async function rememberBefore(
   const left = await readBefore(context, place);
   const known = isPending(left) ? left : undefined;
   if (known && about === 'untouched') return;
-  const release = releaseFromInfo(await readInfo(connection, 'server'));
+  const info = await readInfo(connection);
+  const release = releaseFromInfo(info);
   if (known && known.release !== release) return;
   const { running, acl } = await readConfiguration(connection);
+  const id = info['master_replid'];
   const backlog = await grownBacklog(context, place);
   if (backlog) running[BACKLOG_SIZE] = backlog.original;
   // By each of its names: CONFIG GET tells them all, from 7.0 on in any order, and the last one would be carried over.
@@ -130,6 +137,9 @@ export async function rememberBefore(
   await writeBefore(context, place, {
     ...{ release, file, running, acl, snapshot: known?.snapshot ?? false },
     ...(aclFile ? { aclFile } : {}),
+    ...(id === undefined
+      ? {}
+      : { stream: left?.stream?.id === id ? left.stream : { id, since: new Date().toISOString() } }),
     ...(about === 'untouched' ? { untouched: true } : {}),
   });
 }

@@ -1,6 +1,7 @@
 import { activityInfo } from '@temporalio/activity';
 import type { NodePlace } from '../model/work.js';
-import { parseInfo } from '../redis/info.js';
+import { readInfo } from '../redis/node.js';
+import type { Before } from './before.js';
 import { platformNode, type Context } from './context.js';
 import { placeOf } from './places.js';
 
@@ -33,24 +34,30 @@ export async function sinceRoleChange(context: Context, primary: string): Promis
   return text === undefined ? undefined : Date.now() - Date.parse(text.split(' ')[0] ?? '');
 }
 
-/** From a server's start to its first link: it asks its primary once a second. A long load looks like a link made anew. */
+/** From a server's start to its first link: it asks its primary once a second. */
 const FIRST_LINK_S = 3;
 
 /**
  * A handover by somebody else is known by what it leaves: the primary's links to its replicas are younger than the
- * replicas are. How old the oldest is, ms; undefined where it is as old as this replica, or there is none.
+ * replicas are. So they are after a long load, too: what tells is the primary's stream, where it is known from before.
+ *
+ * @param known the stream that the replica had when it was noted last
+ * @returns since when no role can have changed, ms ago; undefined where the oldest link is as old as this replica, or there is none
  */
 export async function sinceRelink(
-  context: Context,
-  { primary, replica }: { primary: string; replica: string },
+  { connect }: Pick<Context, 'connect'>,
+  { primary, replica, known }: { primary: string; replica: string; known?: Before['stream'] | undefined },
 ): Promise<number | undefined> {
-  await using upstream = await context.connect(primary);
-  await using node = await context.connect(replica);
-  const uptime = Number(parseInfo(String(await node.call('INFO', 'server')))['uptime_in_seconds']);
+  await using upstream = await connect(primary);
+  await using node = await connect(replica);
+  const uptime = Number((await readInfo(node, 'server'))['uptime_in_seconds']);
   const links = String(await upstream.call('CLIENT', 'LIST'))
     .split('\n')
     .filter((line) => /\bflags=\S*S/.test(line))
     .map((line) => Number(/\bage=(\d+)/.exec(line)?.[1]));
   const oldest = Math.max(...links);
-  return links.length > 0 && uptime - oldest > FIRST_LINK_S ? oldest * 1000 : undefined;
+  if (links.length === 0 || uptime - oldest <= FIRST_LINK_S) return undefined;
+  const { master_replid: id } = await readInfo(upstream, 'replication');
+  const unchanged = known?.id === id ? Date.now() - Date.parse(known?.since ?? '') : 0;
+  return Math.max(oldest * 1000, unchanged);
 }

@@ -25,7 +25,7 @@ export interface ShardObservation {
   verified: readonly string[];
   /** Since a role of this shard changed last, ms; undefined when nobody saw it change. */
   sinceRoleChangeMs: number | undefined;
-  /** Since the shard's replicas linked to this primary, ms, where that was not when they were started. */
+  /** Since when it is known that no role changed unseen, ms ago, where the replicas linked to this primary later than they were started. */
   sinceRelinkMs?: number;
   /** Address of a node that reports a failover under way (`master_failover_state`, or a vote asked for). */
   failoverUnderWay?: string;
@@ -76,7 +76,7 @@ export function mayHandOver(observation: ShardObservation, candidate: string, po
     );
   if (sinceRelinkMs !== undefined && sinceRelinkMs < settle)
     return wait(
-      `the replicas of ${shard.primary.address} linked to it ${formatDuration(sinceRelinkMs)} ago: somebody may have failed ${shard.name} over then`,
+      `the replicas of ${shard.primary.address} linked to it anew: somebody may have failed ${shard.name} over ${formatDuration(sinceRelinkMs)} ago`,
       `${formatDuration(settle - sinceRelinkMs)} more pass`,
     );
   return pass();

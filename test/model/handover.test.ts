@@ -74,7 +74,7 @@ test.each([
     { ...good, sinceRoleChangeMs: undefined, sinceRelinkMs: 2000 },
     candidate,
     'wait',
-    /replicas of 10\.0\.1\.0:6379 linked to it 2\.0 s ago: somebody may have failed shard-1 over/,
+    /replicas of 10\.0\.1\.0:6379 linked to it anew: somebody may have failed shard-1 over 2\.0 s ago/,
   ],
   [
     'the node timeout asks for longer than policy.settle',
