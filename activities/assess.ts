@@ -24,7 +24,7 @@ import { readFacts } from './facts.js';
 import { judgeHandover, observe } from './observe.js';
 import { placeOf } from './places.js';
 import { noteNames, readNamed } from './shard-names.js';
-import { sinceRelink, sinceRoleChange } from './role-change.js';
+import { sinceRoles } from './role-change.js';
 
 /** A node that flickers in another's view for a moment is no degraded cluster, ms. */
 const TOPOLOGY_PATIENCE_MS = 5000;
@@ -157,19 +157,10 @@ async function judge(context: Context, input: Looking): Promise<GateResult[]> {
   const shardNow = observed.observation.topology.shards.find((it) =>
     it.replicas.some((node) => node.address === handover.candidate),
   );
-  const settling = shardNow && (await settlingOf(context, shardNow.primary.address, handover.candidate));
+  const settling =
+    shardNow && (await sinceRoles(context, { primary: shardNow.primary.address, replica: handover.candidate }));
   const verdict: Verdict = judgeHandover(context, observed, { ...handover, ...settling }, to);
   return [...results, { gate: 'handover', verdict }];
-}
-
-/** How long ago a role of the shard changed, or may have. */
-async function settlingOf(context: Context, primary: string, replica: string) {
-  await using node = await context.connect(replica);
-  const before = await readBefore(context, { ...(await placeOf(node)), pending: false });
-  return {
-    sinceRoleChangeMs: await sinceRoleChange(context, primary),
-    sinceRelinkMs: await sinceRelink(context, { primary, replica, known: before?.stream }),
-  };
 }
 
 /** Nodes that an operation, perhaps one that was terminated, has isolated and not released yet. */

@@ -1,7 +1,8 @@
 import { activityInfo } from '@temporalio/activity';
 import type { NodePlace } from '../model/work.js';
+import type { NodeConnection } from '../redis/connection.js';
 import { readInfo } from '../redis/node.js';
-import type { Before } from './before.js';
+import { readBefore, type Before } from './before.js';
 import { platformNode, type Context } from './context.js';
 import { placeOf } from './places.js';
 
@@ -26,11 +27,21 @@ function thisAct(): string {
   return `${workflowExecution?.runId ?? ''}/${activityId}`;
 }
 
+/** How long ago a role of the shard changed, or may have changed without us, ms; undefined where it did not. */
+export async function sinceRoles(context: Context, { primary, replica }: { primary: string; replica: string }) {
+  await using upstream = await context.connect(primary);
+  await using node = await context.connect(replica);
+  const before = await readBefore(context, { ...(await placeOf(node)), pending: false });
+  return {
+    sinceRoleChangeMs: await sinceRoleChange(context, upstream),
+    sinceRelinkMs: await sinceRelink(upstream, node, before?.stream),
+  };
+}
+
 /** How long ago we made this node primary, ms; undefined when it was not us. */
-export async function sinceRoleChange(context: Context, primary: string): Promise<number | undefined> {
-  await using connection = await context.connect(primary);
-  const place = { ...(await placeOf(connection)), pending: false };
-  const text = await context.platform.recall(platformNode(place), { name: NAME });
+async function sinceRoleChange({ platform }: Context, primary: NodeConnection): Promise<number | undefined> {
+  const place = { ...(await placeOf(primary)), pending: false };
+  const text = await platform.recall(platformNode(place), { name: NAME });
   return text === undefined ? undefined : Date.now() - Date.parse(text.split(' ')[0] ?? '');
 }
 
@@ -45,19 +56,18 @@ const FIRST_LINK_S = 3;
  * @returns since when no role can have changed, ms ago; undefined where the oldest link is as old as this replica, or there is none
  */
 export async function sinceRelink(
-  { connect }: Pick<Context, 'connect'>,
-  { primary, replica, known }: { primary: string; replica: string; known?: Before['stream'] | undefined },
+  primary: NodeConnection,
+  replica: NodeConnection,
+  known: Before['stream'] | undefined,
 ): Promise<number | undefined> {
-  await using upstream = await connect(primary);
-  await using node = await connect(replica);
-  const uptime = Number((await readInfo(node, 'server'))['uptime_in_seconds']);
-  const links = String(await upstream.call('CLIENT', 'LIST'))
+  const uptime = Number((await readInfo(replica, 'server'))['uptime_in_seconds']);
+  const links = String(await primary.call('CLIENT', 'LIST'))
     .split('\n')
     .filter((line) => /\bflags=\S*S/.test(line))
     .map((line) => Number(/\bage=(\d+)/.exec(line)?.[1]));
   const oldest = Math.max(...links);
   if (links.length === 0 || uptime - oldest <= FIRST_LINK_S) return undefined;
-  const { master_replid: id } = await readInfo(upstream, 'replication');
+  const { master_replid: id } = await readInfo(primary, 'replication');
   const unchanged = known?.id === id ? Date.now() - Date.parse(known?.since ?? '') : 0;
   return Math.max(oldest * 1000, unchanged);
 }

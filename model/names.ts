@@ -2,9 +2,6 @@ import type { BackupTier } from './backup-tiers.js';
 
 /** The names on the wire. They are documented and never renamed: scripts and saved inputs depend on them. */
 
-/** What deployments, roles, checks and hooks may be called: it becomes part of ids, paths and metrics as it is. */
-export const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
-
 export const TASK_QUEUE = 'redis-rollout';
 
 export const workflowTypes = [
@@ -24,6 +21,9 @@ export const workflowTypes = [
   'staging',
 ] as const;
 export type WorkflowType = (typeof workflowTypes)[number];
+
+/** What deployments, roles, checks and hooks may be called: it becomes part of ids, paths and metrics as it is. */
+export const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
 /** The id is the lock: one operation that changes a deployment at a time. */
 export const operationId = (deployment: string): string => `redis/${deployment}`;

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Sandbox, until, type SandboxNode } from '../../scripts/sandbox/cluster.js';
+import { Sandbox, until } from '../../scripts/sandbox/cluster.js';
 import type { Operation } from '../../scripts/sandbox/operation.js';
 import { Stage } from '../../scripts/sandbox/stage.js';
 import { Dataset } from '../e2e/stage/dataset.js';
 import { expectCompleted, readReport } from '../e2e/stage/evidence.js';
-import { expectWhole, readNodes } from '../e2e/stage/nodes.js';
+import { expectWhole, failOver, readNodes } from '../e2e/stage/nodes.js';
 
 // While one replica is out, somebody promotes another: to a node of the old release, then to one of the new.
 let stage: Stage;
@@ -27,12 +27,9 @@ test('the node in hand follows whoever serves now, and is compared with that one
 
   const first = await savingNode(operation, []);
   const old = cluster.nodes.slice(1).find(({ address }) => address !== first);
-  await failOver(cluster, old);
+  await failOver(cluster, { to: old?.address ?? '' });
   const second = await savingNode(operation, [first]);
-  await failOver(
-    cluster,
-    cluster.nodes.find(({ address }) => address === first),
-  );
+  await failOver(cluster, { to: first });
   await saveSlowly(cluster, 0);
 
   const outcome = await operation.result();
@@ -56,18 +53,6 @@ async function savingNode(operation: Operation, before: readonly string[]): Prom
     return node !== '';
   });
   return node;
-}
-
-/** Asked again until it happens: votes are refused for a while after the last one. */
-async function failOver(cluster: Sandbox, next: SandboxNode | undefined): Promise<void> {
-  await until(`${next?.address} is primary`, async () => {
-    await using connection = await cluster.connect(next);
-    const isPrimary = async (): Promise<boolean> => ((await connection.call('ROLE')) as [string])[0] === 'master';
-    if (await isPrimary()) return true;
-    await connection.call('CLUSTER', 'FAILOVER');
-    await until('it is elected', isPrimary, 6000);
-    return true;
-  });
 }
 
 /** @param perKey µs (rdb-key-save-delay, made for Redis' own tests) */

@@ -75,3 +75,20 @@ export function nodeAt(cluster: Sandbox, address: string | undefined): SandboxNo
   if (!found) throw new Error(`no node of the sandbox at ${address ?? 'nowhere'}`);
   return found;
 }
+
+/**
+ * Asked again until it happens: votes are refused for a while after the last one.
+ *
+ * @param roles.from if given, it is a replica by then
+ */
+export async function failOver(cluster: Sandbox, { to, from }: { to: string; from?: string }): Promise<void> {
+  const is = async (role: string, address: string): Promise<boolean> =>
+    ((await cluster.ask(address, 'ROLE')) as [string])[0] === role;
+  const moved = async (): Promise<boolean> =>
+    (await is('master', to)) && (from === undefined || (await is('slave', from)));
+  await until(`${to} is primary`, async () => {
+    if (!(await is('master', to))) await cluster.ask(to, 'CLUSTER', 'FAILOVER');
+    await until('it is elected', moved, 6000);
+    return true;
+  });
+}
