@@ -1,11 +1,9 @@
-import { chmod, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { findServers } from '../../platforms/process/servers.js';
 import { Sandbox } from '../../scripts/sandbox/cluster.js';
 import { Stage } from '../../scripts/sandbox/stage.js';
 import { Dataset } from './stage/dataset.js';
 import { expectCompleted, readReport } from './stage/evidence.js';
+import { inPlaceOfServer } from './stage/in-place-of-server.js';
 import { expectWhole, readNodes } from './stage/nodes.js';
 
 // A replica that loads for long links to its primary long after its start, as after a failover by somebody else.
@@ -15,15 +13,8 @@ beforeAll(async () => {
 });
 afterAll(() => stage[Symbol.asyncDispose]());
 
-/** A server that takes 10 ms to load a key, by a setting that was made for Redis' own tests. */
-async function slowToLoad(release: string): Promise<string> {
-  const path = join(stage.root, `slow-${release}`);
-  const server = (await findServers()).get(release) ?? '';
-  const text = `#!/bin/sh\ncase "$1" in\n--*) exec "${server}" "$@" ;;\n*) exec "${server}" "$@" --key-load-delay 10000 ;;\nesac\n`;
-  await writeFile(path, text);
-  await chmod(path, 0o755);
-  return path;
-}
+/** 10 ms for each key, by a setting that was made for Redis' own tests. */
+const loadingSlowly = (server: string): string[] => [`exec "${server}" "$@" --key-load-delay 10000`];
 
 test('after a long load nothing waits for roles that did not change', async () => {
   await using cluster = await Sandbox.cluster({
@@ -33,7 +24,7 @@ test('after a long load nothing waits for roles that did not change', async () =
   const dataset = await Dataset.write(cluster, 1000);
   const before = await readNodes(cluster);
   await stage.deploy('orders', cluster, {
-    platform: { kind: 'process', servers: { '8.0.6': await slowToLoad('8.0.6') } },
+    platform: { kind: 'process', servers: { '8.0.6': await inPlaceOfServer(stage, 'loads-slowly', loadingSlowly) } },
     policy: { canarySoak: '0s', soak: '0s', settle: '8s', verify: 'sample' },
   });
   const operation = await stage.start('orders', '8.0');

@@ -1,10 +1,8 @@
-import { chmod, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { findServers } from '../../platforms/process/servers.js';
 import { Sandbox } from '../../scripts/sandbox/cluster.js';
 import { Dataset } from './stage/dataset.js';
 import { expectCompleted, expectNothingLost } from './stage/evidence.js';
+import { inPlaceOfServer } from './stage/in-place-of-server.js';
 import { expectWhole, readNodes, type NodeState } from './stage/nodes.js';
 import { Stage } from '../../scripts/sandbox/stage.js';
 
@@ -24,14 +22,6 @@ afterAll(async () => {
   await stage[Symbol.asyncDispose]();
   await cluster.stop();
 });
-
-/** A program in the place of the target's server. */
-async function inPlaceOfTheServer(name: string, lines: readonly string[]): Promise<string> {
-  const path = join(stage.root, name);
-  await writeFile(path, ['#!/bin/sh', ...lines, ''].join('\n'));
-  await chmod(path, 0o755);
-  return path;
-}
 
 test.each([
   {
@@ -58,8 +48,7 @@ test.each([
 ])(
   'a server that $what',
   async ({ what, lines, says }) => {
-    const server = (await findServers()).get('8.0.6') ?? '';
-    const program = await inPlaceOfTheServer(`redis-server-that-${what.replaceAll(' ', '-')}`, lines(server));
+    const program = await inPlaceOfServer(stage, `redis-server-that-${what.replaceAll(' ', '-')}`, lines);
     await stage.deploy('orders', cluster, {
       platform: { kind: 'process', servers: { '8.0.6': program } },
       // The probe keeps the comparison busy for longer than the server lives.

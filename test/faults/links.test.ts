@@ -1,9 +1,8 @@
-import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { findServers } from '../../platforms/process/servers.js';
 import { connect, type Endpoint } from '../../redis/connection.js';
 import { parseInfo } from '../../redis/info.js';
 import { Sandbox, until, type SandboxNode } from '../../scripts/sandbox/cluster.js';
@@ -12,6 +11,7 @@ import { readNodes, type NodeState } from '../../scripts/sandbox/node-states.js'
 import type { Operation } from '../../scripts/sandbox/operation.js';
 import { Stage } from '../../scripts/sandbox/stage.js';
 import { Toxiproxy } from '../../scripts/sandbox/toxiproxy.js';
+import { inPlaceOfServer } from '../e2e/stage/in-place-of-server.js';
 import { Dataset } from '../e2e/stage/dataset.js';
 import { expectNothingLost, reportIn } from '../e2e/stage/evidence.js';
 import { expectWhole } from '../e2e/stage/nodes.js';
@@ -153,10 +153,11 @@ test('its primary cuts it off for its output buffer: no more than four full resy
 
 test('the backlog is overrun while the replica is away: one full resync, said and reported', async () => {
   const [begun, go] = [join(stage.root, 'begun'), join(stage.root, 'go')];
-  const program = join(stage.root, 'waits');
-  const lines = ['#!/bin/sh', `touch "${begun}"`, `while [ ! -e "${go}" ]; do sleep 0.05; done`];
-  await writeFile(program, `${lines.join('\n')}\nexec "${(await findServers()).get('8.0.6') ?? ''}" "$@"\n`);
-  await chmod(program, 0o755);
+  const program = await inPlaceOfServer(stage, 'waits', (server) => [
+    `touch "${begun}"`,
+    `while [ ! -e "${go}" ]; do sleep 0.05; done`,
+    `exec "${server}" "$@"`,
+  ]);
   await stage.deploy('orders', cluster, { policy, platform: { kind: 'process', servers: { '8.0.6': program } } });
   const overruns = await backlogOverruns();
 

@@ -1,11 +1,9 @@
-import { chmod, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { findServers } from '../../platforms/process/servers.js';
 import { Sandbox, type SandboxNode } from '../../scripts/sandbox/cluster.js';
 import { claimPort } from '../../scripts/sandbox/ports.js';
 import { Stage } from '../../scripts/sandbox/stage.js';
+import { inPlaceOfServer } from '../e2e/stage/in-place-of-server.js';
 import { Dataset } from '../e2e/stage/dataset.js';
 import { expectCompleted, expectNothingLost } from '../e2e/stage/evidence.js';
 import { expectWhole, readNodes, type NodeState } from '../e2e/stage/nodes.js';
@@ -38,10 +36,8 @@ test.each([
 ])(
   'a server that starts with $setting of its own is not released, and taken back',
   async ({ setting, says }) => {
-    const server = (await findServers()).get('8.0.6') ?? '';
-    const program = join(stage.root, `redis-server${setting.replaceAll(/\W/g, '-')}`);
-    await writeFile(program, `#!/bin/sh\nexec "${server}" "$@" ${setting}\n`);
-    await chmod(program, 0o755);
+    const name = `redis-server${setting.replaceAll(/\W/g, '-')}`;
+    const program = await inPlaceOfServer(stage, name, (server) => [`exec "${server}" "$@" ${setting}`]);
     await stage.deploy('orders', cluster, { platform: { kind: 'process', servers: { '8.0.6': program } } });
 
     const operation = await stage.start('orders', '8.0');
@@ -72,11 +68,11 @@ test.each([
 ])(
   'a server that starts with $setting is no node of the cluster, and the node is taken back',
   async ({ setting, says }) => {
-    const server = (await findServers()).get('8.0.6') ?? '';
-    const program = join(stage.root, 'redis-server-elsewhere');
     const another = await claimPort();
-    await writeFile(program, `#!/bin/sh\nANOTHER_PORT=${another.port}\nexec "${server}" "$@" ${setting}\n`);
-    await chmod(program, 0o755);
+    const program = await inPlaceOfServer(stage, 'redis-server-elsewhere', (server) => [
+      `ANOTHER_PORT=${another.port}`,
+      `exec "${server}" "$@" ${setting}`,
+    ]);
     await stage.deploy('orders', cluster, {
       platform: { kind: 'process', servers: { '8.0.6': program }, startTimeout: '10s' },
     });

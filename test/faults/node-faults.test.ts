@@ -1,13 +1,13 @@
-import { chmod, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { findServers } from '../../platforms/process/servers.js';
 import { parseInfo, releaseFromInfo } from '../../redis/info.js';
 import { Sandbox, until, type SandboxNode } from '../../scripts/sandbox/cluster.js';
 import { killed } from '../../scripts/sandbox/node-faults.js';
 import { readNodes, type NodeState } from '../../scripts/sandbox/node-states.js';
 import type { Operation } from '../../scripts/sandbox/operation.js';
 import { Stage } from '../../scripts/sandbox/stage.js';
+import { inPlaceOfServer } from '../e2e/stage/in-place-of-server.js';
 import { Dataset } from '../e2e/stage/dataset.js';
 import { expectNothingLost } from '../e2e/stage/evidence.js';
 import { expectWhole } from '../e2e/stage/nodes.js';
@@ -86,10 +86,10 @@ test('the deployment file breaks while a replica is out, and the old primary can
   await writeFile(join(stage.deployments, 'orders.yaml'), 'name: [');
   const { status } = await operation.waits('worker', 'deployment');
   expect(status.waiting[0]).toMatchObject({ reason: expect.stringContaining('orders.yaml') as string });
-  const server = (await findServers()).get('8.0.6') ?? '';
-  const program = join(stage.root, 'not-for-the-primary');
-  await writeFile(program, `#!/bin/sh\n[ "$PWD" = "${primary.home}" ] && exit 1\nexec "${server}" "$@"\n`);
-  await chmod(program, 0o755);
+  const program = await inPlaceOfServer(stage, 'not-for-the-primary', (server) => [
+    `[ "$PWD" = "${primary.home}" ] && exit 1`,
+    `exec "${server}" "$@"`,
+  ]);
   await stage.deploy('orders', cluster, { platform: { kind: 'process', servers: { '8.0.6': program } } });
   const { type, message } = await failure;
 

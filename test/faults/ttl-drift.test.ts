@@ -1,12 +1,10 @@
-import { chmod, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { findServers } from '../../platforms/process/servers.js';
 import { Sandbox } from '../../scripts/sandbox/cluster.js';
 import { Stage } from '../../scripts/sandbox/stage.js';
 import { expectCompleted, expectNothingLost, readReport, reportIn } from '../e2e/stage/evidence.js';
+import { inPlaceOfServer } from '../e2e/stage/in-place-of-server.js';
 import { expectWhole, readNodes } from '../e2e/stage/nodes.js';
 
 // Up to 6.x a replica that was away for d seconds gives each key written meanwhile d seconds more to live, for ever.
@@ -21,12 +19,8 @@ beforeAll(async () => {
 afterAll(() => stage[Symbol.asyncDispose]());
 
 /** A server that takes some seconds to come up. */
-async function slowServer(release: string): Promise<string> {
-  const path = join(stage.root, `slow-${release}`);
-  await writeFile(path, `#!/bin/sh\nsleep ${AWAY_S}\nexec "${(await findServers()).get(release) ?? ''}" "$@"\n`);
-  await chmod(path, 0o755);
-  return path;
-}
+const slowServer = (release: string): Promise<string> =>
+  inPlaceOfServer(stage, `slow-${release}`, (server) => [`sleep ${AWAY_S}`, `exec "${server}" "$@"`], release);
 
 /** Writes keys that expire, one after the other, and notes between which two moments each was written. */
 class Sessions implements AsyncDisposable {

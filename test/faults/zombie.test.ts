@@ -1,11 +1,9 @@
-import { chmod, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { operationId, rollingId, shardId } from '../../model/names.js';
-import { findServers } from '../../platforms/process/servers.js';
 import { Sandbox, until } from '../../scripts/sandbox/cluster.js';
 import { Stage } from '../../scripts/sandbox/stage.js';
 import type { WorkerFault } from '../../scripts/sandbox/worker-faults.js';
+import { inPlaceOfServer } from '../e2e/stage/in-place-of-server.js';
 import { Dataset } from '../e2e/stage/dataset.js';
 import { expectCompleted, readReport } from '../e2e/stage/evidence.js';
 import { expectWhole, readNodes } from '../e2e/stage/nodes.js';
@@ -70,10 +68,9 @@ test('a replica is taken back, and later brought back, beside attempts that wake
   const dataset = await Dataset.write(cluster, 300);
   const before = await readNodes(cluster);
   const policy = { canarySoak: '0s', soak: '0s' };
-  const program = join(stage.root, 'redis-server-with-settings');
-  const server = (await findServers()).get('8.0.6') ?? '';
-  await writeFile(program, `#!/bin/sh\nexec "${server}" "$@" --maxmemory-policy allkeys-lru\n`);
-  await chmod(program, 0o755);
+  const program = await inPlaceOfServer(stage, 'redis-server-with-settings', (server) => [
+    `exec "${server}" "$@" --maxmemory-policy allkeys-lru`,
+  ]);
   await stage.deploy('back', cluster, { policy, platform: { kind: 'process', servers: { '8.0.6': program } } });
   const begun = (await stage.faults.awakenings()).length;
   await stage.faults.draw({ activity: 'revert', when: 'during', at: 'SHUTDOWN', kind: 'hang' });

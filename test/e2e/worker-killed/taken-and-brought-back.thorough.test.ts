@@ -1,9 +1,8 @@
-import { chmod, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { operationId, rollingId, shardId } from '../../../model/names.js';
 import { Sandbox, until } from '../../../scripts/sandbox/cluster.js';
 import { Stage } from '../../../scripts/sandbox/stage.js';
+import { inPlaceOfServer } from '../stage/in-place-of-server.js';
 import { Dataset } from '../stage/dataset.js';
 import { expectCompleted, expectNothingLost } from '../stage/evidence.js';
 import { expectWhole, readNodes } from '../stage/nodes.js';
@@ -19,9 +18,7 @@ test('while a replica is taken back from a new version that dies', async () => {
   await using cluster = await Sandbox.cluster({ release: '7.0', primaries: 1 });
   const dataset = await Dataset.write(cluster, 300);
   const before = await readNodes(cluster);
-  const program = join(stage.root, 'redis-server-that-ends');
-  await writeFile(program, '#!/bin/sh\necho "no library" >&2\nexit 1\n');
-  await chmod(program, 0o755);
+  const program = await inPlaceOfServer(stage, 'redis-server-that-ends', () => ['echo "no library" >&2', 'exit 1']);
   await stage.deploy('orders', cluster, { platform: { kind: 'process', servers: { '8.0.6': program } }, policy });
   await stage.faults.draw(...killsIn('taken back'));
   stage.keepWorker(2);
