@@ -4,7 +4,7 @@ import { fail, pass, type Verdict } from '../model/verdict.js';
 import { at } from './connection.js';
 import { failOver, type Voting } from './election.js';
 import { poll, roleDoubts, roleOf } from './roles.js';
-import { openToAct, takeOver, whyNotFast, type TakeoverInput } from './takeover.js';
+import { mustContinue, openToAct, takeOver, whyNotFast, type TakeoverInput } from './takeover.js';
 import { readAccount, type NodeAccount } from './account.js';
 
 /** How long a takeover waits for what passes: nodes of other shards restart while theirs are upgraded, ms. */
@@ -54,10 +54,13 @@ export async function handOver(input: HandoverInput): Promise<HandoverResult> {
   await using successor = await openToAct(input, to);
   const begun = Date.now();
   let result: HandoverResult;
-  const byVote = async (): Promise<HandoverResult> => ({
-    ...{ mode: 'safe', already: false },
-    ...(await failOver(input, successor, () => isDone(input))),
-  });
+  // By whom and how it was done before this attempt is not known; a vote's primary holds its writes by itself.
+  let held = input.mode === 'safe';
+  const byVote = async (): Promise<HandoverResult> => {
+    const outcome = await failOver(input, successor, () => isDone(input));
+    held = true;
+    return { mode: 'safe', already: false, ...outcome };
+  };
   const role = await roleOf(successor);
   if (role === 'replica' && input.tookOver === true) throw await failedBack(input);
   if (role === 'primary' || (await isDone(input))) result = { mode: input.mode, ms: 0, at: begun, already: true };
@@ -65,25 +68,27 @@ export async function handOver(input: HandoverInput): Promise<HandoverResult> {
     const reason = input.mode === 'fast' ? await objection(input) : undefined;
     if (input.mode === 'fast' && reason === undefined) {
       const outcome = await takeOver(input, successor);
-      result =
-        'refused' in outcome
-          ? { ...(await byVote()), fellBack: outcome.refused }
-          : { mode: 'fast', ms: outcome.ms, at: outcome.at, already: false };
+      if ('refused' in outcome) result = { ...(await byVote()), fellBack: outcome.refused };
+      else {
+        held = outcome.held;
+        result = { mode: 'fast', ms: outcome.ms, at: outcome.at, already: false };
+      }
     } else result = { ...(await byVote()), ...(reason === undefined ? {} : { fellBack: reason }) };
   }
   await input.onTakenOver?.();
 
   const look = (replicas: readonly string[]) => roleDoubts(endpoint, { primary: to, replicas });
   const back = `${to} calls itself a replica`;
-  const doubts = await poll(
+  const { doubts, ended } = await poll(
     async () => {
       let left = await look([from, ...input.siblings]);
       // A process that has ended shows no role any more, and serves nobody.
-      if (left.some((doubt) => doubt.startsWith(from)) && (await input.hasEnded?.())) left = await look(input.siblings);
+      const gone = left.some((doubt) => doubt.startsWith(from)) && (await input.hasEnded?.()) === true;
+      if (gone) left = await look(input.siblings);
       await unchain(input, left);
-      return left;
+      return { doubts: left, ended: gone };
     },
-    (left) => left.length === 0 || left.includes(back),
+    (now) => now.doubts.length === 0 || now.doubts.includes(back),
     { everyMs: 100, withinMs: confirmWithinMs, ...(signal ? { signal } : {}) },
   );
   if (doubts.includes(back)) throw await failedBack(input);
@@ -92,6 +97,7 @@ export async function handOver(input: HandoverInput): Promise<HandoverResult> {
       'RolesUnsettled',
       `${to} is primary, but after ${confirmWithinMs} ms not everyone shows it: ${doubts.slice(0, 5).join('; ')}`,
     );
+  if (!held && !ended) await mustContinue(input);
   return result;
 }
 

@@ -3,6 +3,7 @@ import { RolloutError } from '../model/failures.js';
 import { mayTakeOver } from '../model/handover.js';
 import { at, connect, type Endpoint, type NodeConnection } from './connection.js';
 import { parseInfo, releaseFromInfo } from './info.js';
+import { readInfo } from './node.js';
 import { poll, roleOf, whetherItServes } from './roles.js';
 import { readAccount } from './account.js';
 import { observePrimaries } from './topology.js';
@@ -63,17 +64,28 @@ export async function whyNotFast({ endpoint, from, to, nodes }: TakeoverInput): 
   return verdict.state === 'pass' ? undefined : { why: verdict.reason, passing: verdict.state === 'wait' };
 }
 
+export interface Takeover {
+  /** Since when (Unix ms) and how long (ms) writes were held. */
+  at: number;
+  ms: number;
+  /**
+   * Every renewal of the pause was answered before the last one could have run out. Where not (this process stood still, or
+   * the node did), the old primary may have accepted writes that the successor never saw: `mustContinue` tells.
+   */
+  held: boolean;
+}
+
 /**
  * Pauses writes at the old primary, waits for equal offsets, takes over without a vote, and lets writes go on only when
  * the old primary calls itself a replica (it answers them with MOVED then), or when the successor certainly is one still.
  *
- * @returns since when (Unix ms) and how long (ms) writes were held; or why the takeover was not begun
+ * @returns the takeover; or why it was not begun
  * @throws RolloutError HandoverFailed when the old primary serves on; RolesUnsettled when it is not known who does; Lost
  */
 export async function takeOver(
   input: TakeoverInput,
   successor: NodeConnection,
-): Promise<{ at: number; ms: number } | { refused: string }> {
+): Promise<Takeover | { refused: string }> {
   const { from, to } = input;
   await using primary = await openToAct(input, from);
   const at = Date.now();
@@ -96,7 +108,8 @@ export async function takeOver(
     if (age() > TAKEOVER_WITHIN_MS) return { refused: `the pause was ${Math.round(age())} ms old before the takeover` };
 
     unpauseAtEnd = false;
-    const outcome = await whileRenewed(
+    const { outcome, held } = await whileRenewed(
+      start,
       () => primary.call(...pause),
       () => turn(primary, successor),
     );
@@ -122,7 +135,7 @@ export async function takeOver(
         'Lost',
         `${to} (${releaseFromInfo(info)}) took over at ${info['second_repl_offset'] ?? '?'}, before offset ${offset} of ${from}`,
       );
-    return { at, ms };
+    return { at, ms, held };
   } finally {
     if (unpauseAtEnd) await unpause(primary);
   }
@@ -157,18 +170,71 @@ async function turn(primary: NodeConnection, successor: NodeConnection): Promise
   }
 }
 
-/** A node that hangs may get a renewal late, but then before anything that its clients sent after it. */
-async function whileRenewed<T>(pause: () => Promise<unknown>, act: () => Promise<T>): Promise<T> {
+/**
+ * A node that hangs may get a renewal late, but then before anything that its clients sent after it.
+ *
+ * @param since when the first pause was sent
+ * @returns `held`: no pause can have run out before the next one was there, nor the last one before `act` ended. Each
+ *   begins at the server after it was sent here, and before it is answered.
+ */
+async function whileRenewed<T>(
+  since: number,
+  pause: () => Promise<unknown>,
+  act: () => Promise<T>,
+): Promise<{ outcome: T; held: boolean }> {
+  let surelyUntil = since + PAUSE_MS;
+  let held = true;
+  const see = (): void => {
+    held &&= performance.now() < surelyUntil;
+  };
   const renewing = setInterval(() => {
-    pause().catch(() => {
-      // The next one, or the deadline.
-    });
+    const sent = performance.now();
+    pause().then(
+      () => {
+        see();
+        surelyUntil = sent + PAUSE_MS;
+      },
+      () => {
+        // The next one, or the deadline.
+      },
+    );
   }, PAUSE_MS / 4);
   try {
-    return await act();
+    const outcome = await act();
+    see();
+    return { outcome, held };
   } finally {
     clearInterval(renewing);
   }
+}
+
+/**
+ * Did the old primary accept nothing that its successor never saw? Where it could follow on by partial resync, its own
+ * stream ended no later than the successor's: it keeps its stream's id as `master_replid2` then, which a full resync
+ * clears (replication.c: slaveTryPartialResynchronization, clearReplicationId2).
+ *
+ * @throws RolloutError Lost; RolesUnsettled where it does not follow within 10 s
+ */
+export async function mustContinue({ endpoint, from, to }: TakeoverInput): Promise<void> {
+  await using old = await connect(at(endpoint, from));
+  const copies = (info: Record<string, string>): boolean => info['master_sync_in_progress'] === '1';
+  const follows = await poll(
+    () => readInfo(old, 'replication'),
+    (info) => info['master_link_status'] === 'up' || copies(info),
+    { everyMs: 50, withinMs: KNOWN_WITHIN_MS },
+  );
+  if (follows['master_link_status'] !== 'up' && !copies(follows))
+    throw new RolloutError(
+      'RolesUnsettled',
+      `${to} took over from ${from}, which does not follow it after ${KNOWN_WITHIN_MS / 1000} s: whether ${from} accepted writes that ${to} never saw is not known`,
+    );
+  await using next = await connect(at(endpoint, to));
+  const { master_replid2: stream } = await readInfo(next, 'replication');
+  if (copies(follows) || follows['master_replid2'] !== stream)
+    throw new RolloutError(
+      'Lost',
+      `${from} could not go on from where ${to} took over, and copies it anew: writes may not have been held at ${from} until then, and what it accepted last is gone (or the replication backlog of ${to} was too small for it)`,
+    );
 }
 
 async function unpause(primary: NodeConnection): Promise<void> {

@@ -5,7 +5,7 @@ import { Stage } from '../../scripts/sandbox/stage.js';
 import { Toxiproxy, type Proxy } from '../../scripts/sandbox/toxiproxy.js';
 import { Dataset } from '../e2e/stage/dataset.js';
 import { expectCompleted, readReport } from '../e2e/stage/evidence.js';
-import { expectWhole, readNodes } from '../e2e/stage/nodes.js';
+import { expectWhole, failOver, readNodes } from '../e2e/stage/nodes.js';
 
 // Just before a handover somebody fails the shard over and back, and then the nodes lose sight of each other, while every
 // client reaches every one of them.
@@ -46,20 +46,6 @@ async function busThrough(node: SandboxNode): Promise<Proxy> {
   return proxy;
 }
 
-/** Asked again until it happens: votes are refused for a while after the last one. */
-const failOver = (next: SandboxNode): Promise<void> =>
-  until(`${next.address} is primary`, async () => {
-    const [role] = (await cluster.ask(next.address, 'ROLE')) as [string];
-    if (role === 'master') return true;
-    await cluster.ask(next.address, 'CLUSTER', 'FAILOVER');
-    await until(
-      'it is elected',
-      async () => ((await cluster.ask(next.address, 'ROLE')) as [string])[0] === 'master',
-      6000,
-    );
-    return true;
-  });
-
 test('no handover while nodes don’t see each other, nor right after somebody else’s; then it goes on', async () => {
   const [primary, replica] = cluster.nodes;
   if (!primary || !replica) throw new Error('the sandbox has two nodes');
@@ -77,9 +63,9 @@ test('no handover while nodes don’t see each other, nor right after somebody e
   const operation = await stage.start('orders', '8.0');
   await operation.waits('approval', 'handover');
 
-  await failOver(replica);
+  await failOver(cluster, { to: replica.address });
   await agreed();
-  await failOver(primary);
+  await failOver(cluster, { to: primary.address });
   const failedBackAt = Date.now();
   await agreed();
 
