@@ -72,10 +72,12 @@ export async function collectReport(client: WorkflowClient, workflowId: string, 
   };
 }
 
-/** What the root alone knows of itself. @throws as `collectReport` */
+/** What the root alone knows of itself, while it goes on: of its end `collectReport` tells. @throws as that */
 export async function collectRoot(client: WorkflowClient, workflowId: string, runId: string): Promise<AuditSource> {
   const { status, timeline, record } = await readRoot(client, { workflowId, runId });
   const plan = await readPlan(client, { workflowId, runId });
+  delete status.endedAt;
+  delete status.result;
   return { status, timeline, backups: record.backups, ...(plan ? { plan } : {}) };
 }
 
@@ -85,12 +87,15 @@ const readPlan = (client: WorkflowClient, { workflowId, runId }: Execution): Pro
 /** How many workflows are asked at once. */
 const AT_ONCE = 10;
 
-/** Of the root, whose answers are the largest, each by itself: Temporal takes 2 MB for one. */
+/**
+ * Of the root, whose answers are the largest, each by itself: Temporal takes 2 MB for one. What an entry of the timeline rests
+ * on (an answer, a backup) is asked for after it: somebody may answer in between.
+ */
 async function readRoot(client: WorkflowClient, { workflowId, runId }: Execution): Promise<Findings> {
   const handle = client.getHandle(workflowId, runId);
-  const [status, timeline, record] = await settleAll([
+  const timeline = await handle.query<TimelineEntry[]>('timeline');
+  const [status, record] = await settleAll([
     handle.query<OperationStatus>('status'),
-    handle.query<TimelineEntry[]>('timeline'),
     handle.query<OperationRecord>('record'),
   ]);
   return { status, timeline, record };
