@@ -15,10 +15,16 @@ export interface NodeAfterwards {
   kept: readonly string[];
   /** Processes that work in the node's folder. */
   processes: number;
+  /** The upgrade was finalized: until then what the node was like before is kept for the way back. */
+  finalized: boolean;
 }
 
 /** What is otherwise than it was, or lies about, after an upgrade that came to its end. */
-export function leftOver({ now, before, kept, processes }: NodeAfterwards, to: string, at: string): Violation[] {
+export function leftOver(
+  { now, before, kept, processes, finalized }: NodeAfterwards,
+  to: string,
+  at: string,
+): Violation[] {
   const found: [string, string][] = [];
   if (!satisfies(now.release, to)) found.push(['not upgraded', `runs ${now.release}`]);
   if (now.clusterState !== 'ok') found.push(['unhealthy afterwards', `cluster_state:${now.clusterState}`]);
@@ -30,7 +36,8 @@ export function leftOver({ now, before, kept, processes }: NodeAfterwards, to: s
       `${promotable(before) ?? '?'} was its protection, is ${promotable(now) ?? '?'}`,
     ]);
   const set = kept.filter((name) => /^(kept-|staging-|before-swap$|untrusted$)/.test(name));
-  for (const name of [...now.left, ...set]) found.push(['left behind', name]);
+  for (const name of [...now.left.filter((it) => finalized || it !== 'origin'), ...set])
+    found.push(['left behind', name]);
   if (processes !== 1) found.push(['left behind', `${processes} processes work in its folder`]);
   return found.map(([invariant, what]) => ({ invariant, at, node: now.address, what }));
 }
@@ -43,7 +50,7 @@ export function leftOver({ now, before, kept, processes }: NodeAfterwards, to: s
 export async function checkAfterwards(
   cluster: Sandbox,
   before: readonly NodeState[],
-  to: string,
+  { to, finalized }: { to: string; finalized: boolean },
 ): Promise<Violation[]> {
   await until('every node sees the same healthy cluster', async () => {
     const { disagreements } = await readTopology(
@@ -61,7 +68,8 @@ export async function checkAfterwards(
       const [now, was] = [nodes[i], before[i]];
       if (!now || !was) throw new Error(`${home} was not read`);
       const kept = await readdir(join(home, '.rollout')).catch(() => []);
-      return leftOver({ now, before: was, kept, processes: (await processesIn(home, [])).length }, to, at);
+      const processes = (await processesIn(home, [])).length;
+      return leftOver({ now, before: was, kept, processes, finalized }, to, at);
     }),
   );
   const primaries: Violation[] =

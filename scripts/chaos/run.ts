@@ -27,6 +27,9 @@ const STARTS = 6;
 /** How long an upgrade may stand still once every fault is over, ms. */
 const PATIENCE_MS = 150_000;
 
+/** How far the upgrade came. */
+type End = 'finalized' | 'ended after the last node' | 'unfinished';
+
 /** What became of one run. */
 export interface RunResult {
   scenario: Scenario;
@@ -137,16 +140,19 @@ class ChaosRun {
     const before = await readNodes(cluster);
     await stage.deploy(NAME, cluster, { ...deploymentOf(scenario, stage.root), ...(await this.#faults.arm()) });
     stage.keepWorker();
-    let completed = false;
+    let end: End = 'unfinished';
     try {
-      for (let start = 1; start <= STARTS && !completed; start++) completed = await this.#start();
+      for (let start = 1; start <= STARTS && end === 'unfinished'; start++) end = await this.#start();
     } finally {
       await this.#faults.over();
       await writer.stop();
       await this.#watcher.stop();
     }
+    const completed = end !== 'unfinished';
     await this.#attempt('the nodes afterwards', async () => {
-      if (completed) this.#violations.push(...(await checkAfterwards(cluster, before, scenario.to)));
+      if (!completed) return;
+      const expected = { to: scenario.to, finalized: end === 'finalized' };
+      this.#violations.push(...(await checkAfterwards(cluster, before, expected)));
     });
     await this.#attempt('the ledger', async () => {
       const back = await readBack(writer.ledger, {
@@ -173,8 +179,8 @@ class ChaosRun {
     };
   }
 
-  /** One start of the upgrade, watched to its end; was it completed? */
-  async #start(): Promise<boolean> {
+  /** One start of the upgrade, watched to its end. */
+  async #start(): Promise<End> {
     const { stage, scenario, cluster } = this;
     const before = await readServers(cluster);
     const operation = await patiently(() => stage.start(NAME, scenario.to));
@@ -185,19 +191,19 @@ class ChaosRun {
     this.histories.push(await operation.histories().catch(String));
     await this.#faults.over();
     await this.#readLedger(artefacts);
-    if (result === 'completed') return true;
+    if (result === 'completed') return 'finalized';
     this.#statements.push(statement);
     const now = await readServers(cluster);
     this.#violate(
       'untrue statement',
       untruths(statement, before, now).map((what) => `${what}: ${statement}`),
     );
-    // Ended in its soak: another start would be refused, and the nodes are looked at as those of a completed one.
-    if (statement.includes(NOTHING_LEFT)) return true;
+    // Another start would be refused, and the nodes are looked at as those of a completed one.
+    if (statement.includes(NOTHING_LEFT)) return 'ended after the last node';
     await this.#attempt('the cluster before the next start', async () => {
       await this.#attend();
     });
-    return false;
+    return 'unfinished';
   }
 
   async #watch(operation: Operation, timeline: TimelineEntry[]): Promise<OperationStatus> {

@@ -16,13 +16,24 @@ const before: NodeState = {
 };
 const running = { 'cluster-replica-no-failover': 'no', save: '900 1', 'repl-backlog-size': '1048576' };
 const now: NodeState = { ...before, release: '8.0.6', runId: 'b', running };
-const clean: NodeAfterwards = { now, before, kept: ['documents', 'started.json', 'lock'], processes: 1 };
+const clean: NodeAfterwards = {
+  now,
+  before,
+  kept: ['documents', 'started.json', 'lock'],
+  processes: 1,
+  finalized: true,
+};
 
 const found = (it: Partial<NodeAfterwards>): string[] =>
   leftOver({ ...clean, ...it }, '8.0', '').map(({ invariant, what }) => `${invariant}: ${what}`);
 
 test('a node that is as it was, on the new version', () => {
   expect(found({})).toEqual([]);
+});
+
+test('how it was before is kept for the way back where the upgrade ended after its last node', () => {
+  expect(found({ finalized: false, now: { ...now, left: ['origin'] } })).toEqual([]);
+  expect(found({ finalized: false, now: { ...now, left: ['before'] } })).toEqual(['left behind: before']);
 });
 
 test.each<[string, Partial<NodeAfterwards>, RegExp]>([
@@ -38,6 +49,7 @@ test.each<[string, Partial<NodeAfterwards>, RegExp]>([
     { now: { ...now, running: { ...running, 'cluster-replica-no-failover': 'yes' } } },
     /^different configuration: no was its protection, is yes$/,
   ],
+  ['how it was before, kept when all is final', { now: { ...now, left: ['origin'] } }, /^left behind: origin$/],
   ['a note of the upgrade', { now: { ...now, left: ['before'] } }, /^left behind: before$/],
   ['a snapshot set aside', { kept: ['before-swap', 'kept-1'] }, /^left behind: before-swap$/],
   ['half a copy', { kept: ['staging-1'] }, /^left behind: staging-1$/],
