@@ -54,13 +54,12 @@ export async function handOver(input: HandoverInput): Promise<HandoverResult> {
   await using successor = await openToAct(input, to);
   const begun = Date.now();
   let result: HandoverResult;
-  // By whom and how it was done before this attempt is not known; a vote's primary holds its writes by itself.
-  let held = input.mode === 'safe';
-  const byVote = async (): Promise<HandoverResult> => {
-    const outcome = await failOver(input, successor, () => isDone(input));
-    held = true;
-    return { mode: 'safe', already: false, ...outcome };
-  };
+  // Of a takeover by an earlier attempt nobody knows.
+  let held = false;
+  const byVote = async (): Promise<HandoverResult> => ({
+    ...{ mode: 'safe', already: false },
+    ...(await failOver(input, successor, () => isDone(input))),
+  });
   const role = await roleOf(successor);
   if (role === 'replica' && input.tookOver === true) throw await failedBack(input);
   if (role === 'primary' || (await isDone(input))) result = { mode: input.mode, ms: 0, at: begun, already: true };
@@ -97,7 +96,8 @@ export async function handOver(input: HandoverInput): Promise<HandoverResult> {
       'RolesUnsettled',
       `${to} is primary, but after ${confirmWithinMs} ms not everyone shows it: ${doubts.slice(0, 5).join('; ')}`,
     );
-  if (!held && !ended) await mustContinue(input);
+  // The primary of a vote holds its writes by itself.
+  if (result.mode === 'fast' && !held && !ended) await mustContinue(input);
   return result;
 }
 

@@ -218,19 +218,16 @@ async function whileRenewed<T>(
 export async function mustContinue({ endpoint, from, to }: TakeoverInput): Promise<void> {
   await using old = await connect(at(endpoint, from));
   const copies = (info: Record<string, string>): boolean => info['master_sync_in_progress'] === '1';
-  const follows = await poll(
-    () => readInfo(old, 'replication'),
-    (info) => info['master_link_status'] === 'up' || copies(info),
-    { everyMs: 50, withinMs: KNOWN_WITHIN_MS },
-  );
-  if (follows['master_link_status'] !== 'up' && !copies(follows))
+  const follows = (info: Record<string, string>): boolean => info['master_link_status'] === 'up' || copies(info);
+  const info = await poll(() => readInfo(old, 'replication'), follows, { everyMs: 50, withinMs: KNOWN_WITHIN_MS });
+  if (!follows(info))
     throw new RolloutError(
       'RolesUnsettled',
       `${to} took over from ${from}, which does not follow it after ${KNOWN_WITHIN_MS / 1000} s: whether ${from} accepted writes that ${to} never saw is not known`,
     );
   await using next = await connect(at(endpoint, to));
   const { master_replid2: stream } = await readInfo(next, 'replication');
-  if (copies(follows) || follows['master_replid2'] !== stream)
+  if (copies(info) || info['master_replid2'] !== stream)
     throw new RolloutError(
       'Lost',
       `${from} could not go on from where ${to} took over, and copies it anew: writes may not have been held at ${from} until then, and what it accepted last is gone (or the replication backlog of ${to} was too small for it)`,

@@ -100,9 +100,17 @@ test.each(usually(1, ['7.0', 'valkey-9.1']))(
     await expect(verified('--at', '2001-01-01T00:00:00Z')).rejects.toThrow(/The nearest that can be had: after it 20/);
     await expect(verified('--before', 'FLUSHALL SYNC NEVER')).rejects.toThrow(/the archive has no such command/);
 
-    expect(await rollout('backups', 'orders')).toMatch(
-      /Archived without a gap[^]*What can’t be had\n.*\n +0-5460 +20.*nobody archived; what was written[^]*Every moment can be had\n(?: {2}from 20.*\n)+ {4}but from 20.*when nobody archived/,
+    const listed = await rollout('backups', 'orders');
+    expect(listed).toMatch(
+      /Archived without a gap[^]*What can’t be had\n.*\n +0-5460 +20.*nobody archived; what was written[^]*Every moment can be had\n {2}from 20/,
     );
+    // Of each backup, whether the gap is after it: the newest may be of after the gap.
+    const gapEnds = [...listed.matchAll(/^ +\d+-\d+ +20\S+ +(20\S+) +nobody archived/gm)].map(([, end = '']) => end);
+    const had = [...listed.matchAll(/^ {2}from (20\S+) to 20.*(\n {4}but from 20.*when nobody archived)?/gm)];
+    expect(had.map(([, , but]) => but !== undefined)).toEqual(
+      had.map(([, from = '']) => gapEnds.some((it) => it > from)),
+    );
+    expect(had.at(-1)?.[2]).toBeDefined();
 
     // And back it comes, among what was written since.
     const before = ['--before', 'flushall', '--keep'];

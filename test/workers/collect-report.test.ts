@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto';
 import type { WorkflowClient } from '@temporalio/client';
 import { expect, test } from 'vitest';
+import { sha256 } from '../../integrations/audit-trail.js';
 import { eventsOf } from '../../model/audit/events.js';
 import type { ApprovalAnswer } from '../../model/operation.js';
 import { collectRoot } from '../../workers/collect-report.js';
 
-const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
 const answer: ApprovalAnswer = {
   ...{ by: 'ana', role: 'operations', decision: 'approve', comment: 'go' },
   at: '2026-12-01T09:00:02.000Z',
@@ -44,7 +43,7 @@ function clientOf(answeredAfter: number, endedAfter: number): WorkflowClient {
 test.each([0, 1, 2, 3, 4])(
   'answered between two queries (after %i): an approval is on record with its answer, or not yet',
   async (answeredAfter) => {
-    const events = eventsOf(await collectRoot(clientOf(answeredAfter, 9), 'redis/orders', 'run'), 'run', digest);
+    const events = eventsOf(await collectRoot(clientOf(answeredAfter, 9), 'redis/orders', 'run'), 'run', sha256);
     const approvals = events.filter(({ kind }) => kind === 'approval');
     expect(approvals).toHaveLength(answeredAfter === 0 ? 1 : 0);
     for (const { evidence } of approvals)
@@ -55,7 +54,7 @@ test.each([0, 1, 2, 3, 4])(
 test.each([0, 1, 2, 3])(
   'it ends between two queries (after %i): neither its end nor a step that goes on is there',
   async (endedAfter) => {
-    const events = eventsOf(await collectRoot(clientOf(9, endedAfter), 'redis/orders', 'run'), 'run', digest);
+    const events = eventsOf(await collectRoot(clientOf(9, endedAfter), 'redis/orders', 'run'), 'run', sha256);
     expect(events.map(({ kind }) => kind)).toEqual(['begun']);
   },
 );

@@ -16,6 +16,8 @@ function shardOf(cluster: Sandbox) {
   return { old, next, input: { endpoint: cluster.endpoint(), from: old.address, to: next.address, nodes } };
 }
 
+type Shard = ReturnType<typeof shardOf>;
+
 /** Writes one after the other until the node refuses one; the numbers of those that it acknowledged. */
 async function writer(cluster: Sandbox) {
   const connection = await cluster.connect(cluster.nodes[0], { timeoutMs: 60_000 });
@@ -76,21 +78,18 @@ test.each(['6.2', '8.0', 'valkey-9.1'])(
   200_000,
 );
 
-/** Keeps a node from hearing who took over from it, until it is told. */
-const deaf = {
+/** Keeps the old primary from hearing who took over from it; returns what ends that. */
+const deafen = {
   // A node that was forgotten is nobody whose claims count, until it is met again. From 7.2 on others would forget it, too.
-  '6.2': {
-    begin: async (cluster: Sandbox, { old, next }: ReturnType<typeof shardOf>) =>
-      cluster.ask(old.address, 'CLUSTER', 'FORGET', String(await cluster.ask(next.address, 'CLUSTER', 'MYID'))),
-    end: (cluster: Sandbox, { old, next }: ReturnType<typeof shardOf>) =>
-      cluster.ask(old.address, 'CLUSTER', 'MEET', '127.0.0.1', String(next.port)),
+  '6.2': async (cluster: Sandbox, { old, next }: Shard) => {
+    await cluster.ask(old.address, 'CLUSTER', 'FORGET', String(await cluster.ask(next.address, 'CLUSTER', 'MYID')));
+    return () => cluster.ask(old.address, 'CLUSTER', 'MEET', '127.0.0.1', String(next.port));
   },
   // -2 stands for every packet, with Valkey only.
-  'valkey-9.1': {
-    begin: (cluster: Sandbox, { old }: ReturnType<typeof shardOf>) =>
-      cluster.ask(old.address, 'DEBUG', 'DROP-CLUSTER-PACKET-FILTER', '-2'),
-    end: (cluster: Sandbox, { old }: ReturnType<typeof shardOf>) =>
-      cluster.ask(old.address, 'DEBUG', 'DROP-CLUSTER-PACKET-FILTER', '-1'),
+  'valkey-9.1': async (cluster: Sandbox, { old }: Shard) => {
+    const drop = (type: string) => cluster.ask(old.address, 'DEBUG', 'DROP-CLUSTER-PACKET-FILTER', type);
+    await drop('-2');
+    return () => drop('-1');
   },
 };
 
@@ -107,15 +106,16 @@ test.each([
     });
     const shard = shardOf(cluster);
     const { old, next, input } = shard;
-    let hears = (): void => undefined;
-    const heard = new Promise<void>((resolve) => (hears = resolve));
+    let hear = (): Promise<unknown> => Promise.reject(new Error('nobody took over'));
+    let renew = (): void => undefined;
+    const renewed = new Promise<void>((resolve) => (renew = resolve));
     await using taking = await intercepted(cluster, next, 'TAKEOVER', async () => {
-      await deaf[release].begin(cluster, shard);
+      hear = await deafen[release](cluster, shard);
       return 'pass';
     });
     let pauses = 0;
     await using held = await intercepted(cluster, old, 'PAUSE', async () => {
-      if (pauses++ > 0) await heard;
+      if (pauses++ > 0) await renewed;
       return 'pass';
     });
     const handover = handOver({
@@ -133,8 +133,8 @@ test.each([
       await using client = await cluster.connect(old, { timeoutMs: 60_000 });
       expect(await client.call('SET', key(0), 'seen by nobody else')).toBe('OK');
     } else await sleep(3000);
-    await deaf[release].end(cluster, shard);
-    hears();
+    await hear();
+    renew();
     if (then === 'is written to')
       expect(await handover).toMatchObject({
         type: 'Lost',
