@@ -102,6 +102,8 @@ export interface VerifyResult {
   notComparable?: Record<string, number>;
   /** Keys rewritten so often that no two reads could be set against each other: neither equal nor different. */
   unsettled?: number;
+  /** The first ten of these, as a person can read them. */
+  unsettledKeys?: string[];
   /** Keys whose expiry was further off than the tolerance and was set right by the primary. */
   repaired?: number;
   /** Function libraries compared (7.0 and newer); differing ones count as `different`. */

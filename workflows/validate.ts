@@ -1,3 +1,4 @@
+import { named } from '../model/report/quantities.js';
 import { satisfies } from '../model/release.js';
 import { allNodes, type TopologyView } from '../model/topology.js';
 import type { VerifyResult } from '../model/evidence.js';
@@ -79,7 +80,7 @@ export async function compareAll(run: Run, { shards }: TopologyView, compared: r
 
 /** What a comparison found, what it set right, and what it could not decide. */
 export function noteComparison(run: Run, result: VerifyResult): void {
-  const { shard, replica, primary, mode, keys, different, repaired, ttlDriftMs, unsettled } = result;
+  const { shard, replica, primary, mode, keys, different, repaired, ttlDriftMs, unsettled, unsettledKeys } = result;
   const where = { shard, node: replica };
   const which = mode === 'all' ? 'every key' : 'a sample';
   run.note('check', `${replica} compared with ${primary}: ${which}, ${keys} keys, ${different} different`, where);
@@ -92,7 +93,8 @@ export function noteComparison(run: Run, result: VerifyResult): void {
   if (unsettled !== undefined && unsettled > 0)
     run.note(
       'note',
-      `${unsettled} keys of ${replica} were rewritten too often to be compared: neither equal nor different`,
+      `${unsettled} keys of ${replica} were rewritten too often to be compared, neither equal nor different` +
+        named(unsettledKeys, unsettled),
       where,
     );
 }

@@ -3,7 +3,7 @@ import type { VerifyResult } from '../evidence.js';
 import type { ReportData } from '../report.js';
 import { html, type Markup } from './html.js';
 import { section } from './people-and-gates.js';
-import { count, countOf, latency } from './quantities.js';
+import { count, countOf, latency, named } from './quantities.js';
 import { sign, table } from './table.js';
 
 /** What was written and found again, and what primaries and replicas hold. */
@@ -86,13 +86,13 @@ export function proofSection({ probe, verify }: ReportData): Markup {
 }
 
 /** What a comparison could not say, in words; empty where it says all. */
-function leftOut({ complete, statement, notComparable = {}, unsettled = 0 }: VerifyResult): string {
+function leftOut({ complete, statement, notComparable = {}, unsettled = 0, unsettledKeys }: VerifyResult): string {
   const modules = Object.entries(notComparable).map(([type, keys]) => `${countOf(keys, 'key')} of type ${type}`);
   return [
     complete === false ? (statement ?? 'it was not whole') : undefined,
     modules.length > 0 ? `of ${modules.join(', ')} only presence and expiry were compared` : undefined,
     unsettled > 0
-      ? `${countOf(unsettled, 'key was', 'keys were')} rewritten too often to be set side by side`
+      ? `${countOf(unsettled, 'key was', 'keys were')} rewritten too often to be set side by side${named(unsettledKeys, unsettled)}`
       : undefined,
   ]
     .filter((part) => part !== undefined)

@@ -13,6 +13,11 @@ export function countOf(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : many}`;
 }
 
+/** `: a, b, …`: the names that are known of so many; nothing when there are none. */
+export function named(names: readonly string[] = [], all = names.length): string {
+  return names.length === 0 ? '' : `: ${names.join(', ')}${all > names.length ? ', …' : ''}`;
+}
+
 /** `0.42 ms`, `4.5 ms`, `57 ms`, `1.2 s`: a latency or a gap, in ms, with the digits that mean something. */
 export function latency(ms: number): string {
   if (ms >= 999.5) return formatDuration(ms);

@@ -163,13 +163,25 @@ async function compareLarge(
   out: BatchResult,
 ): Promise<boolean> {
   if (!values.isNamed(plan.type)) return compareChunks(sides, key, (side) => digestList(side, key, plan.step), out);
-  const { primary, replica, fieldExpiry } = sides;
+  const { primary, replica, fieldExpiry, watches } = sides;
   const input = { type: plan.type, key, step: plan.step, fieldExpiry, ttlToleranceMs, limit: 1 };
-  const result = await differingElements(primary, replica, input);
-  if (result === gone || result.names.length > 0) return false;
-  out.bytes += result.bytes;
-  const [here, there] = await both(sides, [values.lengthCommand(plan.type, key)]);
-  return typeof here[0] === 'number' && here[0] === there[0];
+  const covers = async (from: Side, to: Side): Promise<boolean> => {
+    const result = await differingElements(from, to, input);
+    if (result === gone || result.names.length > 0) return false;
+    if (from === primary) out.bytes += result.bytes;
+    return true;
+  };
+  const count = async ({ pipe }: Side): Promise<Reply | undefined> =>
+    (await pipe.send([values.lengthCommand(input.type, key)]))[0];
+  // The replica has all that the primary has: it has nothing else when it has as many, if that number means one and the
+  // same content. Of a key that is written to it doesn't.
+  const asMany = await watches?.untouched(key, async () => {
+    if (!(await covers(primary, replica))) return false;
+    await watches.reach();
+    const there = await count(replica);
+    return typeof there === 'number' && there === (await count(primary));
+  });
+  return asMany ?? ((await covers(primary, replica)) && (await covers(replica, primary)));
 }
 
 async function compareChunks(

@@ -12,6 +12,8 @@ export interface LookupInput {
   ttlToleranceMs: number;
   /** Stop after so many differing elements. */
   limit: number;
+  /** Which of these differ still. Asked at the limit: elements that were only being written to make room for others. */
+  sift?: (names: Buffer[]) => Promise<Buffer[]>;
 }
 
 export interface LookupResult {
@@ -47,6 +49,7 @@ export async function differingElements(from: Side, to: Side, input: LookupInput
     const differing = await lookUp(from, to, input, piece);
     if (differing === gone) return gone;
     out.names.push(...differing.map((name) => Buffer.from(name)));
+    if (out.names.length >= input.limit && input.sift) out.names = await input.sift(out.names);
     if (out.names.length >= input.limit) {
       out.overflow = cursor !== '0' || out.names.length > input.limit;
       out.names.length = Math.min(out.names.length, input.limit);

@@ -21,6 +21,8 @@ export interface VerifyProgress {
   different: number;
   examples: VerifyResult['examples'];
   unsettled: number;
+  /** The first of these. */
+  unsettledKeys: string[];
   /** Keys whose expiry was set right. */
   repaired: number;
   notComparable: Record<string, number>;
@@ -32,6 +34,7 @@ export interface VerifyProgress {
 
 /** Examples kept. */
 const EXAMPLES = 100;
+const UNSETTLED_NAMED = 10;
 /** Confirmed differences after which the rest is not worth the load: the replica isn't a copy. */
 export const ENOUGH = 1000;
 /** Suspects held before they are looked at again. */
@@ -96,12 +99,18 @@ export class Tally {
     const { different, unsettled, driftMs, repaired } = await settle(sides, keys, this.options);
     for (const { key, what } of different) {
       this.#judged.add(key.toString('latin1'));
-      this.found(this.progress.db === 0 ? printable(key) : `${printable(key)} (db ${this.progress.db})`, what);
+      this.found(this.#named(key), what);
     }
     for (const key of unsettled) if (this.#judged.size < 2 * ENOUGH) this.#judged.add(key.toString('latin1'));
+    const room = UNSETTLED_NAMED - this.progress.unsettledKeys.length;
+    this.progress.unsettledKeys.push(...unsettled.slice(0, room).map((key) => this.#named(key)));
     this.progress.unsettled += unsettled.length;
     this.progress.repaired += repaired;
     this.progress.ttlDriftMs = Math.max(this.progress.ttlDriftMs, driftMs, await this.#lastingDrift(sides));
+  }
+
+  #named(key: Buffer): string {
+    return this.progress.db === 0 ? printable(key) : `${printable(key)} (db ${this.progress.db})`;
   }
 
   /** Keys belong to one database; call it between two. */

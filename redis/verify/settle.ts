@@ -3,8 +3,8 @@ import { catchUp } from './catch-up.js';
 import { differingElements } from './fields.js';
 import { repairExpiries } from './repair-expiry.js';
 import { planReads, type ReadPlan } from './plan.js';
-import { difference, differingAt, fingerprint, namesDiffer, readKey, type Reading } from './reading.js';
-import { drift, gone, usable, type Sides } from './side.js';
+import { difference, differingAt, fingerprint, namesDiffer, readKey, type Reading, type ReadInput } from './reading.js';
+import { drift, gone, usable, type Side, type Sides } from './side.js';
 import { isNamed, isValueType } from './values.js';
 import { textOf } from '../resp.js';
 
@@ -32,7 +32,7 @@ interface Suspect {
   plan: ReadPlan | undefined;
   /** Elements of a large collection that are looked at again; undefined before they have been searched for. */
   names: Buffer[] | undefined;
-  /** More may differ than `names`. */
+  /** More may differ than `names`: there were too many, or some were just being written to. */
   overflow: boolean;
   /** Elements that differed in each of the rounds that count as strikes. */
   struck: Set<string> | undefined;
@@ -102,10 +102,7 @@ const suspect = (key: Buffer): Suspect => ({
 });
 
 /** Both copies expire, further apart than allowed, and nobody changed the primary's expiry in between. */
-const isDrift = ([p1, r, p2]: (Reading | undefined)[], toleranceMs: number): boolean =>
-  p1 !== undefined &&
-  r !== undefined &&
-  p2 !== undefined &&
+const isDrift = ([p1, r, p2]: Readings, toleranceMs: number): boolean =>
   Math.min(p1.expiresAt, r.expiresAt, p2.expiresAt) >= 0 &&
   drift(p1.expiresAt, r.expiresAt) > toleranceMs &&
   drift(p1.expiresAt, p2.expiresAt) <= 2;
@@ -113,26 +110,19 @@ const isDrift = ([p1, r, p2]: (Reading | undefined)[], toleranceMs: number): boo
 type RoundVerdict = 'equal' | 'different' | 'open';
 
 async function round(sides: Sides, some: Suspect[], options: SettleOptions, out: Settled): Promise<RoundVerdict[]> {
-  const { primary, replica, fieldExpiry } = sides;
+  const { fieldExpiry } = sides;
   await plan(sides, some);
   await catchUp(sides, options.catchUpTimeoutMs, options.signal);
   for (const it of some) await search(sides, it, options);
-  const read = (side: typeof primary): Promise<Reading[]> =>
-    Promise.all(some.map((it) => readKey(side, { key: it.key, plan: it.plan, names: it.names, fieldExpiry })));
-  const before = await read(primary);
-  await catchUp(sides, options.catchUpTimeoutMs, options.signal);
-  const there = await read(replica);
-  const after = await read(primary);
-  const drifted = some.filter(
-    (it, i) =>
-      options.repairExpiries && !it.repaired && isDrift([before[i], there[i], after[i]], options.ttlToleranceMs),
-  );
-  const verdicts = some.map((it, i) => {
-    const [p1, r, p2] = [before[i], there[i], after[i]];
-    return p1 && r && p2 ? judge(it, [p1, r, p2], options.ttlToleranceMs, out) : 'open';
-  });
+  const inputs = some.map(({ key, plan, names }) => ({ key, plan, names, fieldExpiry }));
+  const all = await readAround(sides, inputs, options);
+  const looked = some.map((it, i) => ({ it, readings: all[i] as Readings }));
+  const drifted = looked
+    .filter(({ it, readings }) => options.repairExpiries && !it.repaired && isDrift(readings, options.ttlToleranceMs))
+    .map(({ it }) => it);
+  const verdicts = looked.map(({ it, readings }) => judge(it, readings, options.ttlToleranceMs, out));
   const keys = drifted.map(({ key }) => key);
-  out.repaired += await repairExpiries(primary, keys);
+  out.repaired += await repairExpiries(sides.primary, keys);
   for (const it of drifted) it.repaired = true;
   // One that was set right just now has not had its chance yet.
   return verdicts.map((verdict, i) =>
@@ -157,21 +147,57 @@ async function plan({ primary }: Sides, some: Suspect[]): Promise<void> {
  * Finds the elements of a large collection that may differ, scanning it from both nodes. No names are left when all
  * is the same.
  */
-async function search({ primary, replica, fieldExpiry }: Sides, it: Suspect, options: SettleOptions): Promise<void> {
+async function search(sides: Sides, it: Suspect, options: SettleOptions): Promise<void> {
   const { plan, key } = it;
   if (plan?.how !== 'elements' || !isNamed(plan.type) || it.names !== undefined) return;
+  const { primary, replica, fieldExpiry } = sides;
   const { ttlToleranceMs } = options;
-  const input = { type: plan.type, key, step: plan.step, fieldExpiry, ttlToleranceMs, limit: NAMES };
+  const sifted = { allJudged: true };
+  const sift = async (names: Buffer[]): Promise<Buffer[]> => {
+    const [readings] = (await readAround(sides, [{ key, plan, names, fieldExpiry }], options)) as [Readings];
+    const left = lasting(plan, readings, ttlToleranceMs);
+    const still = steady(plan, readings, left, ttlToleranceMs);
+    // What is being written to right now can't be judged, and mustn't take the place of what can.
+    if (still.length < left.length) sifted.allJudged = false;
+    return still;
+  };
+  const input = { type: plan.type, key, step: plan.step, fieldExpiry, ttlToleranceMs, limit: NAMES, sift };
   const forth = await differingElements(primary, replica, input);
   const back = forth === gone || forth.overflow ? gone : await differingElements(replica, primary, input);
   // Of another type by now, or too much differs to look for what only the replica has: enough is known for this round.
   if (forth === gone) return;
   const names = new Map([...forth.names, ...(back === gone ? [] : back.names)].map((n) => [n.toString('latin1'), n]));
   it.names = [...names.values()];
-  it.overflow = back === gone || back.overflow;
+  it.overflow = !sifted.allJudged || back === gone || back.overflow;
 }
 
 type Readings = [p1: Reading, replica: Reading, p2: Reading];
+
+/** The primary's copies, then the replica's once it has all of what the primary had, then the primary's again. */
+async function readAround(
+  sides: Sides,
+  inputs: readonly ReadInput[],
+  { catchUpTimeoutMs, signal }: SettleOptions,
+): Promise<Readings[]> {
+  const read = (side: Side): Promise<Reading[]> => Promise.all(inputs.map((it) => readKey(side, it)));
+  const before = await read(sides.primary);
+  await catchUp(sides, catchUpTimeoutMs, signal);
+  const there = await read(sides.replica);
+  const after = await read(sides.primary);
+  return inputs.map((_, i) => [before[i], there[i], after[i]] as Readings);
+}
+
+/** The elements that are not as the primary had them before, nor as it has them after. */
+function lasting(plan: ReadPlan, [p1, r, p2]: Readings, toleranceMs: number): Buffer[] {
+  const later = new Set(differingAt(p2, r, plan, toleranceMs));
+  return differingAt(p1, r, plan, toleranceMs).filter((name) => later.has(name));
+}
+
+/** Those of `names` that the primary has not written to between its two readings. */
+function steady(plan: ReadPlan, [p1, , p2]: Readings, names: Buffer[], toleranceMs: number): Buffer[] {
+  const moving = new Set(differingAt(p1, p2, plan, toleranceMs));
+  return names.filter((name) => !moving.has(name));
+}
 
 function judge(it: Suspect, readings: Readings, toleranceMs: number, out: Settled): RoundVerdict {
   const [p1, r, p2] = readings;
@@ -205,14 +231,12 @@ function judgeWhole({ plan }: Suspect, [p1, r, p2]: Readings, toleranceMs: numbe
 function judgeElements(it: Suspect, plan: ReadPlan, [p1, r, p2]: Readings, toleranceMs: number): Found {
   const head = judgeWhole({ ...it, plan: undefined }, [p1, r, p2], toleranceMs);
   if (head || it.names === undefined || r.type !== plan.type) return head ?? { what: '', steady: false };
-  const later = new Set(differingAt(p2, r, plan, toleranceMs));
-  const left = differingAt(p1, r, plan, toleranceMs).filter((name) => later.has(name));
+  const left = lasting(plan, [p1, r, p2], toleranceMs);
   it.names = left.length === 0 && it.overflow ? undefined : left;
   if (it.names === undefined) return { what: '', steady: false };
   if (left.length === 0) return undefined;
-  const moving = new Set(differingAt(p1, p2, plan, toleranceMs));
-  const steady = left.filter((name) => !moving.has(name)).map((name) => name.toString('latin1'));
-  const again = steady.filter((name) => it.struck?.has(name) ?? true);
+  const still = steady(plan, [p1, r, p2], left, toleranceMs).map((name) => name.toString('latin1'));
+  const again = still.filter((name) => it.struck?.has(name) ?? true);
   if (again.length === 0) it.strikes = 0;
   it.struck = again.length > 0 ? new Set(again) : undefined;
   return {

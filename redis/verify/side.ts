@@ -1,4 +1,5 @@
 import { refusal, type Pipe } from './pipe.js';
+import type { Watches } from './watches.js';
 import { ErrorReply, textOf, type Command, type Reply } from '../resp.js';
 
 /** One of the two nodes, with what its version knows. */
@@ -14,6 +15,8 @@ export interface Side {
 export interface Sides {
   readonly primary: Side;
   readonly replica: Side;
+  /** Of the primary: without it a large collection is scanned on both sides. */
+  readonly watches?: Watches;
   /** Both know field expiry (Redis 7.4, Valkey 9.0) and at least one has fields that expire. */
   readonly fieldExpiry: boolean;
   /**

@@ -9,6 +9,7 @@ import { databasesOf, factsOf, keysOf, type NodeFacts } from './node-facts.js';
 import { Pipe } from './pipe.js';
 import { ENOUGH, Tally, type VerifyProgress } from './progress.js';
 import type { Side, Sides } from './side.js';
+import { Watches } from './watches.js';
 
 export interface VerifyInput {
   /** The shard's name, for the result. */
@@ -66,7 +67,11 @@ async function verify(input: VerifyInput): Promise<VerifyResult> {
   const [here, there] = await Promise.all([factsOf(primary), factsOf(replica)]);
   using a = await Pipe.open(primary, pipeOptions(input, here, false));
   using b = await Pipe.open(replica, pipeOptions(input, there, true));
+  using watches = new Watches(primary, pipeOptions(input, here, false), () =>
+    catchUp(sides, options.catchUpTimeoutMs, signal),
+  );
   const sides: Sides = {
+    watches,
     primary: { pipe: a, role: 'primary', pexpiretime: atLeast(here.release, 7, 0) },
     replica: { pipe: b, role: 'replica', pexpiretime: atLeast(there.release, 7, 0) },
     fieldExpiry: here.knowsFieldExpiry && there.knowsFieldExpiry && (here.hasFieldExpiry || there.hasFieldExpiry),
@@ -81,7 +86,8 @@ async function verify(input: VerifyInput): Promise<VerifyResult> {
   const progress = beginning(input, [here, there]);
   await run(input, sides, [here, there], options, progress);
   const left = ENOUGH <= progress.different;
-  const { keys, bytes, different, examples, unsettled, notComparable, ttlDriftMs, functions, repaired } = progress;
+  const { keys, bytes, different, examples, unsettled, unsettledKeys, notComparable } = progress;
+  const { ttlDriftMs, functions, repaired } = progress;
   return {
     shard: input.shard,
     primary: addressOf(primary),
@@ -95,6 +101,7 @@ async function verify(input: VerifyInput): Promise<VerifyResult> {
     durationMs: progress.elapsedMs,
     notComparable,
     unsettled,
+    ...(unsettled === 0 ? {} : { unsettledKeys }),
     repaired,
     ...(functions === undefined ? {} : { functions }),
     complete: !left,
@@ -153,6 +160,7 @@ async function stages(
       if (db < progress.db) continue;
       if (db !== progress.db) Object.assign(progress, { db, cursor: '0' });
       if (databases.length > 1) await Promise.all([sides.primary, sides.replica].map((s) => s.pipe.ask('SELECT', db)));
+      if (sides.watches) sides.watches.db = db;
       const side = sides[stage];
       for await (const { result, cursor } of compared(
         sides,
@@ -182,10 +190,8 @@ async function stages(
 function beginning(input: VerifyInput, facts: [NodeFacts, NodeFacts]): VerifyProgress {
   const { resumeFrom: from, mode } = input;
   const runIds: VerifyProgress['runIds'] = [facts[0].runId, facts[1].runId];
-  if (mode === 'all' && from?.mode === mode && from.runIds[0] === runIds[0] && from.runIds[1] === runIds[1])
-    return structuredClone(from);
   const size = keysOf(facts[0]);
-  return {
+  const fresh: VerifyProgress = {
     mode,
     runIds,
     stage: 'primary',
@@ -197,11 +203,15 @@ function beginning(input: VerifyInput, facts: [NodeFacts, NodeFacts]): VerifyPro
     different: 0,
     examples: [],
     unsettled: 0,
+    unsettledKeys: [],
     repaired: 0,
     notComparable: {},
     ttlDriftMs: 0,
     elapsedMs: 0,
   };
+  const goesOn = mode === 'all' && from?.mode === mode && from.runIds[0] === runIds[0] && from.runIds[1] === runIds[1];
+  // The worker that died may have been an older one, whose progress says less.
+  return goesOn ? { ...fresh, ...structuredClone(from) } : fresh;
 }
 
 function source(
