@@ -89,16 +89,13 @@ const AT_ONCE = 10;
 
 /**
  * Of the root, whose answers are the largest, each by itself: Temporal takes 2 MB for one. What an entry of the timeline rests
- * on (an answer, a backup) is asked for after it: somebody may answer in between.
+ * on (an answer, a backup) is asked for after it: somebody may answer in between. Never two at once (see `OperationReader`).
  */
 async function readRoot(client: WorkflowClient, { workflowId, runId }: Execution): Promise<Findings> {
   const handle = client.getHandle(workflowId, runId);
   const timeline = await handle.query<TimelineEntry[]>('timeline');
-  const [status, record] = await settleAll([
-    handle.query<OperationStatus>('status'),
-    handle.query<OperationRecord>('record'),
-  ]);
-  return { status, timeline, record };
+  const status = await handle.query<OperationStatus>('status');
+  return { status, timeline, record: await handle.query<OperationRecord>('record') };
 }
 
 /** A parent may have taken over its children's findings: each counts once. */

@@ -198,10 +198,8 @@ async function rehearse(run: Steps, to: string): Promise<{ phases: PhaseSummary[
   const handle = await run.start('staging', stagingWorkflowId('orders'), { to });
   const lines = new Lines();
   const look = async (): Promise<OperationStatus> => {
-    const [status, timeline] = await Promise.all([
-      handle.query<OperationStatus>('status'),
-      handle.query<TimelineEntry[]>('timeline'),
-    ]);
+    const status = await handle.query<OperationStatus>('status');
+    const timeline = await handle.query<TimelineEntry[]>('timeline');
     // What its copy asks it answers itself.
     const own = status.waiting.filter(
       ({ kind, name }) => kind === 'approval' && status.approvals.some(({ approval }) => approval === name),

@@ -12,7 +12,7 @@ const answer: ApprovalAnswer = {
 
 /** An operation whose question is answered, and that ends, once so many queries were answered. */
 function clientOf(answeredAfter: number, endedAfter: number): WorkflowClient {
-  let queries = 0;
+  let [queries, underWay] = [0, 0];
   const ask = (name: string): unknown => {
     const [isAnswered, isEnded] = [queries >= answeredAfter, queries >= endedAfter];
     queries++;
@@ -32,7 +32,10 @@ function clientOf(answeredAfter: number, endedAfter: number): WorkflowClient {
   return {
     getHandle: () => ({
       query: async (name: string) => {
+        // Of two questions at once a run that has just ended may answer one alone.
+        expect(++underWay, 'asked at once').toBe(1);
         await Promise.resolve();
+        underWay--;
         return ask(name);
       },
     }),
