@@ -62,6 +62,11 @@ const worst: Partial<Record<Activity, readonly string[]>> = {
   isolate: ['CONFIG SET'],
   snapshot: ['BGSAVE', 'symlink'],
   swapVersion: ['SHUTDOWN', 'spawn'],
+  verifyNode: ['SCAN'],
+  backUpShard: ['PSYNC'],
+  completeBackup: ['rename'],
+  writeReport: ['report.html'],
+  sealAudit: ['link'],
   handOver: ['CLUSTER FAILOVER'],
   release: ['CONFIG SET'],
   revert: ['spawn'],
@@ -77,11 +82,11 @@ const worst: Partial<Record<Activity, readonly string[]>> = {
 };
 
 /**
- * After each that has done what it does, its reply lost, and before what it does to the world. A thorough run kills before each activity
- * too, and at other moments: twice the time, for the same steps.
+ * In the middle of each, and after it has done what it does, its reply lost. A thorough run kills before each activity too, and at
+ * other moments: twice the time, for the same steps.
  */
 export function killsOf(activity: Activity): WorkerFault[] {
-  const middle = worst[activity] ?? (thorough ? [10] : []);
+  const middle = worst[activity] ?? [thorough ? 10 : 1];
   const during = [...(thorough ? [2] : []), ...middle].map((at) => ({ when: 'during' as const, at }));
   const before = thorough ? [{ when: 'before' as const }] : [];
   // Each but the first befalls the retry of the one before.
