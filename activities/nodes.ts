@@ -1,6 +1,6 @@
 import { RolloutError } from '../model/failures.js';
 import type { NodeActivities, NodePlace, Order } from '../model/work.js';
-import type { NodeConnection } from '../redis/connection.js';
+import { isSilent, type NodeConnection } from '../redis/connection.js';
 import { datasetBytes, releaseFromInfo } from '../redis/info.js';
 import { backgroundSave, noFailover, readInfo, setDirective } from '../redis/node.js';
 import { growBacklog } from './backlog.js';
@@ -54,7 +54,12 @@ export function nodeActivities(dependencies: Dependencies): NodeActivities {
       return places;
     }),
 
-    putBackShard: inContext((context, { places }) => putBack(context, places)),
+    putBackShard: inContext(async (context, { places, members = [] }) => {
+      const others = members.filter((address) => places.every((it) => it.address !== address));
+      const found = (await Promise.all(others.map((address) => findPlace(context, address)))).flat();
+      await fenceAll(context, found);
+      await putBack(context, [...places, ...found]);
+    }),
 
     isolate: inContext((context, { place, primary }) =>
       whileItRuns(context, place, async () => {
@@ -138,4 +143,15 @@ async function save(context: Context, place: NodePlace): Promise<{ bytes: number
 async function countReaders(connection: NodeConnection): Promise<number> {
   const list = String(await connection.call('CLIENT', 'LIST'));
   return list.split('\n').filter((line) => /\bflags=\S*r/.test(line)).length;
+}
+
+/** Nothing where it doesn't answer, or lives where nothing could have been noted of it. */
+async function findPlace(context: Context, address: string): Promise<NodePlace[]> {
+  try {
+    await using connection = await context.connect(address);
+    return [{ ...(await placeOf(connection)), pending: false }];
+  } catch (error) {
+    if (isSilent(error) || (error instanceof RolloutError && error.type === 'BadInput')) return [];
+    throw error;
+  }
 }

@@ -122,8 +122,11 @@ export interface NodeActivities {
    * how each node is now outlives the shard's upgrade, until its standby is removed.
    */
   prepareShard(input: Order & { nodes: string[]; backlogBytes?: number; fallback?: boolean }): Promise<NodePlace[]>;
-  /** Puts back what prepareShard changed; a node that is away, or was never released, is left to the next operation. */
-  putBackShard(input: Order & { places: NodePlace[] }): Promise<void>;
+  /**
+   * Puts back what prepareShard changed; a node that is away, or was never released, is left to the next operation.
+   * `members`: all nodes of the shard. An earlier operation may have left something on those that this one had nothing to do with.
+   */
+  putBackShard(input: Order & { places: NodePlace[]; members?: string[] }): Promise<void>;
   /** Remembers the node as it is, and keeps it from being promoted. */
   isolate(input: Order & { place: NodePlace; primary: string }): Promise<{ baseline: SyncBaseline; readers: number }>;
   /** Has the node save its dataset and keeps it aside; a node whose data can't be trusted any more is left as it is. */

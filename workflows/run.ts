@@ -150,11 +150,11 @@ export class Run extends Operation {
   }
 
   /** Puts back what was changed for the upgrade alone; what can't be now is left noted beside the node. */
-  async putBack(shard: string): Promise<void> {
+  async putBack(shard: string, members: string[]): Promise<void> {
     const places = [...this.#places.values()];
     if (places.length === 0) return;
     await this.step('put settings back', { shard }, () =>
-      act('putBackShard', `put back ${shard}`, { ...this.order, places }),
+      act('putBackShard', `put back ${shard}`, { ...this.order, places, members }),
     ).catch(() => undefined);
   }
 

@@ -32,11 +32,13 @@ export async function upgradeShard(raw: unknown): Promise<Ended<ShardResult>> {
     let canaryLeft = canary;
     let hasStandby = !run.followers.wanted;
     const upgrade = async (): Promise<ShardResult> => {
+      let members: string[] = [];
       try {
         await run.hooks.at('before shard');
         // Each step is decided on the shard as it is now: somebody else may have failed it over, or brought a node back.
         for (let now = await run.look(name); ; now = await run.look(name)) {
           const primary = now.shard.primary.address;
+          members = membersOf(now.shard);
           // While its primary runs the release that it is to keep, and before anything of the shard is touched.
           if (!hasStandby && !satisfies(now.shard.primary.release, to)) {
             hasStandby = true;
@@ -47,7 +49,7 @@ export async function upgradeShard(raw: unknown): Promise<Ended<ShardResult>> {
           const next = nextInShard(now.shard, to, now.pending, known);
           if (next === undefined) {
             await run.hooks.at('after shard');
-            return { shard: name, upgraded: membersOf(now.shard), compared };
+            return { shard: name, upgraded: members, compared };
           }
           switch (next.kind) {
             case 'upgrade replica':
@@ -85,7 +87,7 @@ export async function upgradeShard(raw: unknown): Promise<Ended<ShardResult>> {
         }
       } finally {
         // What was changed for the upgrade is not left behind; and what can't be put back now doesn't hide why it stopped.
-        await run.putBack(name);
+        await run.putBack(name, members);
       }
     };
     return run.family.isRoot ? withEvidence(run, topology, upgrade) : upgrade();
