@@ -31,7 +31,7 @@ test.each(usually(1, pairs))(
     const dataset = await Dataset.write(cluster, 600);
     const before = await readNodes(cluster);
     const name = `from-${from}-to-${to}`.replaceAll('.', '-');
-    await stage.deploy(name, cluster, { policy: { handover: mode, parallelShards } });
+    await stage.deploy(name, cluster, { policy: { handover: mode, parallelShards, ttlTolerance: '1s' } });
 
     const outcome = await (await stage.start(name, to)).result();
 
@@ -39,7 +39,7 @@ test.each(usually(1, pairs))(
     expectCompleted(outcome);
     expect(outcome).toMatchObject({ to: reached, nodes });
     await expectWhole(cluster, { release: reached, before, closed: true });
-    await dataset.expectSame(10_000);
+    await dataset.expectSame(1000);
     const report = await readReport(outcome);
     expectUnnoticed(report);
     await expectBackups(report, 3);
