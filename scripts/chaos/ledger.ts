@@ -1,3 +1,4 @@
+import type { LedgerResult } from '../../model/evidence.js';
 import { keySlot } from '../../redis/probe/slot.js';
 import type { Reply } from '../../redis/probe/resp.js';
 
@@ -80,19 +81,40 @@ export function readOf({ key, type }: Pick<LedgerKey, 'key' | 'type'>): string[]
   }
 }
 
-/** What of a key's acknowledged writes a reply doesn't show, in words; none when all of them are there. */
-export function missingIn(it: LedgerKey, reply: Reply | undefined): string[] {
+/** Acknowledged writes that are not there any more. */
+export interface Lost {
+  writes: number;
+  what: string;
+}
+
+/** What the upgrade's own ledger lost. */
+export const lostByUpgrade = ({ lost, examples }: Pick<LedgerResult, 'lost' | 'examples'>): Lost[] =>
+  lost === 0
+    ? []
+    : [{ writes: lost, what: `${lost} by the upgrade's own ledger: ${JSON.stringify(examples).slice(0, 600)}` }];
+
+/** All that a key would show, where nothing of it can be read. */
+export const allLost = (it: LedgerKey, what: string): Lost[] =>
+  it.acknowledged === 0 ? [] : [{ writes: shownBy(it), what: `${it.key}${what}` }];
+
+/** A string shows its last write alone. */
+const shownBy = ({ type, acknowledged }: LedgerKey): number =>
+  type === 'string' || type === 'volatile' ? Math.min(1, acknowledged) : acknowledged;
+
+/** What of a key's acknowledged writes a reply doesn't show; none when all of them are there. */
+export function missingIn(it: LedgerKey, reply: Reply | undefined): Lost[] {
   if (it.acknowledged === 0) return [];
-  if (reply instanceof Error) return [`${it.key} can't be read: ${reply.message}`];
+  if (reply instanceof Error) return allLost(it, ` can't be read: ${reply.message}`);
   if (it.type === 'string' || it.type === 'volatile' || it.type === 'counter') return missingValue(it, reply);
   const seen = elementsOf(it.type, reply ?? []);
-  const missing: string[] = [];
+  const missing: Lost[] = [];
   for (let n = 1; n <= it.acknowledged; n++)
-    if (!seen.has(expected(it, n))) missing.push(`${it.key} (${it.type}): write ${n} of ${it.acknowledged}`);
+    if (!seen.has(expected(it, n)))
+      missing.push({ writes: 1, what: `${it.key} (${it.type}): write ${n} of ${it.acknowledged}` });
   return missing;
 }
 
-function missingValue({ key, type, size, acknowledged, sent }: LedgerKey, reply: Reply | undefined): string[] {
+function missingValue({ key, type, size, acknowledged, sent }: LedgerKey, reply: Reply | undefined): Lost[] {
   const found = typeof reply === 'string' ? reply : '';
   const last = Number(found.split(':')[0]);
   const isThere =
@@ -100,9 +122,11 @@ function missingValue({ key, type, size, acknowledged, sent }: LedgerKey, reply:
       ? // Sent again after a broken connection it may count twice.
         last >= acknowledged && found !== ''
       : last >= acknowledged && last <= sent && found === value(last, size);
-  return isThere
-    ? []
-    : [`${key} (${type}): write ${acknowledged}, found ${found === '' ? 'nothing' : found.slice(0, 40)}`];
+  if (isThere) return [];
+  // What a counter shows is how many writes it has.
+  const writes = type === 'counter' ? acknowledged - (last || 0) : 1;
+  const shown = found === '' ? 'nothing' : found.slice(0, 40);
+  return [{ writes, what: `${key} (${type}): write ${acknowledged}, found ${shown}` }];
 }
 
 /** How the nth write shows among the elements of a key that is read whole. */

@@ -1,4 +1,5 @@
 import { formatDuration } from '../../model/duration.js';
+import type { Lost } from './ledger.js';
 import { isFailure, type RunResult } from './run.js';
 import { reproduce, scenarioText, type Scenario } from './scenario.js';
 
@@ -29,10 +30,12 @@ export type Outcome = { scenario: Scenario; folder: string } & ({ result: RunRes
 
 const whatOf = (it: RunResult): string[] => [
   ...(it.result === 'completed' ? [] : [`not completed after ${it.starts} starts: ${it.statements.at(-1) ?? ''}`]),
-  ...it.lost.map((text) => `lost: ${text}`),
+  ...it.lost.map(({ what }) => `lost: ${what}`),
   ...it.violations.map(({ invariant, at, node, what }) => `${invariant}: ${node} ${what} (${at})`),
   ...it.problems,
 ];
+
+const writesLost = (lost: readonly Lost[]): number => lost.reduce((sum, { writes }) => sum + writes, 0);
 
 export function summarize(outcomes: readonly Outcome[]): Summary {
   const results = outcomes.flatMap((it) => ('result' in it ? [it.result] : []));
@@ -40,7 +43,7 @@ export function summarize(outcomes: readonly Outcome[]): Summary {
     runs: outcomes.length,
     completed: results.filter(({ result }) => result === 'completed').length,
     stopped: results.filter(({ result }) => result === 'stopped').length,
-    lost: results.reduce((sum, { lost }) => sum + lost.length, 0),
+    lost: results.reduce((sum, { lost }) => sum + writesLost(lost), 0),
     invariantViolations: results.reduce((sum, { violations }) => sum + violations.length, 0),
     failures: outcomes.flatMap((it): Failure[] => {
       const { scenario, folder } = it;
@@ -57,7 +60,7 @@ export function tellOutcome(it: Outcome): string[] {
   const head = `#${it.scenario.run}  ${scenarioText(it.scenario)}`;
   if ('broke' in it) return [head, `    broke: ${it.broke}`, `    again: ${reproduce(it.scenario)}`];
   const { result, ms, starts, acknowledged, lost, violations, faults } = it.result;
-  const counts = `${acknowledged.toLocaleString('en')} writes, ${lost.length} lost, ${violations.length} violations`;
+  const counts = `${acknowledged.toLocaleString('en')} writes, ${writesLost(lost)} lost, ${violations.length} violations`;
   const again = starts === 1 ? '' : `, ${starts} starts`;
   const missed = faults.left.map((fault) => `    never came to pass: ${fault}`);
   const failed = isFailure(it.result)

@@ -4,12 +4,12 @@ import { parseInfo } from '../../redis/info.js';
 import type { Reply } from '../../redis/probe/resp.js';
 import { readTopology } from '../../redis/topology.js';
 import { until } from '../sandbox/cluster.js';
-import { expiryOff, missingIn, readOf, type LedgerKey } from './ledger.js';
+import { allLost, expiryOff, missingIn, readOf, type LedgerKey, type Lost } from './ledger.js';
 
 export interface ReadBack {
   acknowledged: number;
   /** Acknowledged writes that the primaries don't show. */
-  lost: string[];
+  lost: Lost[];
   /** What replicas show otherwise than their primaries. */
   diverged: string[];
   /** Keys that expire at another time than they should, by more than the tolerance. */
@@ -49,7 +49,7 @@ export async function readBack(
   }
   for (const it of ledger) {
     result.acknowledged += it.acknowledged;
-    if (!owned.has(it) && it.acknowledged > 0) result.lost.push(`${it.key}: nobody serves its slot`);
+    if (!owned.has(it)) result.lost.push(...allLost(it, ': nobody serves its slot'));
   }
   return result;
 }

@@ -13,6 +13,7 @@ import { deploymentOf, environment, has, startCluster, TTL_TOLERANCE_MS } from '
 import { Faults } from './faults.js';
 import { keepEvidence } from './evidence.js';
 import { violationsIn } from './invariants.js';
+import { lostByUpgrade, type Lost } from './ledger.js';
 import { readBack } from './read-back.js';
 import type { Recording, Violation } from './recording.js';
 import type { Scenario } from './scenario.js';
@@ -41,7 +42,7 @@ export interface RunResult {
   statements: string[];
   /** By both ledgers. */
   acknowledged: number;
-  lost: string[];
+  lost: Lost[];
   violations: Violation[];
   /** What else is not as it must be: it stood still, or a node never came back. */
   problems: string[];
@@ -97,7 +98,7 @@ export const isFailure = ({ result, lost, violations, problems }: RunResult): bo
 
 class ChaosRun {
   readonly #problems: string[] = [];
-  readonly #lost: string[] = [];
+  readonly #lost: Lost[] = [];
   readonly #statements: string[] = [];
   readonly #violations: Violation[] = [];
   readonly #timelines: TimelineEntry[][] = [];
@@ -245,9 +246,9 @@ class ChaosRun {
   async #readLedger(artefacts: string): Promise<void> {
     const text = await readFile(join(artefacts, 'ledger.json'), 'utf8').catch(() => undefined);
     if (text === undefined) return;
-    const { acknowledged, lost, examples } = JSON.parse(text) as LedgerResult;
-    this.#acknowledged += acknowledged;
-    if (lost > 0) this.#lost.push(`${lost} by the upgrade's own ledger: ${JSON.stringify(examples).slice(0, 600)}`);
+    const own = JSON.parse(text) as LedgerResult;
+    this.#acknowledged += own.acknowledged;
+    this.#lost.push(...lostByUpgrade(own));
   }
 
   #violate(invariant: string, whats: readonly string[]): void {

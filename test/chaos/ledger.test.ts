@@ -1,14 +1,17 @@
 // The ledger must see each write that is not there, of each type, and must not cry over one that is in doubt.
 import { expect, test } from 'vitest';
 import {
+  allLost,
   expiryOff,
   LIFETIME_MS,
+  lostByUpgrade,
   missingIn,
   newKey,
   types,
   writeOf,
   type KeyType,
   type LedgerKey,
+  type Lost,
 } from '../../scripts/chaos/ledger.js';
 import type { Reply } from '../../redis/probe/resp.js';
 
@@ -63,13 +66,37 @@ test.each(types)('%s: an error is no answer', (type) => {
 test.each(['hash', 'list', 'set', 'zset', 'stream'] as const)('%s: one in the middle is missing', (type) => {
   const reply = replyAfter(type, 7) as Reply[];
   reply.splice(type === 'hash' || type === 'zset' ? 4 : 2, type === 'hash' || type === 'zset' ? 2 : 1);
-  expect(missingIn(keyOf(type, 7), reply)).toEqual([`k (${type}): write 3 of 7`]);
+  expect(missingIn(keyOf(type, 7), reply)).toEqual([{ writes: 1, what: `k (${type}): write 3 of 7` }]);
 });
 
 test('an older value came back, and one that nobody wrote', () => {
   expect(missingIn(keyOf('string', 7), '6:chaosc')).toHaveLength(1);
   expect(missingIn(keyOf('string', 7), '8:chaosc')).toHaveLength(1);
   expect(missingIn(keyOf('string', 7), '7:spoilt')).toHaveLength(1);
+});
+
+const writesOf = (lost: readonly Lost[]): number => lost.reduce((sum, { writes }) => sum + writes, 0);
+
+test.each(types)('%s: every write that is lost with its key is counted, and of a string the last one', (type) => {
+  const all = type === 'string' || type === 'volatile' ? 1 : 7;
+  const it = keyOf(type, 7);
+  expect(writesOf(missingIn(it, type === 'list' ? [] : null))).toBe(all);
+  expect(writesOf(missingIn(it, new Error('CLUSTERDOWN')))).toBe(all);
+  expect(writesOf(allLost(it, ': nobody serves its slot'))).toBe(all);
+  expect(allLost(keyOf(type, 0, 1), ': nobody serves its slot')).toEqual([]);
+});
+
+test('a counter that went back lacks as many writes as it went back by', () => {
+  expect(writesOf(missingIn(keyOf('counter', 7), '3'))).toBe(4);
+  expect(writesOf(missingIn(keyOf('counter', 7), 'spoilt'))).toBe(7);
+});
+
+test('each write that the upgrade’s own ledger lost', () => {
+  const examples = [{ key: 'probe:1', type: 'string', expected: '7', found: '6' }];
+  expect(lostByUpgrade({ lost: 0, examples: [] })).toEqual([]);
+  expect(lostByUpgrade({ lost: 12, examples })).toEqual([
+    { writes: 12, what: `12 by the upgrade's own ledger: ${JSON.stringify(examples)}` },
+  ]);
 });
 
 test('a counter or list that was sent again may have more', () => {
