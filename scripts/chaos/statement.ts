@@ -1,4 +1,6 @@
+import { NOT_TOUCHED } from '../../model/fallback-standing.js';
 import { satisfies } from '../../model/release.js';
+import { NOTHING_LEFT } from '../../model/standing.js';
 
 /** A node as its server says it is; undefined release where no server answers. */
 export interface ServerNow {
@@ -10,7 +12,7 @@ export interface ServerNow {
 }
 
 /**
- * What a statement says and the servers deny, in words; none when it is true.
+ * What a statement says and the servers deny, or leaves out, in words; none when it is true.
  *
  * @param before the servers when that operation began
  * @param now the servers after it had stopped
@@ -35,12 +37,24 @@ export function untruths(statement: string, before: readonly ServerNow[], now: r
     const node = now.find((it) => it.address === address);
     if (node?.serves !== true) found.push(`says ${address} serves; it does not`);
   }
-  if (/Nothing was touched\./.test(statement))
+  const untouched = statement.endsWith(NOT_TOUCHED);
+  if (untouched)
     for (const { address, runId, release } of now) {
       const was = before.find((it) => it.address === address);
       if (was?.release !== undefined && release !== undefined && was.runId !== runId)
         found.push(`says nothing was touched; ${address} was started anew`);
     }
-  if (!counted && !/Nothing was touched\./.test(statement)) found.push('says nothing of where the nodes stand');
+  if (!counted && !untouched) found.push('says nothing of where the nodes stand');
+  // Where nothing was touched the reason is all there is to mend, and what can be done about it stands beside it.
+  if (!untouched && !namesNextStep(statement)) found.push('says nothing of what to do next');
   return found;
+}
+
+/**
+ * It ends with the command that goes on, or with why there is none. Before its end other commands may be named: how a node
+ * is started by hand, or what takes the upgrade back.
+ */
+function namesNextStep(statement: string): boolean {
+  const last = statement.split('\n').at(-1) ?? '';
+  return last.startsWith(NOTHING_LEFT) || /: rollout (?:start|fallback) \S+ --\S/.test(last);
 }
