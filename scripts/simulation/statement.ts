@@ -1,3 +1,4 @@
+import { NOT_TOUCHED } from '../../model/fallback-standing.js';
 import type { OperationStatus } from '../../model/operation.js';
 import { satisfies } from '../../model/release.js';
 import { allNodes } from '../../model/topology.js';
@@ -44,7 +45,10 @@ export function checkStatement(deployment: SimulatedDeployment, status: Operatio
       untrue(`${node.address} is left in the middle and the statement doesn't name it: ${statement}`);
   }
   const count = /^(\d+) of (\d+) nodes run/m.exec(statement);
-  if (!count) return;
+  if (!count) {
+    if (!statement.endsWith(NOT_TOUCHED)) untrue(`it doesn't say how many nodes run what: ${statement}`);
+    return;
+  }
   // By their own word where the nodes could be read at the end, else by what was told on the way.
   const seen = allNodes(cluster.view()).filter(({ release }) => satisfies(release, TO)).length;
   const upgraded = [...told.values()].filter(({ state }) => state === 'upgraded').length;

@@ -91,6 +91,16 @@ test('an old node that has to take a full sync of a newer primary empties itself
   expect(replica.memory.offset).toBe(0);
 });
 
+test('a statement that counts no nodes, though something was touched', () => {
+  const deployment = new SimulatedDeployment('orders', { seed: 1, shards: 1, faults: 'none' });
+  const ended = (statement: string) => ({ result: 'stopped', statement, shards: [] }) as unknown as OperationStatus;
+  checkStatement(deployment, ended('orders: a gate is closed\nNothing was touched.'));
+  checkStatement(deployment, ended('0 of 2 nodes run 8.0.6.'));
+  expect(deployment.violations).toEqual([]);
+  checkStatement(deployment, ended('orders was stopped: it failed.'));
+  expect(deployment.violations).toMatchObject([{ invariant: invariants.statement }]);
+});
+
 test('a statement that is not true, and an upgrade that is called complete and is not', () => {
   const deployment = new SimulatedDeployment('orders', { seed: 1, shards: 1, faults: 'none' });
   const [first] = deployment.cluster.nodes;
