@@ -10,7 +10,9 @@ export interface FamilyMeasure {
   /** Of the longest history, and whose it is. */
   maxHistoryEvents: number;
   longest: string;
+  /** Of the one with the most bytes, and whose it is. */
   maxHistoryBytes: number;
+  largest: string;
   historyBytes: number;
   /** Largest event, bytes, and which: Temporal's limit is 2 MB. */
   maxEventBytes: number;
@@ -29,7 +31,7 @@ const { EventType } = proto.temporal.api.enums.v1;
 /** Reads every history of an operation: of its root, its children, and of the runs that they continued from. */
 export async function measureFamily(client: WorkflowClient, root: Execution): Promise<FamilyMeasure> {
   const measure: FamilyMeasure = {
-    ...{ histories: 0, events: 0, maxHistoryEvents: 0, longest: '', maxHistoryBytes: 0, historyBytes: 0 },
+    ...{ histories: 0, events: 0, maxHistoryEvents: 0, longest: '', maxHistoryBytes: 0, largest: '', historyBytes: 0 },
     ...{ maxEventBytes: 0, largestEvent: '', maxAnswerBytes: 0, taskLatencyMs: { p50: 0, p99: 0 }, rootEvents: {} },
   };
   const latencies: number[] = [];
@@ -84,7 +86,10 @@ async function readHistory(
   measure.histories++;
   measure.events += count;
   measure.historyBytes += bytes;
-  measure.maxHistoryBytes = Math.max(measure.maxHistoryBytes, bytes);
+  if (bytes > measure.maxHistoryBytes) {
+    measure.maxHistoryBytes = bytes;
+    measure.largest = workflowId;
+  }
   if (count > measure.maxHistoryEvents) {
     measure.maxHistoryEvents = count;
     measure.longest = workflowId;

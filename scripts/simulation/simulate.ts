@@ -29,8 +29,10 @@ export interface Summary {
   maxHistoryEvents: number;
   /** Workflow that has it. */
   longestHistory: string;
-  /** Bytes of the longest history, of the largest event and of the largest answer to a query. */
+  /** Bytes of the largest history, of the largest event and of the largest answer to a query. */
   maxHistoryBytes: number;
+  /** Workflow that has it. */
+  largestHistory: string;
   maxEventBytes: number;
   maxAnswerBytes: number;
   eventsPerNode: number;
@@ -53,7 +55,7 @@ export async function simulate(
   const begun = performance.now();
   const shards = nodes / 2;
   const upgraded: Upgraded[] = [];
-  const largest = { events: 0, of: '', historyBytes: 0, eventBytes: 0, answerBytes: 0 };
+  const largest = { events: 0, of: '', historyBytes: 0, bytesOf: '', eventBytes: 0, answerBytes: 0 };
   const sums = { measured: 0, events: 0, bytes: 0 };
   let latency = { p50: 0, p99: 0 };
   let next = 0;
@@ -66,7 +68,8 @@ export async function simulate(
         const measured = await fleet.measure(it);
         if (measured.maxHistoryEvents > largest.events)
           Object.assign(largest, { events: measured.maxHistoryEvents, of: measured.longest });
-        largest.historyBytes = Math.max(largest.historyBytes, measured.maxHistoryBytes);
+        if (measured.maxHistoryBytes > largest.historyBytes)
+          Object.assign(largest, { historyBytes: measured.maxHistoryBytes, bytesOf: measured.largest });
         largest.eventBytes = Math.max(largest.eventBytes, measured.maxEventBytes);
         largest.answerBytes = Math.max(largest.answerBytes, measured.maxAnswerBytes);
         latency = measured.taskLatencyMs;
@@ -98,6 +101,7 @@ export async function simulate(
     maxHistoryEvents: largest.events,
     longestHistory: largest.of,
     maxHistoryBytes: largest.historyBytes,
+    largestHistory: largest.bytesOf,
     maxEventBytes: largest.eventBytes,
     maxAnswerBytes: largest.answerBytes,
     eventsPerNode: Math.round(sums.events / (nodes * sums.measured)),

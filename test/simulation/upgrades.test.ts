@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { operationId } from '../../model/names.js';
+import { passedBounds } from '../../scripts/simulation/bounds.js';
 import { Fleet } from '../../scripts/simulation/fleet.js';
 import { simulate } from '../../scripts/simulation/simulate.js';
 import { collectReport } from '../../workers/collect-report.js';
@@ -24,6 +25,17 @@ test(`${runs} small upgrades, each with faults of its own: no invariant is broke
   expect(summary).toMatchObject({ runs, completed: runs, nodes: 6, shards: 3 });
   // Else nothing was tried: some of them stopped, said so truly, and were started again.
   expect(summary.tries).toBeGreaterThan(runs);
+}, 600_000);
+
+test('a node of a larger fleet costs no more events, though its roll continues more often', async () => {
+  const measured = async (nodes: number, seed: number) => {
+    const size = { nodes, runs: 1, seed, faults: 'none', parallel: 10 } as const;
+    return (await simulate(fleet, size, () => undefined)).summary;
+  };
+  const [smaller, larger] = [await measured(12, 101), await measured(36, 102)];
+  for (const it of [smaller, larger]) expect(it).toMatchObject({ completed: 1, tries: 1 });
+  expect(larger.eventsPerNode).toBeLessThanOrEqual(smaller.eventsPerNode);
+  expect(passedBounds([smaller, larger])).toEqual([]);
 }, 600_000);
 
 test('a roll that continues as new: report, status and timeline have every shard, before and after', async () => {
