@@ -57,4 +57,3 @@ export const drillPolicy = z.strictObject({
 });
 
 export type DrillSchedule = z.output<typeof schedule>;
-export type DrillPolicy = z.output<typeof drillPolicy>;

@@ -101,7 +101,7 @@ export function fieldDrift(a: Side, left: Reply | undefined, b: Side, right: Rep
   return drift(fieldExpiryOf(a, x[i]), fieldExpiryOf(b, y[i]));
 }
 
-/** Unix ms when it is to come, or PERSISTENT or MISSING. */
+/** Unix ms when it is to come, -1 without one, or MISSING. */
 function fieldExpiryOf(side: Side, reply: Reply | undefined): number {
   const at = Number(reply);
   return at < 0 ? at : at - (side.laterByMs ?? 0);

@@ -47,14 +47,12 @@ export function timeOf(side: Side, reply: Reply | undefined): number {
   return Number(textOf(time[0])) * 1000 + Number(textOf(time[1])) / 1000;
 }
 
-/** No expiry. */
-export const PERSISTENT = -1;
 /** No key. */
 export const MISSING = -2;
 
 export const expiryCommand = (side: Side, key: Buffer): Command => [side.pexpiretime ? 'PEXPIRETIME' : 'PTTL', key];
 
-/** Unix ms, or PERSISTENT or MISSING, of the reply to `expiryCommand` when the node's clock showed `now`. */
+/** Unix ms, -1 without an expiry, or MISSING, of the reply to `expiryCommand` when the node's clock showed `now`. */
 export function expiryOf(side: Side, reply: Reply | undefined, now: number): number {
   const value = usable(side, side.pexpiretime ? 'PEXPIRETIME' : 'PTTL', reply);
   if (typeof value !== 'number') return MISSING;

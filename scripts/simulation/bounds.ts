@@ -1,3 +1,4 @@
+import { count } from '../../model/report/quantities.js';
 import type { Summary } from './simulate.js';
 
 /** Temporal warns from a fifth of what it ends a workflow at: 51,200 events, or 50 MB of history. */
@@ -60,5 +61,3 @@ function grownWorseThanLinear(rows: readonly Measured[]): string[] {
     }),
   );
 }
-
-const count = (number: number): string => number.toLocaleString('en');
