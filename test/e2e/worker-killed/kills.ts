@@ -84,19 +84,24 @@ const worst: Partial<Record<Activity, readonly string[]>> = {
 /**
  * In the middle of each, and after it has done what it does, its reply lost. A thorough run kills before each activity too, and at
  * other moments: twice the time, for the same steps.
+ *
+ * @param node only at this one
  */
-export function killsOf(activity: Activity): WorkerFault[] {
+export function killsOf(activity: Activity, node?: string): WorkerFault[] {
   const middle = worst[activity] ?? [thorough ? 10 : 1];
   const during = [...(thorough ? [2] : []), ...middle].map((at) => ({ when: 'during' as const, at }));
   const before = thorough ? [{ when: 'before' as const }] : [];
   // Each but the first befalls the retry of the one before.
   return [...before, ...during, { when: 'after' as const }].map((moment) => ({
     ...{ activity, kind: 'kill', ...moment },
+    ...(node === undefined ? {} : { node }),
   }));
 }
 
 export const killsIn = (place: (typeof places)[Activity] = 'anywhere'): WorkerFault[] =>
-  (Object.keys(places) as Activity[]).filter((activity) => places[activity] === place).flatMap(killsOf);
+  (Object.keys(places) as Activity[])
+    .filter((activity) => places[activity] === place)
+    .flatMap((activity) => killsOf(activity));
 
 export const policy = { canarySoak: '0s', soak: '0s' } as const;
 
