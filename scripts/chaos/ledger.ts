@@ -87,6 +87,8 @@ export interface Lost {
   what: string;
 }
 
+export const writesLost = (lost: readonly Lost[]): number => lost.reduce((sum, { writes }) => sum + writes, 0);
+
 /** What the upgrade's own ledger lost. */
 export const lostByUpgrade = ({ lost, examples }: Pick<LedgerResult, 'lost' | 'examples'>): Lost[] =>
   lost === 0

@@ -1,5 +1,5 @@
 import { formatDuration } from '../../model/duration.js';
-import type { Lost } from './ledger.js';
+import { writesLost } from './ledger.js';
 import { isFailure, type RunResult } from './run.js';
 import { reproduce, scenarioText, type Scenario } from './scenario.js';
 
@@ -34,8 +34,6 @@ const whatOf = (it: RunResult): string[] => [
   ...it.violations.map(({ invariant, at, node, what }) => `${invariant}: ${node} ${what} (${at})`),
   ...it.problems,
 ];
-
-const writesLost = (lost: readonly Lost[]): number => lost.reduce((sum, { writes }) => sum + writes, 0);
 
 export function summarize(outcomes: readonly Outcome[]): Summary {
   const results = outcomes.flatMap((it) => ('result' in it ? [it.result] : []));

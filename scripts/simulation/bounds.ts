@@ -2,7 +2,7 @@ import { count } from '../../model/report/quantities.js';
 import type { Summary } from './simulate.js';
 
 /** Temporal warns from a fifth of what it ends a workflow at: 51,200 events, or 50 MB of history. */
-const MOST_EVENTS = 51_200 / 5;
+export const MOST_EVENTS = 51_200 / 5;
 const MOST_BYTES = (50 * 1024 ** 2) / 5;
 
 /** How much more a node may cost in a larger fleet before growth is called worse than linear: other faults are drawn. */

@@ -9,9 +9,9 @@ import {
   newKey,
   types,
   writeOf,
+  writesLost,
   type KeyType,
   type LedgerKey,
-  type Lost,
 } from '../../scripts/chaos/ledger.js';
 import type { Reply } from '../../redis/probe/resp.js';
 
@@ -75,20 +75,18 @@ test('an older value came back, and one that nobody wrote', () => {
   expect(missingIn(keyOf('string', 7), '7:spoilt')).toHaveLength(1);
 });
 
-const writesOf = (lost: readonly Lost[]): number => lost.reduce((sum, { writes }) => sum + writes, 0);
-
 test.each(types)('%s: every write that is lost with its key is counted, and of a string the last one', (type) => {
   const all = type === 'string' || type === 'volatile' ? 1 : 7;
   const it = keyOf(type, 7);
-  expect(writesOf(missingIn(it, type === 'list' ? [] : null))).toBe(all);
-  expect(writesOf(missingIn(it, new Error('CLUSTERDOWN')))).toBe(all);
-  expect(writesOf(allLost(it, ': nobody serves its slot'))).toBe(all);
+  expect(writesLost(missingIn(it, type === 'list' ? [] : null))).toBe(all);
+  expect(writesLost(missingIn(it, new Error('CLUSTERDOWN')))).toBe(all);
+  expect(writesLost(allLost(it, ': nobody serves its slot'))).toBe(all);
   expect(allLost(keyOf(type, 0, 1), ': nobody serves its slot')).toEqual([]);
 });
 
 test('a counter that went back lacks as many writes as it went back by', () => {
-  expect(writesOf(missingIn(keyOf('counter', 7), '3'))).toBe(4);
-  expect(writesOf(missingIn(keyOf('counter', 7), 'spoilt'))).toBe(7);
+  expect(writesLost(missingIn(keyOf('counter', 7), '3'))).toBe(4);
+  expect(writesLost(missingIn(keyOf('counter', 7), 'spoilt'))).toBe(7);
 });
 
 test('each write that the upgrade’s own ledger lost', () => {

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { lookOf, pollMs } from '../../model/gates/looks.js';
 import { wait } from '../../model/verdict.js';
+import { MOST_EVENTS } from '../../scripts/simulation/bounds.js';
 import { FakeStage } from './stage/fake-stage.js';
 
 let stage: FakeStage;
@@ -10,8 +11,6 @@ beforeAll(async () => {
 });
 afterAll(() => stage[Symbol.asyncDispose]());
 
-/** A fifth of the events that Temporal lets a history have. */
-const MOST_EVENTS = 51_200 / 5;
 const THREE_MONTHS_MS = 92 * 86_400_000;
 const LOOKS = 12;
 
